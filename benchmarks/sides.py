@@ -1,0 +1,139 @@
+"""Who is measured: each side answers the same KPIs by day (and country): a frame (day, country?, kpi, value)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from benchmarks.mix import Condition, Spec, project, specs
+
+Prepared = Callable[[], Callable[[], pl.DataFrame]]
+MICRO = 1_000_000
+
+
+def smartkpi(folder: Path, number: int, by: tuple[str, ...]) -> Prepared:
+    """Ours: what a user calls, from the loaded project to the tidy result with states, flags and provenance."""
+    import smartkpi as product
+
+    opened = product.load(project(str(folder), number))
+
+    def answer() -> Callable[[], pl.DataFrame]:
+        frame = opened.run(grain="day", by=list(by)).frame
+        return lambda: frame.select(pl.col("start").dt.date().alias("day"), *by, "kpi", "value")
+
+    return answer
+
+
+def two_level(folder: Path, number: int, by: tuple[str, ...]) -> Prepared:
+    """By hand: one streaming pass to (day, keys, event, code of conditions), then all KPIs on that small table.
+
+    Money and whole numbers are added exactly, as ours are.
+    """
+    wanted = specs(number)
+    masks = list(dict.fromkeys(spec.condition for spec in wanted if spec.condition is not None))
+    code = pl.sum_horizontal(
+        *(_condition(mask).fill_null(False).cast(pl.UInt32) * (1 << bit) for bit, mask in enumerate(masks))
+    )
+    scan = (
+        pl.scan_parquet(folder / "*.parquet")
+        .group_by(pl.col("ts").dt.truncate("1d").alias("day"), *by, "event", code.alias("code"))
+        .agg(
+            rows=pl.len().cast(pl.Int64),
+            amount=(pl.col("amount") * MICRO).round().cast(pl.Int128).sum(),
+            present=pl.col("amount").count().cast(pl.Int64),
+            quantity=pl.col("quantity").cast(pl.Int128).sum(),
+        )
+    )
+
+    def kpi(spec: Spec) -> pl.Expr:
+        mask = pl.col("event") == spec.event
+        if spec.condition is not None:
+            mask &= (pl.col("code") & (1 << masks.index(spec.condition))) != 0
+        match spec.aggregate, spec.column:
+            case "count", _:
+                value = pl.col("rows").filter(mask).sum().cast(pl.Float64)
+            case "avg", _:
+                total, present = pl.col("amount").filter(mask).sum(), pl.col("present").filter(mask).sum()
+                value = pl.when(present > 0).then(total.cast(pl.Float64) / MICRO / present)
+            case _, "amount":
+                value = pl.col("amount").filter(mask).sum().cast(pl.Float64) / MICRO
+            case _:
+                value = pl.col("quantity").filter(mask).sum().cast(pl.Float64)
+        return value.alias(spec.name)
+
+    def answer() -> Callable[[], pl.DataFrame]:
+        small = scan.collect(engine="streaming")
+        wide = small.lazy().group_by("day", *by).agg(*map(kpi, wanted)).sort("day", *by).collect(engine="in-memory")
+        return lambda: _long(wide, by)
+
+    return answer
+
+
+def query_a_kpi(folder: Path, number: int, by: tuple[str, ...]) -> Prepared:
+    """One Polars query a KPI, its filter pushed to the scan: what most metric layers send."""
+    wanted = specs(number)
+
+    def query(spec: Spec) -> pl.LazyFrame:
+        mask = pl.col("event") == spec.event
+        if spec.condition is not None:
+            mask &= _condition(spec.condition)
+        column = pl.col(spec.column or "event")
+        value = {"count": pl.len(), "sum": column.sum(), "avg": column.mean()}[spec.aggregate]
+        keys = [pl.col("ts").dt.truncate("1d").alias("day"), *by]
+        return (
+            pl.scan_parquet(folder / "*.parquet").filter(mask).group_by(keys).agg(value.cast(pl.Float64).alias("value"))
+        )
+
+    def answer() -> Callable[[], pl.DataFrame]:
+        frames = [query(spec).collect(engine="streaming") for spec in wanted]
+        named = [frame.with_columns(kpi=pl.lit(spec.name)) for frame, spec in zip(frames, wanted, strict=True)]
+        return lambda: pl.concat(named).with_columns(pl.col("day").dt.date()).select("day", *by, "kpi", "value")
+
+    return answer
+
+
+def duckdb_filter(folder: Path, number: int, by: tuple[str, ...]) -> Prepared:
+    """One DuckDB query with a FILTER clause a KPI: what one writes by hand in SQL."""
+    import duckdb
+
+    wanted = specs(number)
+
+    def column(spec: Spec) -> str:
+        inner = "*" if spec.aggregate == "count" else spec.column
+        return f"CAST({spec.aggregate}({inner}) FILTER (WHERE {spec.mask}) AS DOUBLE) AS {spec.name}"
+
+    keys = ", ".join(["date_trunc('day', ts) AS day", *by])
+    sql = (
+        f"SELECT {keys}, {', '.join(map(column, wanted))} "
+        f"FROM read_parquet('{folder.as_posix()}/*.parquet') GROUP BY ALL ORDER BY ALL"
+    )
+
+    def answer() -> Callable[[], pl.DataFrame]:
+        table = duckdb.sql(sql).to_arrow_table()
+        return lambda: _long(pl.DataFrame(table), by)
+
+    return answer
+
+
+SIDES = {"smartkpi": smartkpi, "two-level": two_level, "duckdb-filter": duckdb_filter, "query-a-kpi": query_a_kpi}
+
+
+def _condition(condition: Condition) -> pl.Expr:
+    column, operator, value = condition
+    match operator:
+        case "==":
+            return pl.col(column) == value
+        case ">":
+            return pl.col(column) > value
+        case "<":
+            return pl.col(column) < value
+        case _:
+            return pl.col(column).is_in(list(value))
+
+
+def _long(wide: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+    return wide.with_columns(pl.col("day").dt.date()).unpivot(
+        index=["day", *by], variable_name="kpi", value_name="value"
+    )

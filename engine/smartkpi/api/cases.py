@@ -1,0 +1,226 @@
+"""Run the tests of definitions: expected against got, cell by cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from smartkpi.api.given import given_catalog
+from smartkpi.api.pipeline import evaluate, open_data
+from smartkpi.api.question import calendar_of, parse_grain
+from smartkpi.diagnostics import Diagnostic, KpiError, errors
+from smartkpi.periods.calendar import Calendar
+from smartkpi.periods.grain import Grain
+from smartkpi.periods.text import parse_key
+from smartkpi.result import Result
+from smartkpi.semantics.check import Checked
+from smartkpi.semantics.question import Question
+from smartkpi.source import Span
+from smartkpi.spec.load import Loaded
+from smartkpi.spec.model import Case, Expect
+
+RELATIVE, ABSOLUTE = 1e-9, 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One cell that is not as expected; without a column the whole row is missing, and ``got`` says why."""
+
+    kpi: str
+    period: str | None
+    segment: Mapping[str, Any]
+    column: str
+    expected: Any
+    got: Any
+    span: Span
+
+    @property
+    def written(self) -> str:
+        """The expected cell as it stands in the file."""
+        return self.span.source.text[self.span.start : self.span.end] if self.column else ""
+
+    @property
+    def percent(self) -> bool:
+        """Whether the expected cell is written as a percentage."""
+        return self.written.strip("'\" ").endswith("%")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one test of definitions went. ``diagnostics`` say why it could not run."""
+
+    name: str
+    span: Span
+    differences: tuple[Difference, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    cells: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Whether every cell is as expected."""
+        return not self.differences and not errors(self.diagnostics)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Expectations that one question answers."""
+
+    grain: Grain | None
+    by: tuple[str, ...]
+    expects: tuple[Expect, ...]
+
+
+def run_case(checked: Checked, case: Case) -> Outcome:
+    """Run one test over the rows that it gives, and over nothing else."""
+    lost = [expect for expect in case.expect if expect.kpi not in checked.kpis]
+    differences = [_missing(expect, _why_lost(checked, expect.kpi)) for expect in lost]
+    kept = [expect for expect in case.expect if expect.kpi in checked.kpis]
+    try:
+        catalog, frames = given_catalog(checked, case, (expect.kpi for expect in kept))
+        opened = open_data(Loaded(catalog, ()), frames)
+        problems = errors((*opened.definitions, *opened.data))
+        for group in _groups(kept, calendar_of(catalog)):
+            runnable = [expect for expect in group.expects if expect.kpi in opened.checked.kpis]
+            broken = (expect for expect in group.expects if expect not in runnable)
+            differences += [_missing(expect, _message(problems, expect.kpi)) for expect in broken]
+            if runnable:
+                question = _question(group, runnable, case, calendar_of(catalog))
+                result = evaluate(opened.checked, opened.tables, question)
+                differences += _compare_all(runnable, result, calendar_of(catalog))
+    except KpiError as error:
+        return Outcome(case.name, case.span, tuple(differences), error.diagnostics)
+    cells = sum(len(expect.fields) for expect in case.expect)
+    order = {id(expect): i for i, expect in enumerate(case.expect)}
+    spans = {expect.span: order[id(expect)] for expect in case.expect}
+    differences.sort(key=lambda one: spans.get(one.span, 0))
+    return Outcome(case.name, case.span, tuple(differences), (), cells)
+
+
+def _why_lost(checked: Checked, name: str) -> str:
+    cause = checked.left_out.get(name)
+    return f"no KPI is named `{name}`" if cause is None else f"left out: {cause.message}"
+
+
+def _message(problems: Sequence[Diagnostic], kpi: str) -> str:
+    own = [one for one in problems if one.subject == f"kpi:{kpi}"]
+    return "; ".join(dict.fromkeys(one.message for one in own or problems)) or "left out by an error"
+
+
+def _missing(expect: Expect, why: str) -> Difference:
+    return Difference(expect.kpi, expect.period, expect.segment, "", None, why, expect.span)
+
+
+def _groups(expects: Iterable[Expect], calendar: Calendar) -> Iterable[_Group]:
+    found: dict[tuple[Grain | None, tuple[str, ...]], list[Expect]] = {}
+    for expect in expects:
+        found.setdefault((_grain(expect, calendar), tuple(sorted(expect.segment))), []).append(expect)
+    return (_Group(grain, by, tuple(some)) for (grain, by), some in found.items())
+
+
+def _grain(expect: Expect, calendar: Calendar) -> Grain | None:
+    if isinstance(expect.fields.get("grain"), str):
+        return parse_grain(expect.fields["grain"])
+    return None if expect.period is None else parse_key(calendar, expect.period)[0]
+
+
+def _question(group: _Group, expects: Sequence[Expect], case: Case, calendar: Calendar) -> Question:
+    days = [_days(calendar, expect.period) for expect in expects]
+    bounded = [pair for pair in days if pair is not None]
+    whole = len(bounded) < len(days)
+    as_of = case.as_of
+    if isinstance(as_of, datetime) and as_of.tzinfo is None:
+        as_of = calendar.instant(as_of)
+    return Question(
+        kpis=tuple(dict.fromkeys(expect.kpi for expect in expects)),
+        grain=group.grain,
+        by=group.by,
+        since=None if whole else min(first for first, _ in bounded),
+        until=None if whole else max(end for _, end in bounded),
+        where=None,
+        as_of=as_of,
+    )
+
+
+def _days(calendar: Calendar, period: str | None) -> tuple[date, date] | None:
+    if period is None:
+        return None
+    grain, key = parse_key(calendar, period)
+    return None if key is None else calendar.days(grain, key)
+
+
+def _compare_all(expects: Sequence[Expect], result: Result, calendar: Calendar) -> list[Difference]:
+    found: list[Difference] = []
+    for expect in expects:
+        row = _row(result, expect, calendar)
+        if row is None:
+            found.append(_missing(expect, "no such row"))
+            continue
+        for column, expected in expect.fields.items():
+            if column not in row:
+                found.append(_difference(expect, column, expected, f"no column `{column}`"))
+            elif not _agrees(column, expected, row[column]):
+                found.append(_difference(expect, column, expected, row[column]))
+    return found
+
+
+def _difference(expect: Expect, column: str, expected: Any, got: Any) -> Difference:
+    span = expect.spans.get(column, expect.span)
+    return Difference(expect.kpi, expect.period, expect.segment, column, expected, got, span)
+
+
+def _row(result: Result, expect: Expect, calendar: Calendar) -> dict[str, Any] | None:
+    """Return the row that an expectation speaks of: the KPI's, in its period (else its last) and segment."""
+    rows = [row for row in result.frame.iter_rows(named=True) if row["kpi"] == expect.kpi]
+    grain, key = (Grain.ALL, None) if expect.period is None else parse_key(calendar, expect.period)
+    if key is not None:
+        first, end = calendar.bounds(grain, key)
+        rows = [row for row in rows if row["start"] is None or first <= row["start"].astimezone(UTC) < end]
+    rows = [row for row in rows if all(_same(row[name], value) for name, value in expect.segment.items())]
+    return rows[-1] if rows else None
+
+
+def _same(got: Any, expected: Any) -> bool:
+    if got is None or expected is None or isinstance(got, bool) or isinstance(expected, bool):
+        return got is expected or (isinstance(got, bool) and str(got).lower() == str(expected).lower())
+    return bool(got == expected) or str(got) == str(expected)
+
+
+def _agrees(column: str, expected: Any, got: Any) -> bool:
+    """Return whether a cell is as expected; numbers to 12 significant digits."""
+    if column == "flags":
+        texts = (expected,) if isinstance(expected, str) else expected or ()
+        return {flag for text in texts for flag in text.replace(",", " ").split()} == set(got or ())
+    number = _number(expected)
+    if number is not None and isinstance(got, int | float | Decimal) and not isinstance(got, bool):
+        return math.isclose(number, got, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    if expected is None or got is None:
+        return expected is got
+    if isinstance(got, datetime):
+        return str(expected) in (got.isoformat(), got.date().isoformat())
+    return str(expected) == str(got)
+
+
+def _number(value: Any) -> float | None:
+    """Return a number as written in YAML: 20, 0.5, or a text such as 50% or 1_000."""
+    match value:
+        case bool() | None:
+            return None
+        case int() | float() | Decimal():
+            return float(value)
+        case str():
+            text = value.strip().replace("_", "")
+            try:
+                return float(Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1))
+            except InvalidOperation:
+                return None
+        case _:
+            return None
+
+
+def run_cases(checked: Checked, loaded: Loaded) -> list[Outcome]:
+    """Run all tests of a project, in order."""
+    return [run_case(checked, case) for case in loaded.catalog.cases]

@@ -1,0 +1,260 @@
+"""The data of a test: given events become datasets in memory, covered from well before their first row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from smartkpi.api.question import calendar_of
+from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.language.types import BARE, PLAIN, UNKNOWN, Kind, Type, Unit
+from smartkpi.periods.calendar import Calendar
+from smartkpi.periods.grain import Grain
+from smartkpi.periods.text import parse_key, parse_moment
+from smartkpi.semantics.check import Checked
+from smartkpi.semantics.formula import Aggregate, Apply, Expr, Field, Literal, TypedKpi
+from smartkpi.source import Span
+from smartkpi.spec.model import Binding, Case, Catalog, Column, Covers, Dataset, FieldDef
+from smartkpi.tree import walk
+
+TIME, COUNT = "time", "count"
+NUMERIC = frozenset(("sum", "avg", "min", "max"))
+DTYPES: Mapping[Kind, pl.DataType] = {
+    Kind.NUMBER: pl.Float64(),
+    Kind.TEXT: pl.String(),
+    Kind.BOOLEAN: pl.Boolean(),
+    Kind.TIME: pl.Datetime("us", "UTC"),
+    Kind.DATE: pl.Date(),
+}
+COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "not between"))
+ARITHMETIC = frozenset(("+", "-", "*", "/", "^", "neg", "abs", "round", "floor", "ceil", "sqrt", "mod"))
+
+
+def given_catalog(checked: Checked, case: Case, kpis: Iterable[str]) -> tuple[Catalog, dict[str, pl.DataFrame]]:
+    """Return a catalog whose events are those given by a test, and the tables of its datasets by name.
+
+    An event that the KPIs read but that is not given is there, without rows. Raises KpiError for rows that cannot be
+    read.
+    """
+    catalog = checked.catalog
+    calendar = calendar_of(catalog)
+    names = list(dict.fromkeys(kpis))
+    reading = list(dict.fromkeys((*names, *(other for name in names for other in sorted(checked.kpis[name].kpis)))))
+    typed = [checked.kpis[name] for name in reading]
+    given = {one.event: one for one in case.given}
+    _refuse_unknown(checked, case)
+    events = dict.fromkeys((*given, *(event for kpi in typed for event in sorted(kpi.events))))
+    frames = {}
+    datasets = {}
+    covers = _covers(calendar, case)
+    for event in events:
+        rows = given[event].rows if event in given else ()
+        spans = given[event].spans if event in given else ()
+        types = _field_types(checked, typed, event, referenced=event not in given)
+        frames[event] = _frame(calendar, rows, spans or (case.span,), types)
+        datasets[event] = _dataset(event, frames[event].columns, types, covers, case.span)
+    kept = {name: catalog.kpis[name] for name in reading}
+    return replace(catalog, datasets=datasets, kpis=kept, cases=(), broken={}), frames
+
+
+def _refuse_unknown(checked: Checked, case: Case) -> None:
+    for given in case.given:
+        if given.event not in checked.events:
+            known = ", ".join(checked.events) or "none"
+            span = given.spans[0] if given.spans else case.span
+            message = f"the test gives rows of `{given.event}`, but no event has that name"
+            raise KpiError(Diagnostic("unknown-event", message, span, hint=f"events: {known}"))
+
+
+def _covers(calendar: Calendar, case: Case) -> Covers | None:
+    """Return coverage from the first day of the first year that a test speaks of, week included, to after its last.
+
+    The as-of cuts the end; that one is stated keeps silent events from being taken for stale ones.
+    """
+    days = [_day(calendar, moment) for moment in _moments(calendar, case)]
+    if not days:
+        return None
+    first, last = min(days), max(days)
+    keys = [calendar.key(grain, first) for grain in (Grain.YEAR, Grain.WEEK)]
+    start = min(key for key in keys if not isinstance(key, datetime))
+    return Covers(start, date.fromordinal(min(last.toordinal() + 366, date.max.toordinal() - 366)))
+
+
+def _moments(calendar: Calendar, case: Case) -> Iterable[date | datetime]:
+    for given in case.given:
+        for row in given.rows:
+            if isinstance(row.get(TIME), str):
+                try:
+                    yield parse_moment(calendar, row[TIME])
+                except KpiError:
+                    continue  # said where the column is read
+    for expect in case.expect:
+        if expect.period is not None:
+            key = parse_key(calendar, expect.period)[1]
+            if key is not None:
+                yield key
+    if case.as_of is not None:
+        yield case.as_of
+
+
+def _day(calendar: Calendar, moment: date | datetime) -> date:
+    if not isinstance(moment, datetime):
+        return moment
+    return moment.date() if moment.tzinfo is None else calendar.local_day(moment)
+
+
+def _dataset(
+    event: str, columns: Sequence[str], types: Mapping[str, Type], covers: Covers | None, span: Span
+) -> Dataset:
+    fields = {name: _field(name, types.get(name, UNKNOWN), span) for name in columns if name not in (TIME, COUNT)}
+    count = Column(COUNT, span) if COUNT in columns else None
+    return Dataset(
+        name=event,
+        read=None,
+        time=Column(TIME, span),
+        timezone=None,
+        key=(),
+        fields=fields,
+        events={event: Binding(event, None, None, count, span)},
+        covers=covers,
+        gaps="zero",
+        span=span,
+    )
+
+
+def _field(name: str, known: Type, span: Span) -> FieldDef:
+    unit: Unit | None = known.unit if known.kind is Kind.NUMBER and known.unit not in (PLAIN, BARE) else None
+    return FieldDef(name, Column(name, span), unit, span)
+
+
+def _field_types(checked: Checked, kpis: Sequence[TypedKpi], event: str, *, referenced: bool) -> dict[str, Type]:
+    """Return the fields of an event that are known before any row is seen: declared, and (if asked) read by KPIs."""
+    found: dict[str, Type] = {}
+    contract = checked.catalog.contracts.get(event)
+    used = _used(kpis, event)
+    for binding in checked.events.get(event, ()):
+        dataset = checked.datasets[binding.dataset]
+        found |= {name: expr.type for name, expr in dataset.fields.items()}
+    for name, field in (contract.fields if contract else {}).items():
+        known = found.get(name, used.get(name, UNKNOWN))
+        found[name] = Type(Kind.NUMBER, field.unit) if field.unit is not None else known
+    for name, use in used.items():
+        if (referenced or name in found) and found.get(name, UNKNOWN).kind is Kind.UNKNOWN:
+            found[name] = use
+    return {name: known for name, known in found.items() if name not in (TIME, COUNT, "dataset")}
+
+
+def _used(kpis: Sequence[TypedKpi], event: str) -> dict[str, Type]:
+    """Return the fields of an event that KPIs read, with the type that their use tells."""
+    found: dict[str, Type] = {}
+    for expr, numeric in _row_expressions(kpis, event):
+        for node in walk(expr):
+            if isinstance(node, Apply):
+                kind = _kind_of_args(node)
+                for arg in node.args:
+                    if isinstance(arg, Field):
+                        _note(found, arg, kind)
+            elif isinstance(node, Field):
+                _note(found, node, Kind.NUMBER if numeric and node is expr else Kind.UNKNOWN)
+    return found
+
+
+def _row_expressions(kpis: Sequence[TypedKpi], event: str) -> Iterable[tuple[Expr, bool]]:
+    """Yield the row expressions over an event, and whether each is what a sum or mean adds."""
+    for kpi in kpis:
+        yield from ((condition, False) for name, where in kpi.where if name == event for condition in where)
+        for node in walk(kpi.formula):
+            if isinstance(node, Aggregate) and node.event == event:
+                yield from ((condition, False) for condition in node.where)
+                if node.argument is not None:
+                    yield node.argument, node.function in NUMERIC
+
+
+def _note(found: dict[str, Type], field: Field, kind: Kind) -> None:
+    known = found.get(field.name, field.type)
+    found[field.name] = Type(kind) if known.kind is Kind.UNKNOWN and kind is not Kind.UNKNOWN else known
+
+
+def _kind_of_args(node: Apply) -> Kind:
+    """Return the kind that a function wants of its arguments, as far as it tells."""
+    if node.function in ARITHMETIC:
+        return Kind.NUMBER
+    if node.function in ("and", "or", "not"):
+        return Kind.BOOLEAN
+    if node.function in COMPARISONS:
+        kinds = [arg.type.kind for arg in node.args if isinstance(arg, Literal)]
+        return next((kind for kind in kinds if kind is not Kind.NULL), Kind.UNKNOWN)
+    return Kind.UNKNOWN
+
+
+def _frame(
+    calendar: Calendar, rows: Sequence[Mapping[str, Any]], spans: Sequence[Span], types: Mapping[str, Type]
+) -> pl.DataFrame:
+    names = dict.fromkeys((TIME, *(name for row in rows for name in row), *types))
+    columns = []
+    for name in names:
+        values = [row.get(name) for row in rows]
+        if name == TIME:
+            columns.append(pl.Series(name, *_times(calendar, values, spans), strict=False))
+        else:
+            values, dtype = _column(calendar, values, types.get(name, UNKNOWN).kind)
+            columns.append(pl.Series(name, values, dtype))
+    return pl.DataFrame(columns)
+
+
+def _times(calendar: Calendar, values: list[Any], spans: Sequence[Span]) -> tuple[list[Any], pl.DataType]:
+    """Return the times of rows: dates if all are, else instants."""
+    moments: list[date | datetime | None] = []
+    for index, value in enumerate(values):
+        try:
+            moments.append(parse_moment(calendar, value) if isinstance(value, str) else value)
+        except KpiError as error:
+            first = error.diagnostics[0]
+            raise KpiError(replace(first, span=spans[min(index, len(spans) - 1)])) from error
+    return _moments_column(calendar, moments)
+
+
+def _moments_column(calendar: Calendar, moments: Sequence[date | datetime | None]) -> tuple[list[Any], pl.DataType]:
+    if not any(isinstance(moment, datetime) for moment in moments):
+        return list(moments), pl.Date()
+    return [_instant(calendar, moment) for moment in moments], pl.Datetime("us", "UTC")
+
+
+def _instant(calendar: Calendar, moment: date | datetime | None) -> datetime | None:
+    if moment is None or isinstance(moment, datetime):
+        return moment
+    return calendar.midnight(moment)
+
+
+def _column(calendar: Calendar, values: list[Any], kind: Kind) -> tuple[list[Any], pl.DataType]:
+    """Return the values of a column and their type: as declared where they fit, else as they look."""
+    present = [value for value in values if value is not None]
+    if not present:
+        return values, DTYPES.get(kind, pl.String())
+    if all(isinstance(value, bool) for value in present):
+        return values, pl.Boolean()
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in present):
+        small = all(-(2**63) <= value < 2**63 for value in present)
+        return (values, pl.Int64()) if small else ([_float(value) for value in values], pl.Float64())
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in present):
+        return [_float(value) for value in values], pl.Float64()
+    if kind is not Kind.TEXT and all(isinstance(value, str | date) for value in present):
+        try:
+            moments = [parse_moment(calendar, value) if isinstance(value, str) else value for value in values]
+        except KpiError:
+            pass
+        else:
+            return _moments_column(calendar, moments)
+    return [None if value is None else _text(value) for value in values], pl.String()
+
+
+def _float(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

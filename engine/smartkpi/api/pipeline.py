@@ -1,0 +1,219 @@
+"""The stages in their order: select, open, check, resolve, lower, optimize, verify, collect, derive, assess."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import partial
+
+import smartkpi
+from smartkpi.api.failures import DataError, DefinitionError, UsageError, failing_as
+from smartkpi.api.question import Ask, check_order, understand
+from smartkpi.assess.thresholds import assess
+from smartkpi.derive.derive import derive
+from smartkpi.diagnostics import Diagnostic, KpiError, errors
+from smartkpi.engines.answer import Answer
+from smartkpi.engines.polars.engine import PolarsEngine
+from smartkpi.plan.lower import lower
+from smartkpi.plan.nodes import Plan
+from smartkpi.plan.rules import optimize
+from smartkpi.plan.verify import verify
+from smartkpi.report import html, table
+from smartkpi.report.style import Style
+from smartkpi.result import KpiInfo, Provenance, Result, arrange
+from smartkpi.semantics.check import Checked, check
+from smartkpi.semantics.formula import TypedKpi
+from smartkpi.semantics.question import Question, resolve, select_kpis
+from smartkpi.sources.tables import Table, open_tables
+from smartkpi.spec.load import Loaded
+
+WIDTH = 100
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The KPIs asked for: those to run, and those that an error leaves out, with the reason."""
+
+    kpis: tuple[str, ...]
+    left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A project with its data at hand: what is valid, the tables, and every problem on the way."""
+
+    checked: Checked
+    tables: Mapping[str, Table]
+    definitions: tuple[Diagnostic, ...]
+    data: tuple[Diagnostic, ...]
+
+
+def answer(
+    loaded: Loaded, handed: Mapping[str, object], ask: Ask, lang: str = "en", progress: Progress | None = None
+) -> Result:
+    """Answer a question about a project. KPIs with an error are left out; KpiError where none is left."""
+    check_order(ask)
+    checked = check(loaded.catalog)
+    selection = select(checked, ask.kpis)
+    if not selection.kpis:
+        raise DefinitionError(*(errors((*loaded.diagnostics, *checked.diagnostics)) or (_no_kpis(),)))
+    with failing_as(UsageError):
+        question = understand(loaded.catalog, selection.kpis, ask)
+    opened = open_data(loaded, handed, _datasets(checked, selection.kpis))
+    left_out = dict(selection.left_out)
+    left_out |= {name: "definition" for name in selection.kpis if name not in opened.checked.kpis}
+    closed = _datasets(checked, selection.kpis) - set(opened.tables)
+    left_out |= {name: "data" for name in selection.kpis if checked.kpis[name].datasets & closed}
+    question = replace(question, kpis=tuple(name for name in selection.kpis if name not in left_out))
+    if not question.kpis:
+        raise (DataError(*errors(opened.data)) if errors(opened.data) else DefinitionError(*errors(opened.definitions)))
+    result = evaluate(opened.checked, opened.tables, question, optimized=ask.optimize, progress=progress)
+    left_out |= result.left_out
+    shown = opened.definitions if "definition" in left_out.values() else _no_errors(opened.definitions)
+    diagnostics = tuple(dict.fromkeys((*shown, *opened.data, *result.diagnostics)))
+    result = replace(result, left_out=left_out, diagnostics=diagnostics, display=partial(_display, lang))
+    return arrange(result, ask.order_by, ask.limit)
+
+
+def select(checked: Checked, patterns: tuple[str, ...]) -> Selection:
+    """Return the KPIs that patterns name (none: all that are not hidden), valid ones and left out ones apart."""
+    specs, lost = checked.catalog.kpis, checked.left_out
+    with failing_as(UsageError):
+        found = _select_by_tag(checked, patterns)
+    chosen = [
+        name
+        for name in lost
+        if any(_matches(name, specs[name].tags if name in specs else (), pattern) for pattern in patterns)
+        or (not patterns and not (name in specs and specs[name].hidden))
+    ]
+    return Selection(found, dict.fromkeys(chosen, "definition"))
+
+
+def _select_by_tag(checked: Checked, patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the valid KPIs of patterns; a tag that only left out KPIs have finds none."""
+    tags = {tag for name in checked.left_out if (kpi := checked.catalog.kpis.get(name)) for tag in kpi.tags}
+    known = {tag for kpi in checked.kpis.values() for tag in kpi.spec.tags}
+    lost = {f"tag:{tag}" for tag in tags - known}
+    kept = tuple(pattern for pattern in patterns if pattern not in lost)
+    return () if patterns and not kept else select_kpis(checked.kpis, kept, checked.left_out)
+
+
+def _matches(name: str, tags: tuple[str, ...], pattern: str) -> bool:
+    if pattern.startswith("tag:"):
+        return any(fnmatchcase(tag, pattern.removeprefix("tag:")) for tag in tags)
+    return fnmatchcase(name, pattern)
+
+
+def open_data(loaded: Loaded, handed: Mapping[str, object], names: Iterable[str] | None = None) -> Opened:
+    """Open datasets (None: all) and check the definitions against their columns."""
+    catalog = loaded.catalog
+    wanted = set(catalog.datasets if names is None else names)
+    part = replace(catalog, datasets={name: one for name, one in catalog.datasets.items() if name in wanted})
+    unknown = [name for name in handed if name not in catalog.datasets and f"dataset:{name}" not in catalog.broken]
+    if unknown:
+        known = ", ".join(catalog.datasets) or "none"
+        message = f"no dataset is named `{unknown[0]}`, but a table was handed over for it"
+        raise UsageError(Diagnostic("unknown-dataset", message, hint=f"datasets: {known}"))
+    with failing_as(DataError):
+        tables, problems = open_tables(part, {name: one for name, one in handed.items() if name in wanted})
+    checked = check(catalog, {name: one.schema for name, one in tables.items()})
+    definitions = (*loaded.diagnostics, *checked.diagnostics)
+    return Opened(checked, tables, tuple(dict.fromkeys(definitions)), tuple(problems))
+
+
+def evaluate(
+    checked: Checked,
+    tables: Mapping[str, Table],
+    question: Question,
+    *,
+    optimized: bool = True,
+    progress: Progress | None = None,
+) -> Result:
+    """Answer a question over open tables; KPIs whose data turns out unusable are left out, KpiError where all are."""
+    left_out: dict[str, str] = {}
+    problems: list[Diagnostic] = []
+    engine = PolarsEngine(tables, progress)
+    while True:
+        plan = compile_plan(checked, question, optimized=optimized)
+        try:
+            found = engine.collect(plan)
+            break
+        except KpiError as error:
+            problems += error.diagnostics
+            bad = {one.subject.removeprefix("dataset:") for one in error.diagnostics}
+            lost = [name for name in question.kpis if checked.kpis[name].datasets & bad]
+            question = replace(question, kpis=tuple(name for name in question.kpis if name not in lost))
+            if not lost or not question.kpis:
+                raise DataError(*dict.fromkeys(problems)) from error
+            left_out |= dict.fromkeys(lost, "data")
+    result = _finish(checked, plan, question, found)
+    return replace(result, left_out=left_out, diagnostics=(*problems, *result.diagnostics))
+
+
+def compile_plan(checked: Checked, question: Question, *, optimized: bool = True) -> Plan:
+    """Return the plan of a question, whole before and after the optimizer. KpiError where the question is wrong."""
+    with failing_as(UsageError):
+        resolved = resolve(checked, question)
+    plan = lower(checked, resolved)
+    verify(plan)
+    if optimized:
+        plan = optimize(plan)
+        verify(plan)
+    return plan
+
+
+def _finish(checked: Checked, plan: Plan, question: Question, found: Answer) -> Result:
+    with failing_as(UsageError):
+        derived = derive(plan, found)
+    kpis = {name: checked.kpis[name] for name in question.kpis}
+    return Result(
+        frame=assess(derived.frame, kpis),
+        trend=derived.trend,
+        kpis={name: _info(kpi) for name, kpi in kpis.items()},
+        by=question.by,
+        scorecard=plan.scorecard,
+        provenance=Provenance(
+            as_of=derived.as_of,
+            datasets=derived.datasets,
+            scans=found.scans,
+            timezone=plan.calendar.timezone,
+            version=smartkpi.__version__,
+        ),
+        diagnostics=(*found.notes, *derived.diagnostics),
+    )
+
+
+def _info(kpi: TypedKpi) -> KpiInfo:
+    spec = kpi.spec
+    return KpiInfo(
+        name=kpi.name,
+        label=spec.label,
+        description=spec.description,
+        format=spec.format,
+        unit=kpi.type.unit.name,
+        currency=kpi.type.unit.currency,
+        direction=kpi.direction,
+        owner=spec.owner,
+        tags=spec.tags,
+    )
+
+
+def _display(lang: str, result: Result, form: str) -> str:
+    if form == "html":
+        return html.render(result, Style(lang=lang))
+    return table.render(result, Style(width=WIDTH, lang=lang))
+
+
+def _datasets(checked: Checked, kpis: Iterable[str]) -> set[str]:
+    return {dataset for name in kpis for dataset in checked.kpis[name].datasets}
+
+
+def _no_errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    found = tuple(diagnostics)
+    return tuple(one for one in found if one not in errors(found))
+
+
+def _no_kpis() -> Diagnostic:
+    return Diagnostic("no-kpis", "the project defines no KPI to run", hint="add one below `kpis:`")

@@ -1,0 +1,160 @@
+"""A project, loaded: definitions and where its data is. Immutable, so threads may share it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from smartkpi.api.failures import DataError, UsageError
+from smartkpi.api.question import Ask, Period, names
+from smartkpi.diagnostics import Diagnostic, errors
+from smartkpi.report.problems import boxes
+from smartkpi.semantics.check import Checked, check
+from smartkpi.semantics.question import Question
+from smartkpi.spec.load import Loaded
+from smartkpi.spec.load import load as load_spec
+from smartkpi.spec.model import Catalog
+
+if TYPE_CHECKING:  # a check of definitions waits for no engine
+    from smartkpi.api.cases import Outcome
+    from smartkpi.api.pipeline import Progress
+    from smartkpi.result import Result
+
+Stage = Literal["syntax", "typed", "plan", "optimized", "polars"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+DataSource = str | Path | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Report:
+    """What a check found: problems of the definitions, and of the data where that was looked at."""
+
+    definitions: tuple[Diagnostic, ...]
+    data: tuple[Diagnostic, ...] = ()
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All problems, those of the definitions first."""
+        return (*self.definitions, *self.data)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error."""
+        return not errors(self.diagnostics)
+
+    def __repr__(self) -> str:
+        return boxes(self.diagnostics) or "no problems"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Project:
+    """A project: what its files say, and the tables handed over for its datasets."""
+
+    source: DataSource
+    loaded: Loaded = field(compare=False)
+    data: Mapping[str, object] = field(default_factory=dict, compare=False)
+    sets: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def catalog(self) -> Catalog:
+        """All definitions."""
+        return self.loaded.catalog
+
+    def __repr__(self) -> str:
+        where = "a mapping" if isinstance(self.source, Mapping) else str(self.source)
+        return f"<Project of {where}: {len(self.catalog.kpis)} KPIs, {len(self.catalog.datasets)} datasets>"
+
+    def with_sets(self, sets: Mapping[str, str]) -> Project:
+        """Return the project with other values of constants."""
+        return load(self.source, self.data, {**self.sets, **sets}) if sets else self
+
+    def typed(self) -> Checked:
+        """Return the definitions, names resolved and types known, without a look at the data."""
+        return check(self.catalog)
+
+    def check(self, data: bool = False) -> Report:
+        """Check all definitions; with ``data`` hold them against columns and types, and read every row once.
+
+        Where that finds no error, no question about the project meets a problem of definitions or data.
+        """
+        if not data:
+            return Report(_unique((*self.loaded.diagnostics, *self.typed().diagnostics)))
+        from smartkpi.api.pipeline import evaluate, open_data
+
+        opened = open_data(self.loaded, self.data)
+        ready = {name for name, kpi in opened.checked.kpis.items() if kpi.datasets <= set(opened.tables)}
+        found: tuple[Diagnostic, ...] = ()
+        if ready:
+            question = Question(tuple(n for n in opened.checked.order if n in ready), None, (), None, None, None, None)
+            try:
+                found = evaluate(opened.checked, opened.tables, question).diagnostics
+            except DataError as error:
+                found = error.diagnostics
+        return Report(opened.definitions, _unique((*opened.data, *found)))
+
+    def run(
+        self,
+        kpis: str | Sequence[str] = (),
+        grain: str | None = None,
+        by: str | Sequence[str] = (),
+        since: Period = None,
+        until: Period = None,
+        where: str | None = None,
+        as_of: str | date | datetime | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        sets: Mapping[str, str] | None = None,
+        lang: str = "en",
+        optimize: bool = True,
+        progress: Progress | None = None,
+    ) -> Result:
+        """Answer a question: values, states and statuses of KPIs by period and segment.
+
+        Without ``grain``, ``since`` and ``until`` each KPI shows its last complete period. ``kpis`` are names, globs
+        or `tag:x`; ``since`` and ``until`` periods such as `2026-01`, inclusive. KPIs with an error are left out
+        (``Result.left_out``); KpiError is raised where none is left, or the question cannot be read.
+        """
+        from smartkpi.api.pipeline import answer
+
+        ask = Ask(names(kpis), grain, names(by), since, until, where, as_of, names(order_by), limit, optimize)
+        project = self.with_sets(sets or {})
+        return answer(project.loaded, project.data, ask, lang, progress)
+
+    def explain(self, name: str, stage: Stage = "optimized") -> str:
+        """Return one stage of a KPI's way from text to query. `polars` needs the data; the others do not."""
+        if stage not in STAGES:
+            message = f"no stage is named `{stage}`"
+            raise UsageError(Diagnostic("unknown-stage", message, hint=f"stages: {', '.join(STAGES)}"))
+        from smartkpi.api.stages import explain
+
+        return explain(self.loaded, self.data, name, stage)
+
+    def test(self, update: bool = False) -> list[Outcome]:
+        """Run the tests of the definitions; with ``update`` write what was got where they expect something else."""
+        from smartkpi.api.cases import run_cases
+        from smartkpi.api.rewrite import fill
+
+        outcomes = run_cases(self.typed(), self.loaded)
+        if update and fill(outcomes, self.catalog.files):
+            again = load(self.source, self.data, self.sets)
+            return run_cases(again.typed(), again.loaded)
+        return outcomes
+
+
+def load(
+    source: DataSource, data: Mapping[str, object] | None = None, sets: Mapping[str, str] | None = None
+) -> Project:
+    """Load a project: a file, a folder, or the same as plain data.
+
+    ``data`` maps datasets to tables (Polars, pandas, Arrow, DuckDB) to be used instead of what they read; ``sets``
+    gives constants other values. Wrong definitions do not raise: `check` tells them, `run` leaves them out.
+    """
+    given = dict(sets or {})
+    return Project(source, load_spec(source, given), dict(data or {}), given)
+
+
+def _unique(diagnostics: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+    return tuple(dict.fromkeys(diagnostics))

@@ -1,0 +1,146 @@
+"""What a caller asks, in plain words, and the question that it means for a project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
+
+from smartkpi.api.failures import UsageError
+from smartkpi.diagnostics import Diagnostic, Note
+from smartkpi.language.parse import parse_formula
+from smartkpi.periods.calendar import Calendar
+from smartkpi.periods.grain import Grain
+from smartkpi.periods.text import parse_moment, parse_period
+from smartkpi.semantics.question import Question
+from smartkpi.source import text_of
+from smartkpi.spec.model import Catalog
+
+Period = str | date | None
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question as it was put: periods as text or dates, conditions as text."""
+
+    kpis: tuple[str, ...] = ()
+    grain: str | None = None
+    by: tuple[str, ...] = ()
+    since: Period = None
+    until: Period = None
+    where: str | None = None
+    as_of: str | date | datetime | None = None
+    order_by: tuple[str, ...] = ()
+    limit: int | None = None
+    optimize: bool = True
+
+
+def names(value: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return a list of names, given as such or as a text with commas."""
+    parts = [value] if isinstance(value, str) else list(value or ())
+    return tuple(name for part in parts for piece in part.split(",") if (name := piece.strip()))
+
+
+def calendar_of(catalog: Catalog) -> Calendar:
+    """Return a project's calendar, ready to reckon with."""
+    return Calendar(catalog.calendar.timezone, catalog.calendar.week_start)
+
+
+def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
+    """Return the question that was asked, about these KPIs. Raises KpiError where a part of it cannot be read."""
+    calendar = calendar_of(catalog)
+    if ask.limit is not None and ask.limit < 0:
+        raise UsageError(Diagnostic("bad-limit", f"the limit is {ask.limit}: a number of rows is zero or more"))
+    return restrict(
+        Question(
+            kpis=kpis,
+            grain=None if ask.grain is None else parse_grain(ask.grain),
+            by=_dimensions(ask.by),
+            since=None,
+            until=None,
+            where=None if not (ask.where or "").strip() else parse_formula(text_of(ask.where or "", "<where>")),
+            as_of=_moment(calendar, ask.as_of),
+        ),
+        _start(calendar, ask.since),
+        _end(calendar, ask.until),
+    )
+
+
+def restrict(question: Question, since: date | None, until: date | None) -> Question:
+    """Return a question about [since, until) only. Raises UsageError where that holds no day."""
+    if since is not None and until is not None and since >= until:
+        message = f"no day lies between {since} and {until - DAY}: the range ends before it begins"
+        raise UsageError(Diagnostic("empty-range", message, hint="swap since and until"))
+    return replace(question, since=since, until=until)
+
+
+def parse_grain(text: str) -> Grain:
+    """Return a grain by its name. Raises UsageError (`unknown-grain`)."""
+    known = [str(grain) for grain in Grain]
+    if text not in known:
+        near = get_close_matches(text, known, 1)
+        hint = f"did you mean `{near[0]}`?" if near else ""
+        note = Note("grains: " + ", ".join(known))
+        raise UsageError(Diagnostic("unknown-grain", f"no grain is named `{text}`", hint=hint, notes=(note,)))
+    return Grain(text)
+
+
+def check_order(ask: Ask) -> None:
+    """Raise UsageError (`unknown-order`) where a column to order by is none of the result's keys."""
+    known = ("kpi", "start", "value", *ask.by)
+    for key in ask.order_by:
+        name = key.removeprefix("-")
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean `{near[0]}`?" if near else "a dimension must be among those of --by"
+            note = Note("to order by: " + ", ".join(known) + "; `-` before a name: descending")
+            message = f"the result cannot be ordered by `{name}`"
+            raise UsageError(Diagnostic("unknown-order", message, hint=hint, notes=(note,)))
+
+
+def _dimensions(by: tuple[str, ...]) -> tuple[str, ...]:
+    twice = next((name for i, name in enumerate(by) if name in by[:i]), None)
+    if twice is not None:
+        raise UsageError(Diagnostic("repeated-dimension", f"`{twice}` is asked for twice", hint="name it once"))
+    return by
+
+
+def _start(calendar: Calendar, period: Period) -> date | None:
+    match period:
+        case None:
+            return None
+        case datetime():
+            return _local(calendar, period)
+        case date():
+            return period
+        case str():
+            return parse_period(calendar, period)[1]
+
+
+def _end(calendar: Calendar, period: Period) -> date | None:
+    """Return the day after the last of a period."""
+    match period:
+        case None:
+            return None
+        case datetime():
+            return _local(calendar, period) + DAY
+        case date():
+            return period + DAY
+        case str():
+            return parse_period(calendar, period)[2]
+
+
+def _local(calendar: Calendar, moment: datetime) -> date:
+    return moment.date() if moment.tzinfo is None else calendar.local_day(moment)
+
+
+def _moment(calendar: Calendar, moment: str | date | datetime | None) -> date | datetime | None:
+    match moment:
+        case datetime():
+            return calendar.instant(moment) if moment.tzinfo is None else moment.astimezone(UTC)
+        case str():
+            return parse_moment(calendar, moment)
+        case _:
+            return moment

@@ -1,0 +1,40 @@
+"""One KPI at each stage of its way: as written, typed, planned, optimized, as the engine's query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from smartkpi.api.failures import DataError, UsageError, failing_as
+from smartkpi.api.pipeline import compile_plan, open_data
+from smartkpi.diagnostics import KpiError, errors
+from smartkpi.engines.polars.engine import PolarsEngine
+from smartkpi.language.format import format_expr
+from smartkpi.plan import explain as plans
+from smartkpi.report.outline import outline
+from smartkpi.semantics.check import check
+from smartkpi.semantics.question import Question, select_kpis
+from smartkpi.spec.load import Loaded
+
+
+def explain(loaded: Loaded, handed: Mapping[str, object], name: str, stage: str) -> str:
+    """Return a stage of a KPI as text. Raises KpiError for an unknown KPI, or one that an error leaves out."""
+    written = loaded.catalog.kpis.get(name)
+    if stage == "syntax" and written is not None:
+        return f"{name} = {format_expr(written.formula.expr)}\n\n{outline(written.formula.expr)}"
+    checked = check(loaded.catalog)
+    if name in checked.left_out:
+        raise KpiError(checked.left_out[name])
+    with failing_as(UsageError):
+        select_kpis(checked.kpis, (name,))
+    if name not in checked.kpis:  # a pattern
+        return "\n".join(explain(loaded, handed, one, stage) for one in select_kpis(checked.kpis, (name,)))
+    typed = checked.kpis[name]
+    if stage == "typed":
+        return f"{name} = {plans.text(typed.formula)}\n\n{outline(typed.formula)}"
+    question = Question((name,))
+    if stage == "polars":
+        opened = open_data(loaded, handed, typed.datasets)
+        if errors(opened.data):
+            raise DataError(*opened.data)
+        return PolarsEngine(opened.tables).explain(compile_plan(opened.checked, question))
+    return plans.explain(compile_plan(checked, question, optimized=stage == "optimized"), name)

@@ -1,0 +1,191 @@
+"""The command `kpi`. Only click is imported at once: help waits for no engine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from smartkpi import __version__
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+FORMATS = ("table", "json", "ndjson", "csv", "parquet", "markdown")
+STAGES = ("syntax", "typed", "plan", "optimized", "polars")
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def project_options(command: Command) -> Command:
+    """Add the options that say which project, and with which constants."""
+    path = click.option("-p", "--project", metavar="PATH", help="The project: a file or folder. [kpis.yml, else kpis/]")
+    sets = click.option("--set", "sets", metavar="NAME=VALUE", multiple=True, help="Another value of a constant.")
+    return path(sets(command))
+
+
+def format_option(*names: str) -> Callable[[Command], Command]:
+    """Add `--format` with a choice of names, the first one being the default."""
+    return click.option("--format", "form", type=click.Choice(names), default=names[0], show_default=True)
+
+
+class Guarded(click.Group):
+    """A group of commands whose every end is an exit code and a plain word."""
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
+        """Run the command line and exit."""
+        from smartkpi.app.edge import guarded
+
+        given = None if args is None else list(args)
+        sys.exit(guarded(lambda: super(Guarded, self).main(given, prog_name="kpi", standalone_mode=False)))
+
+
+@click.group(cls=Guarded, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="kpi", message="%(prog)s %(version)s")
+def main() -> None:
+    """KPIs as code: define metrics in YAML over event data, get the same right numbers everywhere.
+
+    \b
+    Exit codes: 0 fine, 1 a failed test, 2 wrong usage, 3 no valid definition,
+    4 unusable data, 5 some KPIs left out by an error, 70 a bug of ours, 130 interrupted.
+    """
+
+
+@main.command()
+@click.argument("path", required=False)
+@click.option("--data", is_flag=True, help="Also read the data: columns, types, unreadable rows.")
+@format_option("text", "json", "github")
+@project_options
+def check(path: str | None, data: bool, form: str, project: str | None, sets: Sequence[str]) -> int:
+    """Check all definitions and show every problem at once."""
+    from smartkpi.app.checking import check
+
+    return check(_find(path, project), _pairs(sets), data, form)
+
+
+@main.command()
+@click.argument("args", metavar="[PATH] [NAME]...", nargs=-1)
+@click.option("--kpi", "kpis", metavar="NAMES", multiple=True, help="Names, globs, `tag:x`; several with commas.")
+@click.option("--grain", metavar="GRAIN", help="hour, day, week, month, quarter, year or all. [each KPI's own]")
+@click.option("--by", metavar="FIELDS", multiple=True, help="Segments; several with commas.")
+@click.option("--since", metavar="PERIOD", help="First period, such as 2026-01, 2026-W05, 2026-01-05.")
+@click.option("--until", metavar="PERIOD", help="Last period, itself included.")
+@click.option("--where", metavar="CONDITION", help="Only rows that fit, such as 'country == \"BR\"'.")
+@click.option("--as-of", metavar="TIME", help="Take no later data: a date or time. [the latest in the data]")
+@click.option(
+    "--order-by",
+    metavar="COLUMNS",
+    multiple=True,
+    help="kpi, start, value or a segment; -value: descending; nulls last. Within each KPI, unless it has one row.",
+)
+@click.option("--limit", metavar="N", type=click.IntRange(0), help="Only N rows of each KPI; without --by, N KPIs.")
+@click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="[table; else by the name of --output]")
+@click.option("--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
+@project_options
+def run(args: Sequence[str], project: str | None, sets: Sequence[str], **options: Any) -> int:
+    """Compute KPIs: a scorecard of the last complete period, or with --grain, --since, --until all periods.
+
+    An argument that exists as a file or folder is the project, any other a KPI.
+    """
+    from smartkpi.app.running import run
+
+    path, names = _split(args, project)
+    return run(_find(path, project), names, _pairs(sets), **options)
+
+
+@main.command()
+@click.argument("what", metavar="[NAME | functions | schemas [NAME] | values FIELD]", nargs=-1)
+@click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")
+@format_option("text", "json")
+@project_options
+def show(what: Sequence[str], lang: str, form: str, project: str | None, sets: Sequence[str]) -> int:
+    """Show what is defined: all KPIs, one KPI, the functions, the schemas, the values of a field."""
+    from smartkpi.app.show import show, show_functions, show_schema
+
+    match list(what):
+        case ["functions"]:
+            return show_functions(form)
+        case ["schemas"] | ["schemas", _]:
+            return show_schema(what[1] if len(what) > 1 else "project")
+        case _:
+            return show(_find(None, project), _pairs(sets), what, lang, form)
+
+
+@main.command()
+@click.argument("name")
+@click.option("--stage", type=click.Choice(STAGES), default="optimized", show_default=True)
+@format_option("text", "json")
+@project_options
+def explain(name: str, stage: Any, form: str, project: str | None, sets: Sequence[str]) -> int:
+    """Show a KPI at a stage of its way from text to query; or what the code of an error means."""
+    from smartkpi.app.explaining import explain, explain_code
+
+    path = None if project is None and default_project() is None else _find(None, project)
+    found = explain_code(name, form, path)
+    return explain(_find(None, project), _pairs(sets), name, stage, form) if found is None else found
+
+
+@main.command()
+@click.argument("path", required=False)
+@click.option("--update", is_flag=True, help="Write what was got where a test expects something else.")
+@format_option("text", "json")
+@project_options
+def test(path: str | None, update: bool, form: str, project: str | None, sets: Sequence[str]) -> int:
+    """Run the tests of the definitions; no data is needed."""
+    from smartkpi.app.testing import test
+
+    return test(_find(path, project), _pairs(sets), update, form)
+
+
+@main.command()
+@click.argument("folder", metavar="[DIR]", default="kpi-demo", type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")
+def demo(folder: Path, form: str, lang: str) -> int:
+    """Make an example store in a new folder and run its KPIs."""
+    from smartkpi.app.running import demo
+
+    return demo(folder, form, lang)
+
+
+def default_project() -> Path | None:
+    """Return the project of the current folder: kpis.yml, else kpis/."""
+    return next((path for path in (Path("kpis.yml"), Path("kpis")) if path.exists()), None)
+
+
+def _find(path: str | None, project: str | None) -> Path:
+    """Return the project that an argument or option names, else the one of the current folder."""
+    if path is not None and project is not None:
+        raise click.UsageError(f"the project is given twice: `{path}` and `{project}`")
+    named = path if path is not None else project
+    if named is not None:
+        if not Path(named).exists():
+            raise click.UsageError(f"there is no file or folder `{named}`")
+        return Path(named)
+    found = default_project()
+    if found is None:
+        raise click.UsageError("there is no project here: no kpis.yml, no kpis/; name one with -p PATH")
+    return found
+
+
+def _split(args: Sequence[str], project: str | None) -> tuple[str | None, list[str]]:
+    """Return the first argument that exists as file or folder, and all others: KPIs."""
+    path = next((arg for arg in args if Path(arg).exists()), None) if project is None else None
+    names = list(args)
+    if path is not None:
+        names.remove(path)
+    for name in names:
+        if "/" in name or name.endswith((".yml", ".yaml")):
+            raise click.UsageError(f"there is no file or folder `{name}`")
+    return path, names
+
+
+def _pairs(sets: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for pair in sets:
+        name, sign, value = pair.partition("=")
+        if not sign or not name.strip():
+            raise click.UsageError(f"--set takes NAME=VALUE, not `{pair}`")
+        pairs[name.strip()] = value.strip()
+    return pairs

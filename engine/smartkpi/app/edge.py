@@ -1,0 +1,97 @@
+"""The last line: every way in which a command can end becomes an exit code and a plain word."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from smartkpi.diagnostics import Diagnostic, KpiError
+
+FINE, FAILED, USAGE, DEFINITIONS, DATA, SOME_LEFT_OUT, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
+ORDER = (BUG, INTERRUPTED, USAGE, DEFINITIONS, DATA, SOME_LEFT_OUT, FAILED)
+REPORT_TO = "please report it with the command and its project"
+
+
+def worst(codes: Iterable[int]) -> int:
+    """Return the exit code that counts among several: the first that holds of 70 130 2 3 4 5 1."""
+    found = set(codes)
+    return next((code for code in ORDER if code in found), FINE)
+
+
+def guarded(command: Callable[[], Any]) -> int:
+    """Run a command and return its exit code; no exception passes."""
+    try:
+        code = command()
+        sys.stdout.flush()
+        return code if isinstance(code, int) else FINE
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return USAGE
+    except BrokenPipeError:
+        _close_quietly()
+        return FINE
+    except KpiError as error:
+        say(error.diagnostics)
+        return exit_code(error)
+    except OSError as error:
+        return _failed_output(error)
+    except BaseException as error:  # noqa: BLE001 (also a panic of the engine, which is no Exception)
+        return _bug(error)
+
+
+def exit_code(error: KpiError) -> int:
+    """Return the exit code of a KpiError: whose turn it is says its kind."""
+    from smartkpi.api.failures import DataError, UsageError
+
+    match error:
+        case UsageError():
+            return USAGE
+        case DataError():
+            return DATA
+        case _:
+            return DEFINITIONS
+
+
+def say(diagnostics: Iterable[Diagnostic]) -> None:
+    """Show diagnostics on stderr: errors with their place, others in a line each."""
+    from smartkpi.app.terminal import style_of
+    from smartkpi.diagnostics import Severity
+    from smartkpi.report.problems import box, line
+
+    style = style_of(sys.stderr)
+    for one in diagnostics:
+        text = box(one, style) + "\n" if one.severity is Severity.ERROR else line(one, style)
+        encoding = sys.stderr.encoding or "utf-8"
+        sys.stderr.write(text.encode(encoding, "replace").decode(encoding))
+
+
+def _failed_output(error: OSError) -> int:
+    place = f" `{error.filename}`" if error.filename else ""
+    reason = error.strerror or type(error).__name__
+    say([Diagnostic("cannot-write", f"the output{place} cannot be written: {reason}")])
+    if sys.stdout is not None and error.filename is None:
+        _close_quietly()
+    return USAGE
+
+
+def _bug(error: BaseException) -> int:
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else FINE
+    if os.environ.get("SMARTKPI_DEBUG") == "1":
+        traceback.print_exception(error, file=sys.stderr)
+    words = " ".join(str(error).split())[:200]
+    print(f"kpi: a bug of ours, {type(error).__name__}: {words}; {REPORT_TO}", file=sys.stderr)
+    return BUG
+
+
+def _close_quietly() -> None:
+    """Let the interpreter's last flush go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

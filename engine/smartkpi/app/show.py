@@ -1,0 +1,207 @@
+"""`kpi show`: what is defined, what a KPI stands on, which functions there are, which values a field has."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import click
+
+from smartkpi.api import Project, UsageError, load
+from smartkpi.app.edge import FINE, SOME_LEFT_OUT, say
+from smartkpi.app.terminal import style_of, write
+from smartkpi.diagnostics import Diagnostic, KpiError, errors
+from smartkpi.language.format import format_expr
+from smartkpi.language.functions import FUNCTIONS
+from smartkpi.report.build import Cell, Column, Grid, segment_text
+from smartkpi.report.style import Style, fold, plain
+from smartkpi.report.table import draw
+from smartkpi.resources import find
+from smartkpi.semantics.check import Checked
+from smartkpi.spec.model import Kpi, Threshold
+
+
+def show(path: Path, sets: Mapping[str, str], what: Sequence[str], lang: str, form: str) -> int:
+    """Show all KPIs, one, or the values of a field; return the exit code."""
+    project = load(path, sets=sets)
+    match list(what):
+        case []:
+            return _show_all(project, lang, form)
+        case ["values", field]:
+            return _show_values(project, field, form)
+        case ["values"]:
+            raise click.UsageError("`show values` takes a field: kpi show values country")
+        case [name]:
+            return _show_kpi(project, name, lang, form)
+        case _:
+            raise click.UsageError("`show` takes one name, or: functions, schemas, values FIELD")
+
+
+def show_functions(form: str) -> int:
+    """Show the function table and return the exit code."""
+    known = [function for function in FUNCTIONS.values() if function.supported]
+    data = [
+        {"name": f.name, "kind": f.kind, "signature": f.signature, "doc": f.doc, "example": f.example.expression}
+        for f in known
+    ]
+    columns = (Column("function"), Column("for"), Column("what it gives", fold=True))
+    rows = tuple((Cell(f.signature), Cell(f.kind), Cell(f.doc)) for f in known)
+    return _write(data, lambda style: draw([Grid("", columns, rows, 1)], style), form)
+
+
+def show_schema(name: str) -> int:
+    """Write a JSON Schema to stdout and return the exit code."""
+    known = {path.stem: path for path in sorted(find("schemas").glob("*.json"))}
+    if name not in known:
+        raise click.UsageError(f"no schema is named `{name}`; there are {', '.join(known)}")
+    write(known[name].read_bytes())
+    return FINE
+
+
+def _show_all(project: Project, lang: str, form: str) -> int:
+    checked = project.typed()
+    catalog = project.catalog
+    data = [_facts(catalog.kpis[name], checked, lang) for name in catalog.kpis]
+    columns = tuple(Column(title, drop=drop, fold=bool(drop == 0 and title == "formula")) for title, drop in
+                    (("KPI", 0), ("label", 2), ("formula", 0), ("tags", 1)))  # fmt: skip
+    rows = tuple(
+        (Cell(one["kpi"]), Cell(one["label"]), Cell(one["formula"]), Cell(", ".join(one["tags"]))) for one in data
+    )
+    events = {event: sorted(binding.dataset for binding in checked.events[event]) for event in checked.events}
+    notes = [f"{event}: {', '.join(providers) or 'no dataset'}" for event, providers in events.items()]
+    grid = Grid("", columns, rows, 1, notes=(f"events: {'; '.join(notes) or 'none'}",))
+    everything = {"kpis": data, "events": events, "datasets": list(catalog.datasets)}
+    code = _write(everything, lambda style: draw([grid], style), form)
+    broken = errors((*project.loaded.diagnostics, *checked.diagnostics))
+    say(broken)
+    return SOME_LEFT_OUT if broken else code
+
+
+def _show_kpi(project: Project, name: str, lang: str, form: str) -> int:
+    checked = project.typed()
+    kpi = project.catalog.kpis.get(name)
+    if kpi is None:
+        if name in checked.left_out:
+            raise KpiError(checked.left_out[name])
+        near = get_close_matches(name, list(project.catalog.kpis), 1)
+        hint = f"did you mean `{near[0]}`?" if near else "`kpi show` lists all KPIs"
+        raise UsageError(Diagnostic("unknown-kpi", f"no KPI is named `{name}`", hint=hint))
+    facts = _facts(kpi, checked, lang)
+    code = _write(facts, lambda style: _sheet(facts, style), form)
+    if name in checked.left_out:
+        say([checked.left_out[name]])
+        return SOME_LEFT_OUT
+    return code
+
+
+def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:
+    """Return all that is known of a KPI, as plain data."""
+    typed = checked.kpis.get(kpi.name)
+    datasets = {event: [binding.dataset for binding in checked.events.get(event, ())] for event in
+                sorted(typed.events if typed else ())}  # fmt: skip
+    direct = sorted(typed.kpis) if typed else []
+    return {
+        "kpi": kpi.name,
+        "label": kpi.label.get(lang),
+        "description": kpi.description.get(lang),
+        "formula": format_expr(kpi.formula.expr),
+        "where": None if kpi.where is None else format_expr(kpi.where.expr),
+        "grain": kpi.grain or "month",
+        "by": list(kpi.by),
+        "unit": None if typed is None else str(typed.type),
+        "format": kpi.format,
+        "direction": None if typed is None else typed.direction,
+        "thresholds": {one.status: _band(one) for one in kpi.thresholds},
+        "reads": datasets,
+        "files": {name: _origin(checked, name) for name in sorted(typed.datasets if typed else ())},
+        "uses": direct,
+        "used_by": sorted(name for name, other in checked.kpis.items() if kpi.name in other.kpis),
+        "owner": kpi.owner,
+        "decision": kpi.decision.get(lang),
+        "tags": list(kpi.tags),
+        "synonyms": list(kpi.synonyms),
+        "reviewed": None if kpi.reviewed is None else kpi.reviewed.isoformat(),
+        "deprecated": kpi.deprecated,
+        "place": f"{kpi.span.source.name}:{kpi.span.line}",
+    }
+
+
+def _band(threshold: Threshold) -> str:
+    return threshold.text.value.strip()
+
+
+def _origin(checked: Checked, dataset: str) -> str:
+    read = checked.catalog.datasets[dataset].read
+    return "a table handed over" if read is None else read.path
+
+
+def _sheet(facts: Mapping[str, Any], style: Style) -> str:
+    """Return what is known of a KPI as lines of a name and a value."""
+    title = f"{facts['kpi']}: {facts['label']}" if facts["label"] else facts["kpi"]
+    lines = [plain(title)]
+    width = 14
+    room = max((style.width or 100) - width, 20)
+    for name, text in _lines(facts):
+        for i, part in enumerate(fold(plain(text), room)):
+            lines.append(f"{name if i == 0 else '':{width}}{part}")
+    return "\n".join(lines) + "\n"
+
+
+def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in ("description", "formula", "where", "grain"):
+        if facts[name]:
+            yield name, facts[name]
+    for name in ("unit", "format", "direction"):
+        if facts[name] and facts[name] != "none":
+            yield name, facts[name]
+    if facts["by"]:
+        yield "by", ", ".join(facts["by"])
+    if facts["thresholds"]:
+        yield "thresholds", ", ".join(f"{status} {band}" for status, band in facts["thresholds"].items())
+    for event, datasets in facts["reads"].items():
+        origins = ", ".join(f"{name} ({facts['files'].get(name, '')})" for name in datasets)
+        yield "reads", f"{event} of {origins or 'no dataset'}"
+    for name, title in (("uses", "uses"), ("used_by", "used by"), ("tags", "tags"), ("synonyms", "synonyms")):
+        if facts[name]:
+            yield title, ", ".join(facts[name])
+    for name in ("owner", "decision", "reviewed"):
+        if facts[name]:
+            yield name, facts[name]
+    if facts["deprecated"]:
+        yield "deprecated", facts["deprecated"] if isinstance(facts["deprecated"], str) else "yes"
+    yield "defined at", facts["place"]
+
+
+def _show_values(project: Project, field: str, form: str) -> int:
+    from smartkpi.api.values import values_of
+
+    found = values_of(project.loaded, project.data, field)
+    data = {
+        "field": field,
+        "values": [
+            {"value": value, "counts": dict(zip(found.events, counts, strict=True))} for value, counts in found.counts
+        ],
+    }
+
+    def text(style: Style) -> str:
+        columns = (Column(field), *(Column(event, right=True) for event in found.events))
+        rows = tuple(
+            (Cell(segment_text(value, style)), *(Cell(f"{count:,}") for count in counts))
+            for value, counts in found.counts
+        )
+        return draw([Grid("", columns, rows, 1, split=True)], style)
+
+    return _write(data, text, form)
+
+
+def _write(data: Any, text: Any, form: str) -> int:
+    style = style_of(sys.stdout)
+    if form == "json":
+        write(json.dumps(data, ensure_ascii=not style.unicode, indent=2, default=str) + "\n")
+    else:
+        write(text(style))
+    return FINE

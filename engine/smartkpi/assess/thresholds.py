@@ -1,0 +1,66 @@
+"""Threshold bands become statuses: the first band that holds, from best to worst; what is left is critical."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import zip_longest
+from typing import Any
+
+import polars as pl
+
+from smartkpi.semantics.formula import TypedKpi
+
+PENDING = "the period is incomplete"
+
+
+def assess(frame: pl.DataFrame, kpis: Mapping[str, TypedKpi]) -> pl.DataFrame:
+    """Return a result's frame (or trend) with `status` filled, and `reason` where a status is pending.
+
+    Null values have no status, nor do grains other than the KPI's own unless it is a ratio. Values carry 12
+    significant digits, so a value at a bound compares as it reads.
+    """
+    banded = {name: kpi for name, kpi in kpis.items() if kpi.bands}
+    if not banded or frame.is_empty():
+        return frame
+    table, count = _table(banded)
+    null = pl.col("value").is_null() | pl.col(".grain").is_null()
+    elsewhere = ~pl.col(".ratio") & (pl.col("grain") != pl.col(".grain"))
+    pending = pl.col("flags").list.set_intersection(["incomplete", "immature"]).list.len() > 0
+    status = pl.lit("critical")
+    for i in reversed(range(count)):
+        status = pl.when(_holds(i)).then(pl.col(f".status{i}")).otherwise(status)
+    status = pl.when(null | elsewhere).then(None).when(pending).then(pl.lit("pending")).otherwise(status)
+    judged = frame.join(table, on="kpi", how="left", maintain_order="left").with_columns(status.alias("status"))
+    why = pl.when((pl.col("status") == "pending") & pl.col("reason").is_null()).then(pl.lit(PENDING))
+    return judged.with_columns(why.otherwise("reason").alias("reason")).select(frame.columns)
+
+
+def _table(kpis: Mapping[str, TypedKpi]) -> tuple[pl.DataFrame, int]:
+    """Return a row a KPI with its bands side by side, and how many bands there are at most."""
+    count = max(len(kpi.bands) for kpi in kpis.values())
+    rows = []
+    for name, kpi in kpis.items():
+        row: dict[str, Any] = {"kpi": name, ".grain": kpi.spec.grain or "month", ".ratio": kpi.ratio}
+        for i, band in zip_longest(range(count), kpi.bands):
+            status, operator, bounds = band or (None, None, ())
+            low, high = (*(float(bound) for bound in bounds), None, None)[:2]
+            row |= {f".status{i}": status, f".op{i}": operator, f".low{i}": low, f".high{i}": high}
+        rows.append(row)
+    kinds = {".status": pl.String, ".op": pl.String, ".low": pl.Float64, ".high": pl.Float64}
+    bands = {f"{name}{i}": kind for i in range(count) for name, kind in kinds.items()}
+    return pl.DataFrame(rows, schema={"kpi": pl.String, ".grain": pl.String, ".ratio": pl.Boolean, **bands}), count
+
+
+def _holds(i: int) -> pl.Expr:
+    """Whether the i-th band holds for the value: bounds belong to `at least`, `at most` and `between`."""
+    value, operator, low, high = pl.col("value"), pl.col(f".op{i}"), pl.col(f".low{i}"), pl.col(f".high{i}")
+    tests = {
+        ">=": value >= low,
+        "<=": value <= low,
+        ">": value > low,
+        "<": value < low,
+        "==": value == low,
+        "!=": value != low,
+        "between": value.is_between(low, high),
+    }
+    return pl.any_horizontal((operator == name) & test for name, test in tests.items()).fill_null(value=False)

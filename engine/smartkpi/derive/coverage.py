@@ -1,0 +1,110 @@
+"""Coverage: up to when a KPI's data counts, and what of a period its datasets know (language.md, section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from smartkpi.engines.answer import Coverage
+from smartkpi.periods.calendar import Calendar
+from smartkpi.plan.nodes import Plan
+from smartkpi.semantics.formula import TypedDataset
+
+DAY = timedelta(days=1)
+TICK = timedelta(microseconds=1)
+
+NONE, PART, FULL = 0, 1, 2
+"""How much of a period a dataset covers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What one dataset covers as seen from an as-of: the instants [begin, end), of the local days in `days` only.
+
+    ``days`` None: all of them. ``stale``: the dataset fell silent, so ``end`` lies before the as-of.
+    """
+
+    begin: datetime
+    end: datetime
+    days: tuple[date, ...] | None = None
+    stale: bool = False
+
+
+def edge_of(plan: Plan, coverage: Mapping[str, Coverage], datasets: Iterable[str]) -> datetime | None:
+    """Return the first instant that no longer counts for a KPI over these datasets; None without any row or as-of."""
+    match plan.as_of:
+        case datetime():
+            return plan.as_of + TICK
+        case date():
+            return plan.calendar.midnight(plan.as_of + DAY)
+        case None:
+            edges = (coverage[name].edge for name in datasets if name in coverage)
+            return max((edge for edge in edges if edge is not None), default=None)
+
+
+def cover(calendar: Calendar, dataset: TypedDataset, found: Coverage | None, edge: datetime) -> Cover | None:
+    """Return what a dataset covers up to an edge, or None where it covers nothing."""
+    last = calendar.local_day(edge - TICK)
+    active = [day for day in found.days if day <= last] if found else []
+    stated = dataset.spec.covers
+    first = stated.start if stated and stated.start else (active[0] if active else None)
+    if first is None:
+        return None
+    begin, end, stale = calendar.midnight(first), edge, False
+    if stated and stated.end:
+        end = min(edge, calendar.midnight(stated.end + DAY))
+    elif active and _is_stale(active, last):
+        end, stale = calendar.midnight(active[-1] + DAY), True
+    if begin >= end:
+        return None
+    counted = dataset.spec.gaps != "zero" and any(binding.count is not None for binding in dataset.events.values())
+    days = tuple(day for day in active if first <= day < calendar.local_day(end - TICK) + DAY) if counted else None
+    return Cover(begin, end, days, stale)
+
+
+def _is_stale(active: list[date], last: date) -> bool:
+    """Say whether a dataset is silent for longer than ever before, and for over a day."""
+    silence = (last - active[-1]).days
+    longest = max(((b - a).days for a, b in zip(active, active[1:], strict=False)), default=0)
+    return silence > 1 and silence > longest
+
+
+def judge(periods: pl.DataFrame, found: Cover | None) -> pl.Series:
+    """Return for each period (columns start, end, first, last of spine.Periods) NONE, PART or FULL."""
+    if found is None:
+        return pl.Series([NONE], dtype=pl.Int8).new_from_index(0, periods.height)
+    start, end = pl.col("start"), pl.col("end")
+    outside = start.is_null() | (start >= found.end) | (end <= found.begin)
+    inside = (start >= found.begin) & (end <= found.end)
+    if found.days is not None:
+        days = pl.Series(found.days, dtype=pl.Date)
+        upto, before = days.search_sorted(periods["last"], "right"), days.search_sorted(periods["first"])
+        counts = pl.lit(upto.cast(pl.Int64) - before.cast(pl.Int64))
+        outside = outside | (counts <= 0)
+        inside = inside & (counts == (pl.col("last") - pl.col("first")).dt.total_days() + 1)
+    judged = pl.when(outside).then(NONE).when(inside).then(FULL).otherwise(PART)
+    return periods.select(judged.cast(pl.Int8).alias("cover"))["cover"]
+
+
+def describe(
+    plan: Plan, coverage: Mapping[str, Coverage], edges: Mapping[str, datetime | None]
+) -> dict[str, dict[str, object]]:
+    """Return first and last day, rows, rows left out and staleness of each dataset; edges are those of the KPIs."""
+    found: dict[str, dict[str, object]] = {}
+    for name in plan.profiles:
+        known = coverage.get(name)
+        if known is None:
+            continue
+        readers = [edges.get(output.kpi) for output in plan.outputs if name in output.datasets]
+        covers = [cover(plan.calendar, plan.datasets[name], known, edge) for edge in readers if edge is not None]
+        found[name] = {
+            "first": known.days[0] if known.days else None,
+            "last": known.days[-1] if known.days else None,
+            "rows": known.rows,
+            "left_out": dict(known.left_out),
+            "stale": any(c is not None and c.stale for c in covers),
+        }
+    return found

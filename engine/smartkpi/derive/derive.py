@@ -1,0 +1,224 @@
+"""Derive: the engine's small tables become values with states, one row a KPI, period and segment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from smartkpi.derive.coverage import FULL, NONE, TICK, Cover, cover, describe, edge_of, judge
+from smartkpi.derive.formula import Parts, evaluate
+from smartkpi.derive.spine import (
+    Answers,
+    Periods,
+    attach,
+    build_spine,
+    dimension_types,
+    first_rows,
+    gather,
+    null_counts,
+    place,
+)
+from smartkpi.derive.tidy import TALL, tidy
+from smartkpi.derive.window import Window, count_cells, lay_out_periods, too_many_cells, windows_of
+from smartkpi.diagnostics import Diagnostic
+from smartkpi.engines.answer import Answer
+from smartkpi.periods.grain import Grain
+from smartkpi.plan.nodes import Output, Plan, Step
+
+MAX_CELLS = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """The values of a question.
+
+    ``frame`` and ``trend`` have all columns of a Result's frame, ``status`` still null. ``as_of`` is the last instant
+    that counts, by KPI, in the project's zone. ``datasets`` has first and last day, rows, left_out, stale of each.
+    """
+
+    frame: pl.DataFrame
+    trend: pl.DataFrame
+    as_of: Mapping[str, datetime | None]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """KPIs of one grain, one as-of, one set of datasets: they share periods and coverage."""
+
+    grain: Grain
+    edge: datetime | None
+    datasets: tuple[str, ...]
+    outputs: tuple[tuple[int, Output], ...]
+
+
+def derive(plan: Plan, answer: Answer, limit: int = MAX_CELLS) -> Derived:
+    """Return the values of all asked KPIs. Raises KpiError (`too-many-cells`) where there are more than `limit`."""
+    edges = {
+        output.kpi: edge_of(plan, answer.coverage, output.datasets) if output.step is not None else None
+        for output in plan.outputs
+    }
+    dimensions = dimension_types([frame for frames in answer.frames.values() for frame in frames], plan.by)
+    parts, cells = [], 0
+    for group in _groups(plan, edges):
+        prepared = _prepare(plan, answer, group, dimensions, limit)
+        cells += count_cells(prepared.firsts, prepared.windows)
+        if cells > limit:
+            raise too_many_cells(limit, cells)
+        parts.append(_values(plan, group, prepared))
+    tall = pl.concat(parts) if parts else None
+    frame, trend = tidy(plan, tall, dimensions)
+    zone = plan.calendar.zone
+    return Derived(
+        frame=frame,
+        trend=trend,
+        as_of={kpi: None if edge is None else (edge - TICK).astimezone(zone) for kpi, edge in edges.items()},
+        diagnostics=answer.notes,
+        datasets=describe(plan, answer.coverage, edges),
+    )
+
+
+def _groups(plan: Plan, edges: Mapping[str, datetime | None]) -> list[Group]:
+    found: dict[tuple[Grain, datetime | None, tuple[str, ...]], list[tuple[int, Output]]] = {}
+    for k, output in enumerate(plan.outputs):
+        if output.step is not None:
+            found.setdefault((output.grain, edges[output.kpi], output.datasets), []).append((k, output))
+    return [Group(*key, tuple(outputs)) for key, outputs in found.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A group before its formulas: answers, periods, coverage (columns of ``periods.frame``) and each KPI's window.
+
+    ``uncovered`` names the column that says where a component has no coverage at all, for those that lack some.
+    """
+
+    steps: Mapping[str, Step]
+    answers: Answers
+    frames: tuple[pl.DataFrame, ...]
+    firsts: pl.DataFrame
+    periods: Periods
+    windows: tuple[Window, ...]
+    uncovered: Mapping[str, str]
+
+
+def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, pl.DataType], limit: int) -> _Prepared:
+    by_id = {step.id: step for step in plan.steps}
+    steps = {output.step: by_id[output.step] for _, output in group.outputs if output.step is not None}
+    wanted = dict.fromkeys(id for step in steps.values() for id in (*step.components, *step.presence))
+    frames = answer.frames.get(group.grain, ())
+    answers = gather(frames, group.grain, plan.by, plan.components, wanted, dimensions)
+    firsts = first_rows(answers, (id for step in steps.values() for id in step.presence))
+    covers = {name: _cover(plan, answer, name, group.edge) for name in group.datasets}
+    known = [found.begin for found in covers.values() if found is not None]
+    present = [steps[output.step].presence for _, output in group.outputs if output.step is not None]
+    periods = lay_out_periods(plan, group.grain, group.edge, firsts, present, known, limit)
+    periods, uncovered = _judge(plan, group, periods, covers, wanted)
+    placed = place(answers, periods)
+    nulls = null_counts(placed, wanted)
+    firsts, windows = windows_of(plan, group.outputs, steps, periods, firsts, nulls)
+    return _Prepared(steps, answers, tuple(placed), firsts, periods, windows, uncovered)
+
+
+def _cover(plan: Plan, answer: Answer, name: str, edge: datetime | None) -> Cover | None:
+    return None if edge is None else cover(plan.calendar, plan.datasets[name], answer.coverage.get(name), edge)
+
+
+def _judge(
+    plan: Plan, group: Group, periods: Periods, covers: Mapping[str, Cover | None], wanted: Mapping[str, None]
+) -> tuple[Periods, dict[str, str]]:
+    """Add to each period whether it is complete, reaches into a silence, and which events it does not cover."""
+    frame = periods.frame
+    judged = {name: judge(frame, found) for name, found in covers.items()}
+    over = pl.lit(value=False) if group.edge is None else (pl.col("end") <= group.edge).fill_null(value=False)
+    silent = [pl.col("end") > found.end for found in covers.values() if found is not None and found.stale]
+    frame = frame.with_columns(
+        pl.all_horizontal(over, *(pl.lit(column == FULL) for column in judged.values())).alias("complete"),
+        pl.any_horizontal(pl.lit(value=False), *silent).alias("stale"),
+    )
+    uncovered: dict[str, str] = {}
+    columns: dict[str, bool] = {}
+    for id in wanted:
+        event = plan.components[id].event
+        name = f"uncovered.{event}"
+        if name not in columns:
+            providers = [judged[d] for d, dataset in plan.datasets.items() if event in dataset.events and d in judged]
+            missing = pl.all_horizontal(pl.lit(value=True), *(pl.lit(column == NONE) for column in providers))
+            frame = frame.with_columns(missing.alias(name))
+            columns[name] = bool(frame[name].any())
+        if columns[name]:
+            uncovered[id] = name
+    return replace(periods, frame=frame), uncovered
+
+
+def _values(plan: Plan, group: Group, prepared: _Prepared) -> pl.DataFrame:
+    """Return the tall table of a group: a row a KPI, period and segment."""
+    steps, windows = prepared.steps, prepared.windows
+    distinct = {(window.first, window.low, window.high): window for window in windows}
+    low = pl.min_horizontal([window.lowest() for window in distinct.values()])
+    spine = build_spine(prepared.firsts, low, max(window.high for window in windows))
+    ids = dict.fromkeys(id for step in steps.values() for id in step.components)
+    spine = attach(spine, prepared.frames, ids, plan.components)
+    spine = spine.join(prepared.periods.frame.drop("first", "last"), on="i", how="left", maintain_order="left")
+    firsts = prepared.firsts.select("sid", *{w.first: None for w in windows if w.first is not None})
+    spine = spine.join(firsts, on="sid", how="left", maintain_order="left")
+    spine, parts = evaluate(spine, plan, steps.values(), prepared.uncovered)
+    dimensions = [prepared.answers.segments[name].gather(spine["sid"]) for name in plan.by]
+    spine = spine.with_columns(dimensions)
+    shown: dict[tuple[str | None, int, int], list[_Shown]] = {}
+    for (k, output), window in zip(group.outputs, windows, strict=True):
+        assert output.step is not None
+        one = _Shown(k, steps[output.step], parts[output.step], window)
+        shown.setdefault((window.first, window.low, window.high), []).append(one)
+    return pl.concat([_stack(plan, kpis, spine, prepared.uncovered) for kpis in shown.values()])
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One KPI to be shown: its number among the outputs, its parts, its window."""
+
+    k: int
+    step: Step
+    parts: Parts
+    window: Window
+
+
+def _stack(plan: Plan, kpis: list[_Shown], spine: pl.DataFrame, uncovered: Mapping[str, str]) -> pl.DataFrame:
+    """Return the tall table of KPIs with the same window, from one selection of all their columns."""
+    known = set(spine.columns)
+    made = {f"{one.k}.{name}": e for one in kpis for name, e in _own(one, uncovered, known).items()}
+    wide = spine.lazy().filter(kpis[0].window.holds())
+    wide = wide.select("i", "start", "end", "stale", *plan.by, **made)
+    columns = {column.name: column for column in wide.collect(engine="in-memory").get_columns()}
+    height = len(columns["i"])
+    columns["shown"] = pl.repeat(value=True, n=height, dtype=pl.Boolean, eager=True)
+    if kpis[0].window.shown is not None:
+        columns["shown"] = columns["i"] == kpis[0].window.shown
+    tall = []
+    for name, kind in TALL.items():
+        blank = pl.repeat(0 if name == "why" else None, height, dtype=kind, eager=True)
+        if name == "k":
+            parts = [pl.repeat(one.k, height, dtype=kind, eager=True) for one in kpis]
+        else:
+            parts = [columns.get(f"{one.k}.{name}", columns.get(name, blank)) for one in kpis]
+        tall.append(pl.concat([part.alias(name) for part in parts]).cast(kind))
+    return pl.DataFrame([*tall, *(pl.concat([columns[name]] * len(kpis)) for name in plan.by)])
+
+
+def _own(one: _Shown, uncovered: Mapping[str, str], known: AbstractSet[str]) -> dict[str, pl.Expr]:
+    """Return the columns of the tall table that one KPI has for itself."""
+    parts, ids = one.parts, one.step.components
+    unknown = pl.any_horizontal(
+        pl.lit(value=False), *(pl.col(f"{id}_null").fill_null(0) > 0 for id in ids if f"{id}_null" in known)
+    )
+    made = {"value": parts.value.cast(pl.Float64), "why": parts.why, "money": parts.money, "n": parts.n}
+    made |= {"unknown": unknown, "incomplete": ~pl.col("complete") | unknown}
+    if missing := {uncovered[id] for id in ids if id in uncovered}:
+        made["uncovered"] = pl.any_horizontal(sorted(missing))
+    return {name: e for name, e in made.items() if e is not None}

@@ -1,0 +1,233 @@
+"""Formulas over filled components: each node becomes columns, level by level, with its state, exact money and n."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import assert_never
+
+import polars as pl
+
+from smartkpi.engines.polars.functions import SCALAR
+from smartkpi.language.types import Kind
+from smartkpi.plan.nodes import Component, Formula, Plan, Result, Step, Value
+from smartkpi.semantics.formula import Apply, Literal
+
+OK, UNDEFINED, NO_DATA = 0, 1, 2
+"""Why a value is null, from good to bad; a function of several nulls is as bad as the worst."""
+
+ZERO_FILLED = ("rows", "weight", "sum", "present", "distinct")
+COUNTS = ("rows", "weight", "present", "distinct")
+MONEY = pl.Decimal(38, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where the parts of a node stand. ``why`` None: never null; ``money`` None: not exact; ``n`` None: has none."""
+
+    value: pl.Expr
+    why: pl.Expr | None = None
+    money: pl.Expr | None = None
+    n: pl.Expr | None = None
+
+
+@dataclass(slots=True)
+class _Build:
+    """The frame as columns are added to it, its types at the start, and the nodes that it has already."""
+
+    frame: pl.DataFrame
+    raw: Mapping[str, pl.DataType]
+    components: Mapping[str, Component]
+    uncovered: Mapping[str, str]
+    steps: Mapping[str, Step]
+    parts: dict[Formula, Parts] = field(default_factory=dict)
+    depths: dict[Formula, int] = field(default_factory=dict)
+
+
+def evaluate(
+    frame: pl.DataFrame, plan: Plan, steps: Iterable[Step], uncovered: Mapping[str, str]
+) -> tuple[pl.DataFrame, dict[str, Parts]]:
+    """Return the frame with the columns of all steps, and where the parts of each step stand.
+
+    ``frame`` has a raw column a component, by its id. ``uncovered`` names, for components that some period does not
+    cover, the boolean column that says where.
+    """
+    build = _Build(frame, frame.schema, plan.components, uncovered, {step.id: step for step in plan.steps})
+    wanted = list(steps)
+    for step in wanted:
+        _depth(build, step.formula)
+    levels: dict[int, list[Formula]] = {}
+    for node, depth in build.depths.items():
+        levels.setdefault(depth, []).append(node)
+    for depth in sorted(levels):
+        _add_level(build, levels[depth])
+    return build.frame, {step.id: build.parts[step.formula] for step in wanted}
+
+
+def _depth(build: _Build, node: Formula) -> int:
+    """Return the level of a node, one above all that it reads, and note it and those below it."""
+    if node not in build.depths:
+        match node:
+            case Literal() | Value():
+                below = -1
+            case Result():
+                below = _depth(build, build.steps[node.id].formula)
+            case Apply():
+                below = max((_depth(build, arg) for arg in _args(node)), default=-1)
+            case _:
+                assert_never(node)
+        build.depths[node] = below + 1
+    return build.depths[node]
+
+
+def _args(node: Apply) -> tuple[Formula, ...]:
+    return node.args  # type: ignore[return-value]
+
+
+def _add_level(build: _Build, nodes: list[Formula]) -> None:
+    """Add the columns of nodes that read only lower levels; a state only where some value is null."""
+    added: list[pl.Expr] = []
+    placed: list[tuple[Formula, str, Parts]] = []
+    for node in nodes:
+        if isinstance(node, Result):
+            build.parts[node] = build.parts[build.steps[node.id].formula]
+            continue
+        if isinstance(node, Literal):  # stays a literal: functions may ask for one
+            build.parts[node] = Parts(_literal(node), why=pl.lit(UNDEFINED) if node.value is None else None)
+            continue
+        name = f"#{len(build.parts) + len(placed)}"
+        made = _parts(build, node)
+        added.append(made.value.alias(name))
+        money = n = None
+        if made.money is not None:
+            added.append(made.money.alias(f"{name}.money"))
+            money = pl.col(f"{name}.money")
+        if made.n is not None:
+            added.append(made.n.cast(pl.Int64).alias(f"{name}.n"))
+            n = pl.col(f"{name}.n")
+        placed.append((node, name, Parts(pl.col(name), made.why, money, n)))
+    build.frame = build.frame.with_columns(added)
+    reasons: list[pl.Expr] = []
+    for node, name, made in placed:
+        why = None
+        if made.why is not None and build.frame[name].null_count():
+            reasons.append(
+                pl.when(made.value.is_null()).then(made.why).otherwise(OK).cast(pl.UInt8).alias(f"{name}.why")
+            )
+            why = pl.col(f"{name}.why")
+        build.parts[node] = Parts(made.value, why, made.money, made.n)
+    if reasons:
+        build.frame = build.frame.with_columns(reasons)
+
+
+def _parts(build: _Build, node: Apply | Value) -> Parts:
+    """Return the expressions of one node; `why` is what holds where the value is null."""
+    if isinstance(node, Value):
+        return _component(build, node.id)
+    return _apply(node, [build.parts[arg] for arg in _args(node)])
+
+
+def _literal(node: Literal) -> pl.Expr:
+    match node.value:
+        case Decimal():
+            return pl.lit(float(node.value))
+        case None:
+            return pl.lit(None, dtype=pl.Float64)
+        case bool() | str() | date():
+            return pl.lit(node.value)
+        case _:
+            assert_never(node.value)
+
+
+def _component(build: _Build, id: str) -> Parts:
+    """Return a component, zero where its data is covered but has no row, null where it is not."""
+    component = build.components[id]
+    filled = _filled(build, id)
+    money = filled if build.raw[id] == MONEY else None
+    match component.aggregate:
+        case "sum" | "min" | "max":
+            n = _filled(build, f"{id}_n") if f"{id}_n" in build.components else None
+        case _:
+            n = filled
+    return Parts(filled.cast(pl.Float64), pl.lit(NO_DATA), money, n)
+
+
+def _filled(build: _Build, id: str) -> pl.Expr:
+    filled = pl.col(id)
+    if build.components[id].aggregate in ZERO_FILLED:
+        empty = filled.is_null()
+        if f"{id}_null" in build.raw:  # rows may be there of which none says how many it counts
+            empty = empty & (pl.col(f"{id}_null").fill_null(0) == 0)
+        filled = pl.when(empty).then(pl.lit(0).cast(build.raw[id])).otherwise(filled)
+    if id in build.uncovered:
+        filled = pl.when(~pl.col(build.uncovered[id])).then(filled)
+    return filled
+
+
+def _apply(node: Apply, args: list[Parts]) -> Parts:
+    values = [arg.value for arg in args]
+    if node.function == "mean":
+        total, present = args
+        mean = pl.when(present.value != 0).then(total.value / present.value)
+        return Parts(mean, pl.lit(NO_DATA), n=present.n)
+    value = SCALAR[node.function](*values)
+    why = None if node.type.kind is Kind.BOOLEAN else _why(node, args)
+    return Parts(value, why, _money(node, args), _size(node, args))
+
+
+def _why(node: Apply, args: list[Parts]) -> pl.Expr:
+    """Return the state of a null result: the worst of the arguments', at least undefined; of `if` its branch's."""
+    known = [arg.why if arg.why is not None else pl.lit(OK) for arg in args]
+    if node.function == "if":
+        return pl.when(args[0].value.fill_null(value=False)).then(known[1]).otherwise(known[2])
+    return pl.max_horizontal(pl.lit(UNDEFINED), *(arg.why for arg in args if arg.why is not None))
+
+
+def _money(node: Apply, args: list[Parts]) -> pl.Expr | None:
+    """Return the exact amount where sums and differences of exact amounts keep it, or a choice takes one."""
+    moneys = [arg.money for arg in args]
+    none = pl.lit(None, dtype=MONEY)
+    match node.function:
+        case "if":
+            if moneys[1] is None and moneys[2] is None:
+                return None
+            then, otherwise = (none if m is None else m for m in moneys[1:])
+            return pl.when(args[0].value.fill_null(value=False)).then(then).otherwise(otherwise)
+        case "coalesce":
+            if all(m is None for m in moneys):
+                return None
+            chosen = none
+            for arg in reversed(args):
+                own = none if arg.money is None else arg.money
+                chosen = pl.when(arg.value.is_not_null()).then(own).otherwise(chosen)
+            return chosen
+        case "+" | "-" | "neg":
+            exact = [m for m in moneys if m is not None]
+            if len(exact) < len(moneys):
+                return None
+            if node.function == "neg" or len(exact) == 1:
+                return -exact[0]
+            return exact[0] - exact[1] if node.function == "-" else _sum(exact)
+        case _:
+            return None
+
+
+def _sum(amounts: list[pl.Expr]) -> pl.Expr:
+    """Return an exact sum, by halves: deep expressions cost Polars seconds."""
+    if len(amounts) == 1:
+        return amounts[0]
+    half = len(amounts) // 2
+    return _sum(amounts[:half]) + _sum(amounts[half:])
+
+
+def _size(node: Apply, args: list[Parts]) -> pl.Expr | None:
+    """Return n: of a ratio that of its denominator, else the least that the arguments have."""
+    sizes = [arg.n for arg in args]
+    if node.function == "/":
+        return sizes[1] if sizes[1] is not None else sizes[0]
+    known = [size for size in sizes if size is not None]
+    if len(known) <= 1:
+        return known[0] if known else None
+    return pl.min_horizontal(known)

@@ -1,0 +1,210 @@
+"""Which periods a question shows: the range asked for, the scorecard's one, its trend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from smartkpi.derive.spine import Periods, lay_out, lay_out_one, unplaced
+from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.periods.calendar import Key
+from smartkpi.periods.grain import Grain
+from smartkpi.plan.nodes import Output, Plan, Step
+
+DAY = timedelta(days=1)
+TICK = timedelta(microseconds=1)
+TREND = {Grain.DAY: 29}
+TREND_ELSE = 13
+"""The periods of a trend: the ones drawn, and one before them for the first change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The periods of one KPI, by number, both in; ``first`` names the column with each segment's first one.
+
+    ``first`` None: all of them, whatever has rows. ``shown``: the scorecard's period, None where all are shown.
+    """
+
+    low: int
+    high: int
+    first: str | None
+    shown: int | None = None
+
+    def lowest(self) -> pl.Expr:
+        """The first period of a segment, null where it has none."""
+        if self.low > self.high:
+            return pl.lit(None, dtype=pl.Int64)
+        low = pl.lit(self.low, dtype=pl.Int64)
+        if self.first is None:
+            return low
+        return pl.when(pl.col(self.first) <= self.high).then(pl.max_horizontal(low, self.first))
+
+    def holds(self) -> pl.Expr:
+        """Whether a row of the spine belongs to it."""
+        inside = pl.col("i").is_between(self.low, self.high)
+        return inside if self.first is None else inside & (pl.col("i") >= pl.col(self.first))
+
+
+def lay_out_periods(
+    plan: Plan,
+    grain: Grain,
+    edge: datetime | None,
+    firsts: pl.DataFrame,
+    presence: Sequence[tuple[str, ...]],
+    begins: Iterable[datetime],
+    limit: int,
+) -> Periods:
+    """Return the periods that a group of KPIs needs: from the first row, or since, to the as-of, or until.
+
+    Where no row lies in them it is the last one asked for; ``begins`` says where coverage begins.
+    """
+    calendar, asked = plan.calendar, plan.range
+    begin = min(begins, default=None)
+    if grain is Grain.ALL:
+        return _lay_out_all(plan, edge, begin)
+    since = None if asked.start is None else calendar.key(grain, asked.start)
+    until = None if asked.end is None else calendar.key(grain, calendar.midnight(asked.end) - TICK)
+    last = None if edge is None else calendar.key(grain, edge - TICK)
+    ends = [key for key in (until, last) if key is not None]
+    if last is None or (since is not None and since > last):
+        only = until or since
+        return unplaced(grain) if only is None else replace(lay_out(calendar, grain, [only]), ahead=last is not None)
+    high = min(ends)
+    found = [firsts.select(pl.min_horizontal(ids).min()).item() if ids else None for ids in presence]
+    low = [_key(first) for first in found if first is not None]
+    if len(low) < len(found) and not plan.by:  # a KPI without rows: from coverage, or just the last period
+        low.append(calendar.key(grain, begin) if plan.scorecard and begin is not None else high)
+    start = max([min([*low, high]), *([since] if since is not None else [])])
+    _refuse_many(grain, start, high, limit)
+    if isinstance(start, datetime) and isinstance(high, datetime):
+        return lay_out(calendar, grain, calendar.hours(start, high + TICK))
+    return lay_out(calendar, grain, calendar.keys(grain, start, high))
+
+
+def _lay_out_all(plan: Plan, edge: datetime | None, begin: datetime | None) -> Periods:
+    calendar, asked = plan.calendar, plan.range
+    if edge is not None and begin is None:
+        begin = calendar.midnight(calendar.local_day(edge - TICK))
+    start = begin if asked.start is None else calendar.midnight(asked.start)
+    end = edge if asked.end is None else calendar.midnight(asked.end)
+    return lay_out_one(calendar, start, end)
+
+
+def _key(value: Any) -> Key:
+    assert isinstance(value, date)
+    return value
+
+
+def _refuse_many(grain: Grain, start: Key, end: Key, limit: int) -> None:
+    """Refuse before the periods are made what alone would be too many."""
+    days: dict[Grain, float] = {
+        Grain.HOUR: 1 / 24,
+        Grain.DAY: 1,
+        Grain.WEEK: 7,
+        Grain.MONTH: 31,
+        Grain.QUARTER: 92,
+        Grain.YEAR: 366,
+    }
+    span = end - start if isinstance(end, datetime) and isinstance(start, datetime) else _days(start, end)
+    count = int(span / DAY / days[grain])
+    if count > limit:
+        raise too_many_cells(limit, count)
+
+
+def _days(start: date, end: date) -> timedelta:
+    return DAY * (end.toordinal() - start.toordinal())
+
+
+def windows_of(
+    plan: Plan,
+    outputs: Sequence[tuple[int, Output]],
+    steps: Mapping[str, Step],
+    periods: Periods,
+    firsts: pl.DataFrame,
+    nulls: Mapping[str, AbstractSet[int]],
+) -> tuple[pl.DataFrame, tuple[Window, ...]]:
+    """Return the window of each KPI, and the segments with the columns that the windows name."""
+    columns: dict[tuple[str, ...], str] = {}
+    windows = []
+    complete = periods.frame["complete"].to_list()
+    for _, output in outputs:
+        assert output.step is not None
+        step = steps[output.step]
+        if step.presence not in columns:
+            columns[step.presence] = name = f"first.{len(columns)}"
+            firsts = firsts.with_columns(_first_number(firsts, step.presence, periods).alias(name))
+        column = columns[step.presence]
+        begin = firsts[column].min()
+        assert begin is None or isinstance(begin, int)
+        missing = set[int]().union(*(nulls.get(id, ()) for id in step.components))
+        windows.append(_window(plan, output.grain, len(complete), complete, missing, column, begin, periods.ahead))
+    return firsts, tuple(windows)
+
+
+def _first_number(firsts: pl.DataFrame, presence: tuple[str, ...], periods: Periods) -> pl.Series:
+    """Return the number of each segment's first period, null where it has no row."""
+    if not presence:
+        return pl.Series([None], dtype=pl.Int64).new_from_index(0, firsts.height)
+    first = firsts.select(pl.min_horizontal(presence).alias("first"))["first"]
+    if periods.grain is Grain.ALL:
+        return first
+    if periods.keys == (None,):  # a period without place holds them all
+        numbers = pl.Series([0], dtype=pl.Int64).new_from_index(0, len(first))
+    else:
+        numbers = periods.series().search_sorted(first).cast(pl.Int64)
+    return numbers.set(first.is_null(), None)
+
+
+def _window(
+    plan: Plan,
+    grain: Grain,
+    count: int,
+    complete: list[bool],
+    missing: set[int],
+    column: str,
+    begin: int | None,
+    ahead: bool,
+) -> Window:
+    last = count - 1
+    if begin is None and plan.by:
+        return Window(1, 0, column)
+    if begin is not None and (ahead or begin > last):
+        return Window(1, 0, column)
+    start = begin or 0
+    if not plan.scorecard:
+        return Window(last, last, None) if begin is None else Window(0, last, column)
+    over = (i for i in range(last, start - 1, -1) if complete[i] and i not in missing)
+    shown = next(over, last)
+    if begin is None:
+        return Window(shown, shown, None, shown)
+    length = TREND.get(grain, TREND_ELSE)
+    return Window(max(start, shown - length + 1), shown, column, shown)
+
+
+def count_cells(firsts: pl.DataFrame, windows: Sequence[Window]) -> int:
+    """Return how many rows the windows have over all segments."""
+    distinct: dict[tuple[int, int, str | None], tuple[Window, int]] = {}
+    for window in windows:
+        key = (window.low, window.high, window.first)
+        distinct[key] = (window, distinct.get(key, (window, 0))[1] + 1)
+    counts = [
+        (pl.lit(window.high + 1) - window.lowest()).sum().alias(str(i)) * times
+        for i, (window, times) in enumerate(distinct.values())
+    ]
+    return sum(firsts.select(counts).row(0)) if counts else 0
+
+
+def too_many_cells(limit: int, found: int) -> KpiError:
+    """Return the error for an answer with more cells than are let through."""
+    return KpiError(
+        Diagnostic(
+            "too-many-cells",
+            f"the answer would have {found:,} cells, more than {limit:,}",
+            hint="ask for a coarser grain, fewer dimensions, or a shorter range with `--since`",
+        )
+    )

@@ -1,0 +1,154 @@
+"""The second level of additive scans: cells at each grain, from the small table of the first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+import polars as pl
+
+from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.engines.answer import PERIOD
+from smartkpi.engines.polars.additive import CUT, PERIOD_KEY, Level1
+from smartkpi.engines.polars.compile import Opened, collect, dimension, grouped
+from smartkpi.engines.polars.partials import MICROS, SCALE, sum_kinds, uses_of
+from smartkpi.engines.polars.times import coarsen, to_zone
+from smartkpi.periods.grain import Grain
+from smartkpi.plan.nodes import Cell, Plan, Scan
+from smartkpi.semantics.formula import Expr
+
+MONEY = pl.Decimal(38, 6)
+
+
+@dataclass(slots=True)
+class _Second:
+    """Aggregates of the small table as they are found, each once."""
+
+    names: dict[tuple[str, str, frozenset[Expr]], str] = field(default_factory=dict)
+    aggregates: list[pl.Expr] = field(default_factory=list)
+
+    def total(self, partial: str, how: str, under: frozenset[Expr], mask: pl.Expr | None) -> pl.Expr:
+        """Return the total of a partial under conditions, of which ``mask`` is the expression."""
+        key = (partial, how, under)
+        if key not in self.names:
+            self.names[key] = f"__t{len(self.names)}"
+            value = pl.col(partial) if mask is None else pl.when(mask).then(pl.col(partial))
+            self.aggregates.append(getattr(value, how)().alias(self.names[key]))
+        return pl.col(self.names[key])
+
+
+def second_level(
+    plan: Plan, scan: Scan, level: Level1, small: pl.DataFrame, opened: Opened
+) -> dict[Grain, pl.DataFrame]:
+    """Return the cells of a scan at each of its grains, sorted by key."""
+    counted = small
+    if CUT in small.columns:
+        counted = counted.filter(~pl.col(CUT))
+    if level.covers:
+        counted = counted.filter(pl.col(PERIOD_KEY).is_not_null())
+    return {grain: _at_grain(plan, scan, level, counted, grain, opened) for grain in scan.grains}
+
+
+def _at_grain(plan: Plan, scan: Scan, level: Level1, small: pl.DataFrame, grain: Grain, opened: Opened) -> pl.DataFrame:
+    second = _Second()
+    outputs: list[pl.Expr] = []
+    seen: dict[str, pl.Expr] = {}
+    for place, cell in enumerate(scan.cells):
+        totals = _totals(second, level, place, cell, opened)
+        seen[totals["rows"].meta.output_name()] = totals["rows"] > 0
+        outputs += _outputs(cell, totals)
+    keys = _keys(plan, level, grain)
+    names = list(keys)
+    frame = small.lazy()
+    if grain is Grain.ALL and PERIOD_KEY in small.columns:
+        frame = frame.filter(_in_range(plan, level))
+    frame = grouped(frame.with_columns(expr.alias(name) for name, expr in keys.items()), names, second.aggregates)
+    if names:
+        frame = frame.filter(pl.any_horizontal(seen.values())).sort(names, nulls_last=True)
+    found = collect(frame.select(*names, *outputs))
+    _check_weights(scan, found, opened)
+    labels = {f"__d{i}": dimension(t, f"__d{i}").alias(scan.keys[i][0]) for i, t in enumerate(level.keys.kinds)}
+    kept = (name for name in found.columns if not name.startswith("__bad"))
+    return found.select(labels.get(name, pl.col(name)) for name in kept)
+
+
+def _keys(plan: Plan, level: Level1, grain: Grain) -> dict[str, pl.Expr]:
+    keys: dict[str, pl.Expr] = {}
+    if grain is Grain.HOUR:
+        keys[PERIOD] = pl.col(PERIOD_KEY)
+    elif grain is not Grain.ALL:
+        keys[PERIOD] = coarsen(_day(level, plan.calendar.timezone), grain, plan.calendar.week_start)
+    return keys | {name: pl.col(name) for name in level.keys.dimensions}
+
+
+def _day(level: Level1, zone: str) -> pl.Expr:
+    return to_zone(pl.col(PERIOD_KEY), zone).dt.date() if level.hours else pl.col(PERIOD_KEY)
+
+
+def _in_range(plan: Plan, level: Level1) -> pl.Expr:
+    day = _day(level, plan.calendar.timezone)
+    start, end = plan.range.start or date.min, plan.range.end or date.max
+    return (day >= start) & (day < end)
+
+
+def _totals(second: _Second, level: Level1, place: int, cell: Cell, opened: Opened) -> dict[str, pl.Expr]:
+    """Return the totals of the partials that a cell is made of, by kind."""
+    how = {"min": "min", "max": "max", "fraction": "any"}
+    moved, mask = level.moved[place], level.masks[place]
+    under = frozenset(cell.where) - frozenset(moved)
+    uses = uses_of(cell, opened.rows, moved)
+    return {use[0]: second.total(level.partials[use], how.get(use[0], "sum"), under, mask) for use in uses}
+
+
+def _outputs(cell: Cell, totals: dict[str, pl.Expr]) -> list[pl.Expr]:
+    """Return the columns of a cell; null where no row contributes."""
+    seen = totals["rows"] > 0
+    match cell.aggregate:
+        case "rows":
+            return [totals["rows"].alias(cell.id)]
+        case "present":
+            return [totals["count"].alias(cell.id)]
+        case "min" | "max":
+            return [totals[cell.aggregate].cast(pl.Float64).alias(cell.id)]
+        case "weight":
+            value = pl.when(totals["count"] > 0).then(totals["whole"].cast(pl.Int64)).alias(cell.id)
+            nulls = (totals["rows"] - totals["count"]).alias(f"{cell.id}_null")
+            bad = [(totals["min"] < 0).alias(f"__bad_negative_{cell.id}")]
+            if "fraction" in totals:
+                bad.append(totals["fraction"].alias(f"__bad_fraction_{cell.id}"))
+            return [value, nulls, *bad]
+        case "sum":
+            return [pl.when(seen).then(_sum(cell, totals)).alias(cell.id)]
+        case _:
+            raise AssertionError(f"no additive aggregate: {cell.aggregate}")
+
+
+def _sum(cell: Cell, totals: dict[str, pl.Expr]) -> pl.Expr:
+    match sum_kinds(cell):
+        case ("micro",):
+            return money(totals["micro"])
+        case ("whole",):
+            return totals["whole"].cast(pl.Int128)
+        case _:
+            return totals["high"].cast(pl.Float64) / SCALE + totals["low"]
+
+
+def money(micros: pl.Expr) -> pl.Expr:
+    """Return whole micro units as fixed point with 6 decimals."""
+    units, rest = micros // MICROS, micros % MICROS
+    return units.cast(MONEY) + rest.cast(MONEY) / pl.lit(Decimal(MICROS), MONEY)
+
+
+def _check_weights(scan: Scan, found: pl.DataFrame, opened: Opened) -> None:
+    for cell in scan.cells:
+        problems = {
+            "negative-count": ("has a negative count", "a count says how many events a row stands for: 0 or more"),
+            "fraction-count": ("has a count that is no whole number", "use the column as a field: sum(event.column)"),
+        }
+        for code, (words, hint) in problems.items():
+            column = f"__bad_{code.split('-')[0]}_{cell.id}"
+            if column in found.columns and found[column].any():
+                name = opened.table.name
+                message = f"a row of dataset `{name}` {words}"
+                raise KpiError(Diagnostic(code, message, opened.table.span, hint, subject=f"dataset:{name}"))

@@ -1,0 +1,140 @@
+"""Scans as lazy frames: which rows count, under which keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from smartkpi.engines.polars.expressions import Rows, Typed, clock_of, compile_row, conditions
+from smartkpi.engines.polars.times import Clock, before, edge_of
+from smartkpi.language.types import Kind
+from smartkpi.plan.nodes import Plan, Scan
+from smartkpi.semantics.formula import Apply, Expr, Literal
+from smartkpi.sources.faults import reading
+from smartkpi.sources.tables import Table
+
+SMALL = 100_000
+"""Up to so many rows the in-memory engine is faster than the streaming one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A dataset as a plan reads it: rows once each, and what expressions over them need to know."""
+
+    table: Table
+    frame: pl.LazyFrame = field(repr=False)
+    rows: Rows
+    edge: datetime | None
+
+    @property
+    def engine(self) -> str:
+        """The Polars engine that suits the number of rows."""
+        hint = self.table.rows_hint
+        return "in-memory" if hint is not None and hint <= SMALL else "streaming"
+
+    def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
+        """Run a query over the dataset. Raises KpiError for data that cannot be read."""
+        with reading(self.table.origin, self.table.span, f"dataset:{self.table.name}"):
+            return collect(frame, self.engine)
+
+
+def collect(frame: pl.LazyFrame, engine: Any = "in-memory") -> pl.DataFrame:
+    """Run a query; by default in memory, as befits small tables."""
+    found = frame.collect(engine=engine)
+    assert isinstance(found, pl.DataFrame)
+    return found
+
+
+def rows_of(plan: Plan, table: Table, dataset: str) -> Rows:
+    """Return what expressions over a dataset need to know."""
+    typed = plan.datasets[dataset]
+    return Rows(table.polars, table.schema, typed.timezone, plan.calendar.timezone, dataset)
+
+
+def edge(plan: Plan) -> datetime | None:
+    """Return the first instant that an explicit as-of cuts off."""
+    return None if plan.as_of is None else edge_of(plan.as_of, plan.calendar.timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a scan groups by besides periods: dimensions and discriminators, each with its alias."""
+
+    dimensions: tuple[str, ...]
+    others: tuple[str, ...]
+    exprs: tuple[pl.Expr, ...] = field(repr=False)
+    known: dict[Expr, Typed] = field(repr=False)
+    kinds: tuple[Typed, ...] = field(repr=False)
+
+
+def keys_of(scan: Scan, rows: Rows, discriminators: Iterable[Expr]) -> Keys:
+    """Compile the dimensions and discriminators of a scan; ``known`` maps each to its column of the small table."""
+    exprs: list[pl.Expr] = []
+    known: dict[Expr, Typed] = {}
+    kinds: list[Typed] = []
+    dimensions = []
+    for place, (_, expr) in enumerate(scan.keys):
+        typed = compile_row(expr, rows)
+        dimensions.append(f"__d{place}")
+        exprs.append(typed.expr.alias(dimensions[-1]))
+        known[expr] = as_column(typed, dimensions[-1])
+        kinds.append(typed)
+    others = []
+    for place, expr in enumerate(discriminators):
+        if expr in known:
+            continue
+        typed = compile_row(expr, rows)
+        others.append(f"__x{place}")
+        exprs.append(typed.expr.alias(others[-1]))
+        known[expr] = as_column(typed, others[-1])
+    return Keys(tuple(dimensions), tuple(others), tuple(exprs), known, tuple(kinds))
+
+
+def as_column(typed: Typed, alias: str) -> Typed:
+    """Return what a column of the small table yields that holds an expression."""
+    return Typed(pl.col(alias), typed.kind, typed.whole, typed.narrow, typed.decimal, typed.coded)
+
+
+def decided(expr: Expr, known: dict[Expr, Typed]) -> bool:
+    """Say whether a condition can be decided on keys alone."""
+    if expr in known or isinstance(expr, Literal):
+        return True
+    return isinstance(expr, Apply) and all(decided(arg, known) for arg in expr.args)
+
+
+def dimension(typed: Typed, alias: str) -> pl.Expr:
+    """Return a dimension of the small table as the answer has it: String, Int64, Boolean or Date."""
+    match typed.kind:
+        case Kind.TEXT | Kind.NULL:
+            return pl.col(alias).cast(pl.String)
+        case Kind.NUMBER:
+            return pl.col(alias).cast(pl.Int64)
+        case _:
+            return pl.col(alias)
+
+
+def counted(opened: Opened, scan: Scan, clock: Clock | None, cut: bool) -> pl.LazyFrame:
+    """Return the rows that a scan counts; with ``cut``, without those that have no time or lie past the as-of."""
+    frame = opened.frame
+    kept = conditions(scan.filter, opened.rows)
+    if kept is not None:
+        frame = frame.filter(kept)
+    if clock is not None and cut:
+        frame = frame.filter(clock.expr.is_not_null())
+        if opened.edge is not None:
+            frame = frame.filter(before(clock, opened.edge))
+    return frame
+
+
+def clock_of_scan(scan: Scan, rows: Rows) -> Clock | None:
+    """Return the time of a scan's rows, None for a timeless dataset."""
+    return None if scan.time is None else clock_of(scan.time, rows)
+
+
+def grouped(frame: pl.LazyFrame, keys: list[str], aggregates: list[pl.Expr]) -> pl.LazyFrame:
+    """Group by keys; without any, aggregate all rows into one."""
+    return frame.group_by(keys).agg(aggregates) if keys else frame.select(aggregates)

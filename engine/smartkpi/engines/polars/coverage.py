@@ -1,0 +1,99 @@
+"""Coverage: the days on which a dataset has rows, and its latest time, from all rows with any of its times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from smartkpi.engines.answer import Coverage
+from smartkpi.engines.polars.additive import CUT, LATEST, PERIOD_KEY, Level1
+from smartkpi.engines.polars.compile import Opened, collect
+from smartkpi.engines.polars.expressions import clock_of
+from smartkpi.engines.polars.partials import ROWS
+from smartkpi.engines.polars.times import before, day_of, end_of, to_zone
+from smartkpi.plan.nodes import Plan, Scan
+from smartkpi.semantics.formula import Expr, TypedDataset
+
+
+def times_of(dataset: TypedDataset) -> tuple[Expr, ...]:
+    """Return all times bound in a dataset, each once."""
+    bound = (binding.time for binding in dataset.events.values())
+    return tuple(dict.fromkeys(time for time in (dataset.time, *bound) if time is not None))
+
+
+def sees_all(scan: Scan, plan: Plan) -> bool:
+    """Say whether an additive scan reads every row of its dataset by its only time, so that coverage comes with it."""
+    only = times_of(plan.datasets[scan.dataset])
+    return scan.state == "additive" and not scan.filter and scan.time is not None and only == (scan.time,)
+
+
+def from_level(dataset: str, level: Level1, small: pl.DataFrame, left_out: dict[str, int]) -> Coverage:
+    """Read coverage off the first level of a scan that sees all rows."""
+    assert level.clock is not None
+    zone = level.clock.zone
+    day = to_zone(pl.col(PERIOD_KEY), zone).dt.date() if level.hours else pl.col(PERIOD_KEY)
+    cut = pl.col(CUT) if CUT in small.columns else pl.lit(value=False)
+    table = collect(
+        small.lazy().group_by(day.alias("day"), cut.alias("cut")).agg(pl.col(ROWS).sum(), pl.col(LATEST).max())
+    )
+    known, out = table.filter(pl.col("day").is_not_null()), table.filter(pl.col("day").is_null())
+    counted, late = known.filter(~pl.col("cut")), known.filter(pl.col("cut"))
+    days = counted["day"].unique().sort().to_list()
+    return Coverage(
+        dataset=dataset,
+        days=tuple(days),
+        edge=_edge([counted[LATEST].max()], zone),
+        rows=_count(table) + sum(left_out.values()),
+        left_out=_left_out(left_out, _count(out), _count(late)),
+    )
+
+
+def coverage_query(opened: Opened, times: Sequence[Expr]) -> pl.LazyFrame:
+    """Return a query over times alone: days by time, with number of rows and latest times."""
+    columns: list[pl.Expr] = []
+    latest: list[pl.Expr] = []
+    names: list[str] = []
+    for place, expr in enumerate(times):
+        clock = clock_of(expr, opened.rows)
+        day, cut = f"__day{place}", f"__cut{place}"
+        columns.append(day_of(clock).alias(day))
+        names.append(day)
+        if opened.edge is not None:
+            columns.append((~before(clock, opened.edge)).fill_null(value=False).alias(cut))
+            names.append(cut)
+        latest.append(clock.expr.max().alias(f"__latest{place}"))
+    return opened.frame.with_columns(columns).group_by(names).agg(pl.len().cast(pl.Int64).alias(ROWS), *latest)
+
+
+def from_query(dataset: str, found: pl.DataFrame, count: int, zone: str, left_out: dict[str, int]) -> Coverage:
+    """Read coverage off the result of coverage_query."""
+    days: set[date] = set()
+    latest: list[Any] = []
+    usable, late = pl.lit(value=False), pl.lit(value=False)
+    for place in range(count):
+        has = pl.col(f"__day{place}").is_not_null()
+        cut = pl.col(f"__cut{place}") if f"__cut{place}" in found.columns else pl.lit(value=False)
+        mine = found.filter(has & ~cut)
+        days.update(mine[f"__day{place}"].unique().to_list())
+        latest.append(mine[f"__latest{place}"].max())
+        usable, late = usable | (has & ~cut), late | has
+    null = _count(found.filter(~late))
+    cut_off = _count(found.filter(late & ~usable))
+    rows = _count(found) + sum(left_out.values())
+    return Coverage(dataset, tuple(sorted(days)), _edge(latest, zone), rows, _left_out(left_out, null, cut_off))
+
+
+def _count(found: pl.DataFrame) -> int:
+    return int(found[ROWS].sum())
+
+
+def _edge(latest: Sequence[Any], zone: str) -> datetime | None:
+    return max((end_of(moment, zone) for moment in latest if moment is not None), default=None)
+
+
+def _left_out(before_: dict[str, int], null: int, late: int) -> dict[str, int]:
+    found = {"null_time": null, "after_as_of": late}
+    return before_ | {reason: count for reason, count in found.items() if count}

@@ -1,0 +1,117 @@
+"""Distinct counts: a scan a grain, exact, with the column that tells cells apart as a key where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import reduce
+from operator import and_
+
+import polars as pl
+
+from smartkpi.engines.answer import PERIOD
+from smartkpi.engines.polars.compile import (
+    Keys,
+    Opened,
+    clock_of_scan,
+    collect,
+    counted,
+    decided,
+    dimension,
+    grouped,
+    keys_of,
+)
+from smartkpi.engines.polars.expressions import compile_row, condition, conditions
+from smartkpi.engines.polars.times import Clock, key_of, within
+from smartkpi.periods.grain import Grain
+from smartkpi.plan.nodes import Cell, Plan, Scan
+from smartkpi.semantics.formula import Apply, Expr, Literal
+
+DAY = timedelta(days=1)
+
+
+def distinct_queries(plan: Plan, scan: Scan, opened: Opened) -> Iterator[tuple[Grain, pl.LazyFrame, Keys]]:
+    """Yield the query of each grain; finish() makes the answer's frame of its result."""
+    rows = opened.rows
+    clock = clock_of_scan(scan, rows)
+    keys = keys_of(scan, rows, scan.discriminators if told_apart(scan) else ())
+    for grain in scan.grains:
+        frame = counted(opened, scan, clock, cut=True)
+        if clock is not None:
+            for bound in _range(plan, clock, grain):
+                frame = frame.filter(bound)
+        names = [*keys.dimensions, *keys.others]
+        columns = list(keys.exprs)
+        if clock is not None and grain is not Grain.ALL:
+            columns.append(key_of(clock, grain, plan.calendar.week_start).alias(PERIOD))
+            names = [PERIOD, *names]
+        values = {name: value.alias(name) for name, value in _values(scan, keys, opened)}
+        sizes = [pl.col(name).drop_nulls().n_unique().cast(pl.Int64) for name in values]
+        yield grain, grouped(frame.with_columns(columns + list(values.values())), names, sizes), keys
+
+
+def told_apart(scan: Scan) -> bool:
+    """Say whether every cell wants exactly one value of each discriminator: then it may be a key."""
+    wanted = scan.discriminators
+    return bool(wanted) and all(any(_is_one(expr, d) for expr in cell.where) for cell in scan.cells for d in wanted)
+
+
+def finish(scan: Scan, found: pl.DataFrame, keys: Keys, opened: Opened, grain: Grain) -> pl.DataFrame:
+    """Return the answer's frame: each cell from the groups that its conditions on keys choose."""
+    names = [name for name in (PERIOD, *keys.dimensions) if name in found.columns]
+    outputs = []
+    for cell in scan.cells:
+        chosen = [condition(expr, opened.rows, keys.known) for expr in cell.where if decided(expr, keys.known)]
+        size = pl.col(_name_of(scan, cell, keys))
+        outputs.append((pl.when(reduce(and_, chosen)).then(size) if chosen else size).sum().alias(cell.id))
+    frame = grouped(found.lazy(), names, outputs)
+    if names:
+        frame = frame.filter(pl.any_horizontal(pl.col(cell.id) > 0 for cell in scan.cells))
+        frame = frame.sort(names, nulls_last=True)
+    labels = {f"__d{i}": dimension(t, f"__d{i}").alias(scan.keys[i][0]) for i, t in enumerate(keys.kinds)}
+    return collect(frame.select(labels.get(name, pl.col(name)) for name in [*names, *(c.id for c in scan.cells)]))
+
+
+def _is_one(expr: Expr, column: Expr) -> bool:
+    match expr:
+        case Apply("==", (left, Literal())) if left == column:
+            return True
+        case Apply("==", (Literal(), right)) if right == column:
+            return True
+        case _:
+            return False
+
+
+def _values(scan: Scan, keys: Keys, opened: Opened) -> Iterator[tuple[str, pl.Expr]]:
+    """Yield the values to count, each once: those of an argument under what keys do not decide."""
+    for cell in scan.cells:
+        argument, under = _counted(cell, keys)
+        value = compile_row(argument, opened.rows).expr
+        mask = conditions(under, opened.rows)
+        yield _name_of(scan, cell, keys), value if mask is None else pl.when(mask).then(value)
+
+
+def _counted(cell: Cell, keys: Keys) -> tuple[Expr, tuple[Expr, ...]]:
+    assert cell.argument is not None
+    return cell.argument, tuple(expr for expr in cell.where if not decided(expr, keys.known))
+
+
+def _name_of(scan: Scan, cell: Cell, keys: Keys) -> str:
+    """Return the column of what a cell counts: named by the first cell that counts the same."""
+    wanted = _counted(cell, keys)
+    return "__v" + next(other.id for other in scan.cells if _counted(other, keys) == wanted)
+
+
+def _range(plan: Plan, clock: Clock, grain: Grain) -> list[pl.Expr]:
+    """Return the bounds of the range asked for, widened to whole periods: no other period of a distinct is read."""
+    start, end = plan.range.start, plan.range.end
+    if grain not in (Grain.ALL, Grain.HOUR):
+        calendar = plan.calendar
+        start = None if start is None else _day(calendar.key(grain, start))
+        end = None if end is None else _day(calendar.next(grain, calendar.key(grain, end - DAY)))
+    return within(clock, start, end)
+
+
+def _day(key: object) -> date:
+    assert isinstance(key, date)
+    return key

@@ -1,0 +1,168 @@
+"""The Polars engine: it answers plans over opened tables, in as few passes over the rows as the plan has scans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+
+import polars as pl
+
+from smartkpi.diagnostics import Diagnostic, KpiError, Severity
+from smartkpi.engines.answer import Answer, Coverage
+from smartkpi.engines.polars.additive import Level1, first_level
+from smartkpi.engines.polars.combine import second_level
+from smartkpi.engines.polars.compile import Opened, edge, rows_of
+from smartkpi.engines.polars.coverage import coverage_query, from_level, from_query, sees_all, times_of
+from smartkpi.engines.polars.distinct import distinct_queries, finish
+from smartkpi.engines.polars.estimate import lay_out
+from smartkpi.engines.polars.explain import describe
+from smartkpi.engines.polars.keys import deduplicate, unique_by_key
+from smartkpi.periods.grain import Grain
+from smartkpi.plan.nodes import Plan, Scan
+from smartkpi.semantics.formula import Expr, TypedDataset
+from smartkpi.sources.tables import Table
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(slots=True)
+class PolarsEngine:
+    """Answers plans over tables. ``progress`` is told the rows read so far and those to read in all, if known."""
+
+    tables: Mapping[str, Table]
+    progress: Progress | None = None
+    _unique: dict[tuple[str, tuple[Expr, ...]], bool] = field(default_factory=dict, init=False, repr=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def collect(self, plan: Plan) -> Answer:
+        """Run a plan's scans. Raises KpiError for data that cannot be used."""
+        return _Run(self, plan).answer()
+
+    def explain(self, plan: Plan) -> str:
+        """Return for each scan the optimised logical plan and the nodes of the physical one, as text."""
+        run = _Run(self, plan)
+        return describe(run.queries())
+
+    def is_unique(self, opened: Opened, dataset: TypedDataset) -> bool:
+        """Say whether a dataset's key is unique; looked up once."""
+        mark = (dataset.name, dataset.key)
+        with self._lock:
+            known = self._unique.get(mark)
+        if known is None:
+            known = unique_by_key(opened, dataset)
+            with self._lock:
+                self._unique[mark] = known
+        return known
+
+
+class _Run:
+    """One plan on its way: its datasets opened once, its scans counted."""
+
+    def __init__(self, engine: PolarsEngine, plan: Plan) -> None:
+        self.engine, self.plan = engine, plan
+        self.opened: dict[str, Opened] = {}
+        self.left_out: dict[str, dict[str, int]] = {}
+        self.notes: list[Diagnostic] = []
+        self.scans = 0
+        self.read = 0
+
+    def answer(self) -> Answer:
+        plan = self.plan
+        frames: dict[Grain, list[pl.DataFrame]] = {}
+        coverage: dict[str, Coverage] = {}
+        for scan in plan.scans:
+            opened = self.open(scan.dataset)
+            if scan.state == "additive":
+                covers = scan.dataset not in coverage and self.covering(scan)
+                level = self.level(scan, opened, covers)
+                small = self.run(opened, level.query)
+                if covers:
+                    coverage[scan.dataset] = from_level(scan.dataset, level, small, self.left_out[scan.dataset])
+                for grain, frame in second_level(plan, scan, level, small, opened).items():
+                    frames.setdefault(grain, []).append(frame)
+            else:
+                for grain, query, keys in distinct_queries(plan, scan, opened):
+                    found = self.run(opened, query)
+                    frames.setdefault(grain, []).append(finish(scan, found, keys, opened, grain))
+        for name in plan.profiles:
+            if name not in coverage:
+                coverage[name] = self.profile(name)
+        ordered = {name: coverage[name] for name in plan.profiles}
+        return Answer({g: tuple(f) for g, f in frames.items()}, ordered, self.scans, tuple(self.notes))
+
+    def queries(self) -> Iterator[tuple[str, pl.LazyFrame]]:
+        """Yield the title and query of each pass over rows, without running it."""
+        covered = set()
+        for scan in self.plan.scans:
+            opened = self.open(scan.dataset)
+            cells = " ".join(cell.id for cell in scan.cells)
+            if scan.state == "additive":
+                covers = scan.dataset not in covered and self.covering(scan)
+                covered |= {scan.dataset} if covers else set()
+                title = f"{scan.dataset} [additive{', coverage' if covers else ''}] {cells}"
+                yield title, self.level(scan, opened, covers).query
+            else:
+                for grain, query, _ in distinct_queries(self.plan, scan, opened):
+                    yield f"{scan.dataset} [distinct by {grain}] {cells}", query
+        for name in self.plan.profiles:
+            times = times_of(self.plan.datasets[name])
+            if name not in covered and times:
+                yield f"{name} [coverage]", coverage_query(self.open(name), times)
+
+    def covering(self, scan: Scan) -> bool:
+        return scan.dataset in self.plan.profiles and sees_all(scan, self.plan)
+
+    def level(self, scan: Scan, opened: Opened, covers: bool) -> Level1:
+        bounded = self.plan.range.start is not None or self.plan.range.end is not None
+        discriminators, moved = lay_out(opened, scan)
+        return first_level(opened, scan, covers, bounded and Grain.ALL in scan.grains, discriminators, moved)
+
+    def profile(self, name: str) -> Coverage:
+        """Read the coverage of a dataset by a scan of its times alone."""
+        times = times_of(self.plan.datasets[name])
+        opened = self.open(name)
+        if not times:
+            return Coverage(name, (), None, opened.table.rows_hint or 0, self.left_out[name])
+        found = self.run(opened, coverage_query(opened, times))
+        return from_query(name, found, len(times), self.plan.calendar.timezone, self.left_out[name])
+
+    def open(self, name: str) -> Opened:
+        """Return a dataset with one row a key, opened once."""
+        if name in self.opened:
+            return self.opened[name]
+        if name not in self.engine.tables:
+            raise KpiError(Diagnostic("no-table", f"dataset `{name}` has no rows to read", subject=f"dataset:{name}"))
+        table, dataset = self.engine.tables[name], self.plan.datasets[name]
+        opened = Opened(table, table.frame, rows_of(self.plan, table, name), edge(self.plan))
+        self.left_out[name] = {}
+        if dataset.key and not self.engine.is_unique(opened, dataset):
+            found = deduplicate(opened, dataset)
+            opened = found.opened
+            if found.equal or found.older:
+                self.left_out[name] = {"duplicate": found.equal + found.older}
+                self.notes.append(_duplicates(dataset, found.equal, found.older))
+        self.opened[name] = opened
+        return opened
+
+    def run(self, opened: Opened, query: pl.LazyFrame) -> pl.DataFrame:
+        """Run one pass over rows."""
+        found = opened.collect(query)
+        self.scans += 1
+        if self.engine.progress is not None:
+            self.read += opened.table.rows_hint or 0
+            self.engine.progress(self.read, self.total())
+        return found
+
+    def total(self) -> int | None:
+        """Return how many rows all passes of the plan read, if every dataset says how many it has."""
+        hints = [self.engine.tables[scan.dataset].rows_hint for scan in self.plan.scans]
+        return None if None in hints else max(sum(hint or 0 for hint in hints), self.read)
+
+
+def _duplicates(dataset: TypedDataset, equal: int, older: int) -> Diagnostic:
+    parts = [f"{equal} equal"] if equal else []
+    parts += [f"{older} older"] if older else []
+    what = " and ".join(parts)
+    message = f"dataset `{dataset.name}` repeats keys: {what} row{'s' if equal + older > 1 else ''} left out"
+    return Diagnostic("repeated-key", message, dataset.spec.span, severity=Severity.NOTE)

@@ -1,0 +1,291 @@
+"""Row expressions as Polars expressions, with columns normalised: what a value of a row is, decided in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import reduce
+from operator import and_
+from typing import assert_never
+
+import polars as pl
+
+from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.engines.polars.functions import ROW, SCALAR, Builder, finite
+from smartkpi.engines.polars.times import INSTANT, LOCAL, Clock, localise, to_zone
+from smartkpi.language.types import Kind, Type
+from smartkpi.semantics.formula import Aggregate, Apply, Column, Expr, Field, Literal, Reference
+
+COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "not between"))
+LOGIC = frozenset(("and", "or", "not"))
+CHOICES = frozenset(("if", "coalesce", "least", "greatest"))
+NULLNESS = frozenset(("is null", "is not null"))
+TEMPORAL = (Kind.TIME, Kind.DATE)
+SECONDS_OF_DAY = 86_400
+LARGEST = 2**63
+NARROW = (pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What expressions need to know of a table: its columns, its zone, the project's zone, its name for messages."""
+
+    dtypes: Mapping[str, pl.DataType]
+    types: Mapping[str, Type]
+    local: str
+    zone: str
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A Polars expression and what it yields.
+
+    ``whole``: an integer type, ``narrow``: of at most 32 bits; ``decimal``: a fixed-point column; ``coded``: Enum or
+    Categorical; ``literal``: one constant value; ``raw``: a column of floats in which NaN and infinity still stand;
+    ``sure``: never null.
+    """
+
+    expr: pl.Expr
+    kind: Kind
+    whole: bool = False
+    narrow: bool = False
+    decimal: bool = False
+    coded: bool = False
+    literal: bool = False
+    raw: pl.Expr | None = None
+    sure: bool = False
+
+
+Known = Mapping[Expr, Typed]
+NOTHING: Known = {}
+
+
+def compile_row(expr: Expr, rows: Rows, known: Known = NOTHING) -> Typed:
+    """Return a row expression for Polars; what is in ``known`` is taken from there instead."""
+    if expr in known:
+        return known[expr]
+    match expr:
+        case Literal():
+            return _literal(expr, rows.zone)
+        case Column():
+            return _column(expr.name, rows)
+        case Apply():
+            args = tuple(compile_row(arg, rows, known) for arg in expr.args)
+            return _apply(expr, args, rows)
+        case Field() | Aggregate() | Reference():
+            raise AssertionError(f"not a row expression over columns: {expr}")
+        case _:
+            assert_never(expr)
+
+
+def condition(expr: Expr, rows: Rows, known: Known = NOTHING) -> pl.Expr:
+    """Return a row condition: true or false, never null."""
+    typed = compile_row(expr, rows, known)
+    return typed.expr if typed.sure else typed.expr.cast(pl.Boolean).fill_null(value=False)
+
+
+def conditions(exprs: Sequence[Expr], rows: Rows, known: Known = NOTHING) -> pl.Expr | None:
+    """Return a conjunction of row conditions, or None for none."""
+    parts = [condition(expr, rows, known) for expr in exprs]
+    return reduce(and_, parts) if parts else None
+
+
+def number(typed: Typed) -> pl.Expr:
+    """Return a value as Float64 (times as seconds since 1970)."""
+    if typed.kind in TEMPORAL:
+        return typed.expr.cast(INSTANT if typed.kind is Kind.TIME else LOCAL).dt.epoch("us") / 1e6
+    return typed.expr.cast(pl.Float64)
+
+
+def text(typed: Typed) -> pl.Expr:
+    """Return a text as String."""
+    return typed.expr.cast(pl.String) if typed.coded or typed.kind is Kind.NULL else typed.expr
+
+
+def clock_of(expr: Expr, rows: Rows) -> Clock:
+    """Return the time of rows, in the cheapest form that keeps local days right."""
+    if isinstance(expr, Column) and expr.name in rows.dtypes:
+        dtype = rows.dtypes[expr.name]
+        if isinstance(dtype, pl.Datetime):
+            if dtype.time_zone == "UTC":
+                return Clock("aware", pl.col(expr.name), rows.zone)
+            if dtype.time_zone is None and rows.local == rows.zone:
+                return Clock("naive", pl.col(expr.name), rows.zone)
+    typed = compile_row(expr, rows)
+    match typed.kind:
+        case Kind.DATE:
+            return Clock("date", typed.expr, rows.zone)
+        case Kind.TIME:
+            return Clock("aware", typed.expr.dt.convert_time_zone("UTC"), rows.zone)
+        case Kind.NULL:
+            return Clock("date", typed.expr.cast(pl.Date), rows.zone)
+        case kind:
+            message = f"the time of dataset `{rows.dataset}` is a {kind}, not a time"
+            raise KpiError(Diagnostic("bad-time", message, subject=f"dataset:{rows.dataset}"))
+
+
+def _literal(literal: Literal, zone: str) -> Typed:
+    match literal.value:
+        case None:
+            return Typed(pl.lit(None), Kind.NULL, literal=True)
+        case bool():
+            return Typed(pl.lit(literal.value), Kind.BOOLEAN, literal=True)
+        case str():
+            return Typed(pl.lit(literal.value), Kind.TEXT, literal=True)
+        case Decimal():
+            if literal.value == literal.value.to_integral_value() and abs(literal.value) < LARGEST:
+                return Typed(pl.lit(int(literal.value), pl.Int64), Kind.NUMBER, whole=True, literal=True)
+            return Typed(pl.lit(float(literal.value)), Kind.NUMBER, literal=True)
+        case datetime():
+            moment = literal.value if literal.value.tzinfo else literal.value.replace(tzinfo=UTC)
+            return Typed(to_zone(pl.lit(moment.astimezone(UTC), INSTANT), zone), Kind.TIME, literal=True)
+        case date():
+            return Typed(pl.lit(literal.value), Kind.DATE, literal=True)
+        case _:
+            assert_never(literal.value)
+
+
+def _column(name: str, rows: Rows) -> Typed:
+    if name not in rows.dtypes:
+        message = f"dataset `{rows.dataset}` has no column `{name}`"
+        raise KpiError(Diagnostic("unknown-column", message, subject=f"dataset:{rows.dataset}"))
+    dtype, column = rows.dtypes[name], pl.col(name)
+    if name in rows.types and rows.types[name].kind is Kind.UNKNOWN:
+        return Typed(pl.lit(None), Kind.NULL)
+    if dtype.is_integer():
+        return Typed(column, Kind.NUMBER, whole=True, narrow=dtype in NARROW)
+    if dtype.is_float():
+        raw = column.cast(pl.Float64)
+        return Typed(finite(raw), Kind.NUMBER, raw=raw)
+    match dtype:
+        case pl.Decimal():
+            return Typed(column, Kind.NUMBER, decimal=True)
+        case pl.String():
+            return Typed(column, Kind.TEXT)
+        case pl.Categorical() | pl.Enum():
+            return Typed(column, Kind.TEXT, coded=True)
+        case pl.Boolean():
+            return Typed(column, Kind.BOOLEAN)
+        case pl.Date():
+            return Typed(column, Kind.DATE)
+        case pl.Datetime():
+            aware = column if dtype.time_zone else localise(column, rows.local)
+            return Typed(aware.dt.convert_time_zone(rows.zone).dt.cast_time_unit("us"), Kind.TIME)
+        case pl.Duration():
+            return Typed(column.dt.total_microseconds() / 1e6, Kind.NUMBER)
+        case _:
+            message = f"column `{name}` of dataset `{rows.dataset}` is of a type that KPIs cannot use ({dtype})"
+            raise KpiError(Diagnostic("unknown-column", message, subject=f"dataset:{rows.dataset}"))
+
+
+def _apply(expr: Apply, args: tuple[Typed, ...], rows: Rows) -> Typed:
+    name = expr.function
+    if name in COMPARISONS:
+        return Typed(_compare(name, args, expr.args), Kind.BOOLEAN, sure=True)
+    if name in LOGIC:
+        return Typed(SCALAR[name](*(arg.expr.cast(pl.Boolean) for arg in args)), Kind.BOOLEAN, sure=True)
+    if name in NULLNESS:
+        return Typed(SCALAR[name](args[0].expr), Kind.BOOLEAN, sure=True)
+    if name in CHOICES:
+        return _among(name, args)
+    if name in ("+", "-") and any(arg.kind in TEMPORAL for arg in args):
+        return _move(expr, args, rows)
+    if name in SCALAR:
+        return Typed(SCALAR[name](*map(number, args)), Kind.NUMBER)
+    return _row_function(expr, args, rows)
+
+
+def _compare(name: str, args: tuple[Typed, ...], written: tuple[Expr, ...]) -> pl.Expr:
+    build: Builder = SCALAR[name]
+    options = written[1:]
+    if name in ("in", "not in") and len(options) > 1 and args[0].kind is Kind.TEXT:
+        values = [option.value for option in options if isinstance(option, Literal) and isinstance(option.value, str)]
+        if len(values) == len(options):
+            found = args[0].expr.is_in(values).fill_null(value=False)
+            return found if name == "in" else ~found
+    equality = name in ("==", "!=", "in", "not in")
+    return build(*(arg for arg in _aligned(args, equality)))
+
+
+def _aligned(args: tuple[Typed, ...], equality: bool) -> list[pl.Expr]:
+    """Return arguments as they may be compared or chosen among: one type, dates where any side has dates only."""
+    kinds = {arg.kind for arg in args} - {Kind.NULL}
+    if kinds == {Kind.NUMBER}:
+        whole = all(arg.whole for arg in args if arg.kind is Kind.NUMBER)
+        return [arg.expr if whole or arg.kind is Kind.NULL else number(arg) for arg in args]
+    if kinds == set(TEMPORAL):
+        return [arg.expr.dt.date() if arg.kind is Kind.TIME else arg.expr for arg in args]
+    if kinds == {Kind.TEXT}:
+        coded = [arg for arg in args if arg.coded]
+        if len(coded) == 1 and equality and all(arg.coded or arg.literal for arg in args):
+            return [arg.expr for arg in args]
+        return [text(arg) for arg in args]
+    return [arg.expr for arg in args]
+
+
+def _among(name: str, args: tuple[Typed, ...]) -> Typed:
+    values = args[1:] if name == "if" else args
+    aligned = _aligned(values, equality=False)
+    kinds = [value.kind for value in values if value.kind is not Kind.NULL]
+    kind = Kind.DATE if set(kinds) == set(TEMPORAL) else kinds[0] if kinds else Kind.NULL
+    whole = bool(kinds) and all(value.whole for value in values if value.kind is not Kind.NULL)
+    if name == "if":
+        return Typed(SCALAR[name](args[0].expr.cast(pl.Boolean), *aligned), kind, whole=whole)
+    return Typed(SCALAR[name](*aligned), kind, whole=whole)
+
+
+def _move(expr: Apply, args: tuple[Typed, ...], rows: Rows) -> Typed:
+    """Add durations (seconds) to a time or date, or take the distance of two."""
+    if expr.function == "-" and all(arg.kind in TEMPORAL for arg in args):
+        if any(arg.kind is Kind.DATE for arg in args):
+            first, second = (arg.expr.dt.date() if arg.kind is Kind.TIME else arg.expr for arg in args)
+            return Typed((first - second).dt.total_days() * float(SECONDS_OF_DAY), Kind.NUMBER)
+        return Typed((args[0].expr - args[1].expr).dt.total_microseconds() / 1e6, Kind.NUMBER)
+    base = next(arg for arg in args if arg.kind in TEMPORAL)
+    sign = -1 if expr.function == "-" else 1
+    seconds = reduce(lambda a, b: a + b, (number(arg) for arg in args if arg is not base))
+    if base.kind is Kind.DATE and expr.type.kind is not Kind.TIME:
+        days = (sign * seconds / SECONDS_OF_DAY).floor().cast(pl.Int64, strict=False)
+        return Typed(base.expr + pl.duration(days=days), Kind.DATE)
+    start = base.expr if base.kind is Kind.TIME else localise(base.expr.cast(LOCAL), rows.zone)
+    micros = (sign * seconds * 1e6).round(0).cast(pl.Int64, strict=False)
+    return Typed(start + pl.duration(microseconds=micros), Kind.TIME)
+
+
+def _row_function(expr: Apply, args: tuple[Typed, ...], rows: Rows) -> Typed:
+    name = expr.function
+    match name:
+        case "lower" | "upper" | "trim":
+            return Typed(ROW[name](text(args[0])), Kind.TEXT)
+        case "contains" | "starts_with" | "ends_with" | "matches":
+            return Typed(ROW[name](*(text(arg) for arg in args)), Kind.BOOLEAN, sure=True)
+        case "hour_of_day" | "day_of_week" | "day_of_month" | "month_of_year":
+            moment = args[0]
+            value = moment.expr.cast(LOCAL) if moment.kind is not Kind.TIME else moment.expr
+            return Typed(ROW[name](value), Kind.NUMBER, whole=True)
+        case "date":
+            return args[0] if args[0].kind is Kind.DATE else Typed(ROW[name](args[0].expr), Kind.DATE)
+        case "epoch_s" | "epoch_ms":
+            value = args[0].expr.cast(pl.Int64) if args[0].whole else number(args[0])
+            return Typed(ROW[name](value, rows.zone), Kind.TIME)
+        case "make_date":
+            return Typed(ROW[name](*map(number, args)), Kind.DATE)
+        case "parse_time":
+            return _parsed(expr, args, rows)
+        case _:
+            raise AssertionError(f"the Polars engine has no row function `{name}`")
+
+
+def _parsed(expr: Apply, args: tuple[Typed, ...], rows: Rows) -> Typed:
+    pattern = expr.args[1]
+    assert isinstance(pattern, Literal)
+    assert isinstance(pattern.value, str)
+    if expr.type.kind is Kind.DATE:
+        return Typed(text(args[0]).str.to_date(pattern.value, strict=False), Kind.DATE)
+    parsed = ROW["parse_time"](text(args[0]), pattern.value)
+    if "%z" in pattern.value or "%#z" in pattern.value or "%:z" in pattern.value:
+        return Typed(parsed.dt.convert_time_zone(rows.zone), Kind.TIME)
+    return Typed(to_zone(localise(parsed, rows.local).dt.convert_time_zone("UTC"), rows.zone), Kind.TIME)

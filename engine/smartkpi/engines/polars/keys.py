@@ -1,0 +1,90 @@
+"""Dataset keys: equal rows count once; of differing ones the latest by time stays; a tie is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.engines.polars.compile import Opened
+from smartkpi.engines.polars.expressions import clock_of, compile_row, text
+from smartkpi.engines.polars.times import before
+from smartkpi.language.types import Kind
+from smartkpi.semantics.formula import Column, TypedDataset
+
+TIME = "__time"
+
+
+@dataclass(frozen=True, slots=True)
+class Deduplicated:
+    """A dataset whose rows have unique keys: what is read of it, and how many rows were left out."""
+
+    opened: Opened
+    equal: int = 0
+    older: int = 0
+
+
+def unique_by_key(opened: Opened, dataset: TypedDataset) -> bool:
+    """Say whether no two rows share a key; rows with a null in their key do not count."""
+    names, keyed = _keyed(opened, dataset)
+    pairs = keyed.select(names).filter(pl.all_horizontal(pl.col(name).is_not_null() for name in names))
+    value = pl.col(names[0]) if len(names) == 1 else pl.struct(names)
+    found = opened.collect(pairs.select(value.n_unique().alias("keys"), pl.len().alias("rows")))
+    return bool(found["rows"].item() == 0 or found["keys"].item() == found["rows"].item())
+
+
+def deduplicate(opened: Opened, dataset: TypedDataset) -> Deduplicated:
+    """Return a dataset with one row a key, of the rows before the as-of. Raises KpiError `duplicate-key` on a tie."""
+    columns = list(opened.table.polars)
+    names, keyed = _keyed(opened, dataset)
+    has_key = pl.all_horizontal(pl.col(name).is_not_null() for name in names)
+    clock = None if dataset.time is None else clock_of(dataset.time, opened.rows)
+    if clock is not None:
+        keyed = keyed.with_columns(clock.expr.alias(TIME))
+        if opened.edge is not None:
+            late = (~before(clock, opened.edge)).fill_null(value=False)
+            has_key = has_key & ~late
+    repeated = opened.collect(keyed.filter(has_key).group_by(names).agg(pl.len()).filter(pl.col("len") > 1))
+    if not repeated.height:
+        return Deduplicated(opened)
+    once = repeated.select(names)
+    rows = opened.collect(keyed.filter(has_key).join(once.lazy(), on=names, how="semi"))
+    distinct = rows.unique(subset=columns)
+    latest = distinct
+    if clock is not None:
+        newest = pl.col(TIME).max().over(names)
+        latest = distinct.filter((pl.col(TIME) == newest) | (pl.col(TIME).is_null() & newest.is_null()))
+    _refuse_ties(latest, names, opened, dataset)
+    rest = keyed.filter(~has_key)
+    alone = keyed.filter(has_key).join(once.lazy(), on=names, how="anti")
+    frame = pl.concat([alone.select(columns), rest.select(columns), latest.lazy().select(columns)])
+    left = rows.height - distinct.height, distinct.height - latest.height
+    return Deduplicated(replace(opened, frame=frame), *left)
+
+
+def _keyed(opened: Opened, dataset: TypedDataset) -> tuple[list[str], pl.LazyFrame]:
+    names: list[str] = []
+    added: list[pl.Expr] = []
+    for place, expr in enumerate(dataset.key):
+        typed = compile_row(expr, opened.rows)
+        if isinstance(expr, Column) and typed.kind in (Kind.TEXT, Kind.BOOLEAN, Kind.DATE) and not typed.coded:
+            names.append(expr.name)
+            continue
+        names.append(f"__key{place}")
+        added.append((text(typed) if typed.coded else typed.expr).alias(names[-1]))
+    return names, opened.frame.with_columns(added)
+
+
+def _refuse_ties(latest: pl.DataFrame, names: list[str], opened: Opened, dataset: TypedDataset) -> None:
+    tied = latest.group_by(names).len().filter(pl.col("len") > 1).sort(names)
+    if not tied.height:
+        return
+    written = dataset.spec.key
+    example: Mapping[str, object] = dict(zip(written, tied.select(names).row(0), strict=True))
+    shown = ", ".join(f"{name} {value}" for name, value in example.items())
+    many = "1 key" if tied.height == 1 else f"{tied.height} keys"
+    message = f"dataset `{dataset.name}` has different rows of one key and time ({many}, such as {shown})"
+    hint = "add a column to `key:`, or remove the rows that do not hold"
+    raise KpiError(Diagnostic("duplicate-key", message, dataset.spec.span, hint, subject=f"dataset:{dataset.name}"))

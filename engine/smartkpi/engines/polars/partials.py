@@ -1,0 +1,157 @@
+"""Partials: the exact sums, counts and extremes of row values that additive cells are made of.
+
+Sums of money are whole micro units, sums of whole numbers 128 bits wide. Other floats are split into a high part, a
+multiple of 2^-40 that adds up exactly, and the rest below it: so a sum does not depend on the order of the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from smartkpi.engines.polars.expressions import Rows, Typed, compile_row, conditions, number
+from smartkpi.language.types import Kind
+from smartkpi.plan.nodes import Cell
+from smartkpi.semantics.formula import Expr
+
+ROWS = "__n"
+SCALE = 2.0**40
+HUGE = 2.0**64
+MICROS = 1_000_000
+
+Use = tuple[str, Expr | None, tuple[Expr, ...]]
+"""A partial: what (rows count whole micro high low min max fraction), of which argument, under which filters."""
+
+
+def uses_of(cell: Cell, rows: Rows, moved: tuple[Expr, ...]) -> list[Use]:
+    """Return the partials that a cell is made of; the first is the number of rows under its conditions."""
+    uses: list[Use] = [("rows", None, moved)]
+    if cell.argument is None:
+        return uses
+    match cell.aggregate:
+        case "sum":
+            kinds = sum_kinds(cell)
+        case "weight":
+            whole = compile_row(cell.argument, rows).whole
+            kinds = ("count", "whole", "min") if whole else ("count", "whole", "min", "fraction")
+        case "present":
+            kinds = ("count",)
+        case _:
+            kinds = (cell.aggregate,)
+    return uses + [(kind, cell.argument, moved) for kind in kinds]
+
+
+def sum_kinds(cell: Cell) -> tuple[str, ...]:
+    """Return the exact partials of a sum: micro units of money, whole numbers, or a high and a low part."""
+    if cell.type.unit.name == "money":
+        return ("micro",)
+    return ("whole",) if cell.type.whole else ("high", "low")
+
+
+@dataclass(slots=True)
+class Partials:
+    """Where each partial stands, the columns to add to the rows, in order, and the aggregates over them."""
+
+    rows: Rows
+    names: dict[Use, str] = field(default_factory=dict)
+    inputs: dict[tuple[str, Expr | tuple[Expr, ...]], str] = field(default_factory=dict)
+    layers: tuple[list[pl.Expr], list[pl.Expr], list[pl.Expr]] = field(default_factory=lambda: ([], [], []))
+    aggregates: list[pl.Expr] = field(default_factory=list)
+
+    def add(self, use: Use) -> None:
+        """Add a partial, if it is new."""
+        if use in self.names:
+            return
+        kind, argument, under = use
+        self.names[use] = ROWS if use == ("rows", None, ()) else f"__a{len(self.names)}"
+        mask = pl.col(self._filter(under)) if under else None
+        if argument is None:
+            size = pl.len() if mask is None else mask.sum()
+            self.aggregates.append(size.cast(pl.Int64).alias(self.names[use]))
+            return
+        value = pl.col(self._input(kind, argument))
+        self.aggregates.append(_aggregate(kind, value if mask is None else value.filter(mask)).alias(self.names[use]))
+
+    def add_to(self, frame: pl.LazyFrame, columns: list[pl.Expr]) -> pl.LazyFrame:
+        """Return the rows with further columns and those that the aggregates read; the first layer shares its work."""
+        for layer in (columns + self.layers[0], *self.layers[1:]):
+            if layer:
+                frame = frame.with_columns(layer)
+        return frame
+
+    def _filter(self, under: tuple[Expr, ...]) -> str:
+        together = conditions(under, self.rows)
+        assert together is not None
+        return self._place(0, "filter", under, together)
+
+    def _input(self, kind: str, argument: Expr) -> str:
+        """Return the column that a partial aggregates; what a high or low part is made of comes in earlier layers."""
+        typed = compile_row(argument, self.rows)
+        match kind:
+            case "high":
+                value = pl.col(self._input("value", argument))
+                return self._place(1, kind, argument, _high(value))
+            case "low":
+                value = pl.col(self._input("value", argument))
+                high = pl.col(self._input("high", argument))
+                return self._place(2, kind, argument, value - high.cast(pl.Float64) / SCALE)
+            case "whole" | "micro":
+                return self._place(0, kind, argument, _whole(typed) if kind == "whole" else _micro(typed))
+            case "fraction":
+                return self._place(0, kind, argument, number(typed) != number(typed).round(0))
+            case _:
+                return self._place(0, "value", argument, number(typed) if typed.kind is Kind.NUMBER else typed.expr)
+
+    def _place(self, layer: int, kind: str, of: Expr | tuple[Expr, ...], made: pl.Expr) -> str:
+        if (kind, of) not in self.inputs:
+            self.inputs[kind, of] = f"__m{len(self.inputs)}"
+            self.layers[layer].append(made.alias(self.inputs[kind, of]))
+        return self.inputs[kind, of]
+
+
+def partials_of(cells: Sequence[Cell], moved: Sequence[tuple[Expr, ...]], rows: Rows) -> Partials:
+    """Return the partials of all cells, each once; ``moved`` are the conditions of each cell that filter partials."""
+    partials = Partials(rows)
+    partials.add(("rows", None, ()))
+    for cell, under in zip(cells, moved, strict=True):
+        for use in uses_of(cell, rows, under):
+            partials.add(use)
+    return partials
+
+
+def _whole(typed: Typed) -> pl.Expr:
+    """Return a whole number in so many bits that sums do not wrap."""
+    if typed.whole:
+        return typed.expr.cast(pl.Int64 if typed.narrow else pl.Int128)
+    return number(typed).cast(pl.Int128, strict=False)
+
+
+def _micro(typed: Typed) -> pl.Expr:
+    """Return money in whole micro units, rounded half to even; NaN and infinity become null on the way."""
+    if typed.decimal:
+        return typed.expr.cast(pl.Decimal(38, 6)).to_physical().cast(pl.Int128)
+    if typed.whole:
+        return typed.expr.cast(pl.Int128) * MICROS
+    value = number(typed) if typed.raw is None else typed.raw
+    return (value * MICROS).round(0, mode="half_to_even").cast(pl.Int128, strict=False)
+
+
+def _high(value: pl.Expr) -> pl.Expr:
+    whole = (value * SCALE).round(0).cast(pl.Int128, strict=False)
+    return pl.when(value.abs() < HUGE).then(whole).when(value.is_not_null()).then(pl.lit(0, pl.Int128))
+
+
+def _aggregate(kind: str, value: pl.Expr) -> pl.Expr:
+    match kind:
+        case "count":
+            return value.count().cast(pl.Int64)
+        case "min":
+            return value.min()
+        case "max":
+            return value.max()
+        case "fraction":
+            return value.any()
+        case _:
+            return value.sum()

@@ -1,0 +1,145 @@
+"""Local time in expressions: zones, period keys, cuts. Everything about instants is UTC until a local day is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from smartkpi.periods.grain import Grain
+
+INSTANT = pl.Datetime("us", "UTC")
+LOCAL = pl.Datetime("us")
+DAY = timedelta(days=1)
+TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time of rows as it is stored: local `date`, `naive` local time of the project's zone, or `aware` UTC."""
+
+    form: Literal["date", "naive", "aware"]
+    expr: pl.Expr
+    zone: str
+
+
+def localise(naive: pl.Expr, zone: str) -> pl.Expr:
+    """Return naive local times as aware ones: the earlier of two, and moved forward by the gap where there is none."""
+    if zone == "UTC":
+        return naive.dt.replace_time_zone("UTC")
+    plain = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    before = (naive - DAY).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null") + DAY
+    return pl.coalesce(plain, before)
+
+
+def to_zone(utc: pl.Expr, zone: str) -> pl.Expr:
+    """Return UTC times in a zone."""
+    return utc if zone == "UTC" else utc.dt.convert_time_zone(zone)
+
+
+def instant(local: datetime, zone: str) -> datetime:
+    """Return the instant of one naive local time, by the rule of localise."""
+    return local.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """Return the instant at which a local day begins."""
+    return instant(datetime.combine(day, time()), zone)
+
+
+def local_day(moment: datetime, zone: str) -> date:
+    """Return the local day of an instant."""
+    return moment.astimezone(ZoneInfo(zone)).date()
+
+
+def day_of(clock: Clock) -> pl.Expr:
+    """Return the local day of each row."""
+    match clock.form:
+        case "date":
+            return clock.expr
+        case "naive":
+            return clock.expr.dt.date()
+        case "aware":
+            return to_zone(clock.expr, clock.zone).dt.date()
+
+
+def hour_of(clock: Clock) -> pl.Expr:
+    """Return the instant (UTC) at which the local hour of each row begins."""
+    if clock.form == "aware":
+        local = to_zone(clock.expr, clock.zone)
+    else:
+        local = localise(clock.expr.cast(LOCAL).dt.truncate("1h"), clock.zone)
+    return local.dt.truncate("1h").dt.convert_time_zone("UTC").cast(INSTANT)
+
+
+def key_of(clock: Clock, grain: Grain, week_start: int) -> pl.Expr:
+    """Return the period key of each row at a grain finer than `all`."""
+    return hour_of(clock) if grain is Grain.HOUR else coarsen(day_of(clock), grain, week_start)
+
+
+def coarsen(day: pl.Expr, grain: Grain, week_start: int) -> pl.Expr:
+    """Return the first day of the period that holds a local day."""
+    match grain:
+        case Grain.WEEK:
+            moved = day - timedelta(days=week_start)
+            return moved.dt.truncate("1w") + timedelta(days=week_start)
+        case Grain.MONTH:
+            return day.dt.truncate("1mo")
+        case Grain.QUARTER:
+            return day.dt.truncate("1q")
+        case Grain.YEAR:
+            return day.dt.truncate("1y")
+        case _:
+            return day
+
+
+def edge_of(as_of: date | datetime, zone: str) -> datetime:
+    """Return the first instant after an as-of: a date covers its day, an instant is inclusive."""
+    if isinstance(as_of, datetime):
+        aware = as_of if as_of.tzinfo else as_of.replace(tzinfo=ZoneInfo(zone))
+        return aware.astimezone(UTC) + TICK
+    return midnight(as_of + DAY, zone)
+
+
+def before(clock: Clock, edge: datetime) -> pl.Expr:
+    """Return whether each row's time is before an instant, exactly."""
+    match clock.form:
+        case "date":
+            return clock.expr <= local_day(edge - TICK, clock.zone)
+        case "naive":
+            day = local_day(edge - TICK, clock.zone) + DAY
+            if midnight(day, clock.zone) == edge:
+                return clock.expr < datetime.combine(day, time())
+            return localise(clock.expr, clock.zone).dt.convert_time_zone("UTC") < pl.lit(edge, INSTANT)
+        case "aware":
+            return clock.expr < pl.lit(edge, INSTANT)
+
+
+def within(clock: Clock, start: date | None, end: date | None) -> list[pl.Expr]:
+    """Return conditions that keep exactly the rows of local days in [start, end)."""
+    match clock.form:
+        case "date":
+            return _bounds(clock.expr, start, end)
+        case "naive":
+            low = datetime.combine(start, time()) if start else None
+            high = datetime.combine(end, time()) if end else None
+            return _bounds(clock.expr, low, high)
+        case "aware":
+            since = pl.lit(midnight(start, clock.zone), INSTANT) if start else None
+            until = pl.lit(midnight(end, clock.zone), INSTANT) if end else None
+            return _bounds(clock.expr, since, until)
+
+
+def _bounds(value: pl.Expr, low: Any, high: Any) -> list[pl.Expr]:
+    conditions = [value >= low] if low is not None else []
+    return conditions + ([value < high] if high is not None else [])
+
+
+def end_of(latest: date | datetime, zone: str) -> datetime:
+    """Return the first instant after the latest row: a date covers its day."""
+    if isinstance(latest, datetime):
+        return (latest.astimezone(UTC) if latest.tzinfo else instant(latest, zone)) + TICK
+    return midnight(latest + DAY, zone)

@@ -1,0 +1,137 @@
+"""Plans and typed formulas as text, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, assert_never
+
+from smartkpi.plan import nodes
+from smartkpi.plan.nodes import Cell, Component, Plan, Scan, Step
+from smartkpi.semantics.formula import Aggregate, Apply, Column, Expr, Field, Literal, Reference
+from smartkpi.tree import walk
+
+INFIX = frozenset(("+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or"))
+
+
+def explain(plan: Plan, kpi: str) -> str:
+    """Return the part of a plan that answers one KPI: its steps, components and scans, as text."""
+    output = next(output for output in plan.outputs if output.kpi == kpi)
+    if output.step is None:
+        return f"{kpi} by {output.grain}: unavailable, {output.unavailable}\n"
+    lines = [f"{kpi} by {output.grain} = {output.step}"]
+    steps = _needed(plan, output.step)
+    lines += [f"  {step.id} {step.kpi}: {text(step.formula)}" for step in steps]
+    ids = {id for step in steps for id in (*step.components, *step.presence)}
+    lines += [f"  {id} {_component(component)}" for id, component in plan.components.items() if id in ids]
+    for scan in plan.scans:
+        lines += _scan(scan, ids)
+    return "\n".join(lines) + "\n"
+
+
+def _needed(plan: Plan, step: str) -> list[Step]:
+    """Return a step and those it refers to, in the plan's order."""
+    wanted = {step}
+    for candidate in reversed(plan.steps):
+        if candidate.id in wanted:
+            wanted |= set(_references(candidate.formula))
+    return [candidate for candidate in plan.steps if candidate.id in wanted]
+
+
+def _references(formula: nodes.Formula) -> Iterator[str]:
+    return (node.id for node in walk(formula) if isinstance(node, nodes.Result))
+
+
+def _component(component: Component) -> str:
+    what = component.aggregate if component.argument is None else f"{component.aggregate}({text(component.argument)})"
+    return f"{what} of {component.event}{_where(component.where)}"
+
+
+def _where(where: tuple[Expr, ...]) -> str:
+    return f" where {' and '.join(_wrap(condition) for condition in where)}" if where else ""
+
+
+def _scan(scan: Scan, ids: set[str]) -> list[str]:
+    cells = [cell for cell in scan.cells if cell.id in ids]
+    if not cells:
+        return []
+    parts = [f"scan {scan.dataset} [{scan.state}]", f"at {', '.join(scan.grains)}"]
+    if scan.time is not None:
+        parts.append(f"time {text(scan.time)}")
+    if scan.keys:
+        parts.append("keys " + ", ".join(f"{name} = {text(key)}" for name, key in scan.keys))
+    if scan.discriminators:
+        parts.append("first level by " + ", ".join(text(column) for column in scan.discriminators))
+    if scan.filter:
+        parts.append("filter " + " and ".join(_wrap(condition) for condition in scan.filter))
+    others = len(scan.cells) - len(cells)
+    if others:
+        parts.append(f"shared with {others} other cells")
+    return [" · ".join(parts), *(f"  {_cell(cell)}" for cell in cells)]
+
+
+def _cell(cell: Cell) -> str:
+    what = cell.aggregate if cell.argument is None else f"{cell.aggregate}({text(cell.argument)})"
+    return f"{cell.id} {what}{_where(cell.where)}"
+
+
+def text(expr: Expr | nodes.Formula) -> str:
+    """Return a typed expression as text, in the language's own form where it has one."""
+    match expr:
+        case Literal(value=value):
+            return _literal(value)
+        case Column(name=name):
+            return name if name.isidentifier() else f'col("{name}")'
+        case Field(name=name):
+            return name
+        case nodes.Value(id=id) | nodes.Result(id=id):
+            return id
+        case Apply(function=function, args=args):
+            return _apply(function, [_wrap(arg) if function in INFIX else text(arg) for arg in args])
+        case Aggregate():
+            argument = expr.event if expr.argument is None else f"{expr.event}.{text(expr.argument)}"
+            return f"{expr.function}({argument}{_where(expr.where)})"
+        case Reference():
+            conditions = tuple(dict.fromkeys(c for _, where in expr.where for c in where))
+            return f"{expr.kpi}{_where(conditions)}"
+        case _:
+            assert_never(expr)
+
+
+def _literal(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case Decimal():
+            return format(value.normalize(), "f")
+        case date() | datetime():
+            return f'"{value.isoformat()}"'
+        case _:
+            return f'"{value}"'
+
+
+def _apply(function: str, args: list[str]) -> str:
+    match function:
+        case "neg":
+            return f"-{args[0]}"
+        case "not":
+            return f"not ({args[0]})"
+        case "is null" | "is not null":
+            return f"{args[0]} {function}"
+        case "between" | "not between":
+            return f"{args[0]} {function} {args[1]} and {args[2]}"
+        case "in" | "not in":
+            return f"{args[0]} {function} ({', '.join(args[1:])})"
+        case _ if function in INFIX:
+            return f" {function} ".join(args)
+        case _:
+            return f"{function}({', '.join(args)})"
+
+
+def _wrap(expr: Expr | nodes.Formula) -> str:
+    """Return the text in parentheses where it is an operator's."""
+    inner = text(expr)
+    return f"({inner})" if isinstance(expr, Apply) and expr.function in (*INFIX, "not", "between", "in") else inner

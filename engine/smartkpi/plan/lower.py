@@ -1,0 +1,246 @@
+"""Lower KPIs and a question to components, cells and steps.
+
+Each aggregate becomes one component, with every condition around it: its own `where`, the `where` of each KPI on the
+way, the question's. Ratios keep numerator and denominator to the end; KPI references become steps, not copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from smartkpi.language.types import BOOLEAN, WHOLE, Kind
+from smartkpi.language.types import TEXT as TEXT_TYPE
+from smartkpi.periods.calendar import Calendar
+from smartkpi.periods.grain import Grain
+from smartkpi.plan import nodes
+from smartkpi.plan.nodes import Cell, Component, Output, Plan, Range, Result, Scan, Step, Value
+from smartkpi.semantics.check import Checked
+from smartkpi.semantics.formula import (
+    Aggregate,
+    Apply,
+    Column,
+    Expr,
+    Field,
+    Literal,
+    Reference,
+    TypedBinding,
+    TypedDataset,
+    TypedKpi,
+)
+from smartkpi.semantics.question import Resolved
+from smartkpi.tree import rewrite
+
+Conditions = Mapping[str, tuple[Expr, ...]]
+
+STATES = {"distinct": "distinct"}
+"""The state class of an aggregate, where it is not additive (polars.md, rule 1)."""
+
+
+@dataclass(slots=True)
+class _Build:
+    """Components and steps as they are found, each once."""
+
+    checked: Checked
+    components: dict[str, Component] = field(default_factory=dict)
+    ids: dict[Component, str] = field(default_factory=dict)
+    steps: dict[tuple[str, tuple[tuple[str, tuple[Expr, ...]], ...]], Step] = field(default_factory=dict)
+
+
+def lower(checked: Checked, resolved: Resolved) -> Plan:
+    """Return the plan of a question, not yet optimized: one scan a cell.
+
+    A KPI that cannot answer the question becomes an output without a step, with the reason.
+    """
+    question = resolved.question
+    build = _Build(checked)
+    outputs = []
+    for name in question.kpis:
+        kpi = checked.kpis[name]
+        grain = question.grain or Grain(kpi.spec.grain or "month")
+        reason = resolved.unavailable.get(name, "") or _unanswerable(checked, kpi, grain)
+        step = None if reason else _lower_kpi(build, kpi, resolved.where).id
+        outputs.append(Output(name, step, grain, tuple(sorted(kpi.datasets)), reason))
+    calendar = checked.catalog.calendar
+    steps = tuple(build.steps.values())
+    return Plan(
+        calendar=Calendar(calendar.timezone, calendar.week_start),
+        components=build.components,
+        scans=tuple(_scans(build, steps, outputs, question.by)),
+        steps=steps,
+        outputs=tuple(outputs),
+        by=question.by,
+        range=Range(question.since, question.until),
+        as_of=question.as_of,
+        datasets=checked.datasets,
+        profiles=tuple(sorted({d for output in outputs if output.step for d in output.datasets})),
+        scorecard=question.grain is None and question.since is None and question.until is None,
+    )
+
+
+def _unanswerable(checked: Checked, kpi: TypedKpi, grain: Grain) -> str:
+    """Say why a KPI has no answer whatever the data holds, or nothing."""
+    if kpi.missing:
+        return f"no dataset provides {', '.join(f'`{event}`' for event in kpi.missing)}"
+    if grain is Grain.HOUR:
+        for event in sorted(kpi.events):
+            for binding in checked.events[event]:
+                if binding.time is not None and binding.time.type.kind is Kind.DATE:
+                    return f"`{event}` is dated by day: it has no hours"
+    return ""
+
+
+def _lower_kpi(build: _Build, kpi: TypedKpi, outer: Conditions) -> Step:
+    """Return the step of a KPI under outer conditions by event, making it and those it refers to where new."""
+    own = dict(kpi.where)
+    around = {event: _join(outer.get(event, ()), own.get(event, ())) for event in sorted(kpi.events)}
+    key = (kpi.name, tuple(around.items()))
+    if key not in build.steps:
+        parts = _Parts()
+        formula = _lower_formula(build, kpi.formula, around, parts)
+        step = Step(
+            id=f"s{len(build.steps)}",
+            kpi=kpi.name,
+            formula=formula,
+            type=kpi.type,
+            components=tuple(parts.components),
+            presence=tuple(parts.presence),
+        )
+        build.steps[key] = step
+    return build.steps[key]
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What a step reads: ordered sets of component ids."""
+
+    components: dict[str, None] = field(default_factory=dict)
+    presence: dict[str, None] = field(default_factory=dict)
+
+
+def _lower_formula(build: _Build, expr: Expr, around: Conditions, parts: _Parts) -> nodes.Formula:
+    match expr:
+        case Literal():
+            return expr
+        case Apply():
+            args = tuple(_lower_formula(build, arg, around, parts) for arg in expr.args)
+            return Apply(expr.function, args, expr.type)  # type: ignore[arg-type]
+        case Aggregate():
+            present = _component(build, Component(expr.event, around[expr.event], "rows", None, WHOLE))
+            parts.presence[present] = None
+            return _lower_aggregate(build, expr, _join(around[expr.event], expr.where), parts)
+        case Reference():
+            added = dict(expr.where)
+            inner = {event: _join(conditions, added.get(event, ())) for event, conditions in around.items()}
+            for event, conditions in expr.where:
+                inner.setdefault(event, conditions)
+            step = _lower_kpi(build, build.checked.kpis[expr.kpi], inner)
+            parts.components.update(dict.fromkeys(step.components))
+            parts.presence.update(dict.fromkeys(step.presence))
+            return Result(step.id, step.type)
+        case Field() | Column():
+            raise AssertionError(f"a row value outside an aggregate: {expr}")
+        case _:
+            assert_never(expr)
+
+
+def _lower_aggregate(
+    build: _Build, expr: Aggregate, where: tuple[Expr, ...], parts: _Parts
+) -> nodes.Formula:
+    counted = any(binding.count is not None for binding in build.checked.events[expr.event])
+    size = "weight" if counted else "rows"
+
+    def value(aggregate: str, argument: Expr | None, conditions: tuple[Expr, ...] = where) -> Value:
+        component = Component(expr.event, conditions, aggregate, argument, expr.type if argument else WHOLE)
+        id = _component(build, component)
+        parts.components[id] = None
+        return Value(id, component.type)
+
+    match expr.function:
+        case "count":
+            return value(size, None)
+        case "distinct":
+            return value("distinct", expr.argument)
+        case "sum" | "min" | "max":
+            found = value(expr.function, expr.argument)
+            build.components.setdefault(f"{found.id}_n", Component(expr.event, where, size, None, WHOLE))
+            parts.components[f"{found.id}_n"] = None
+            return found
+        case "avg":
+            assert expr.argument is not None
+            if counted:
+                present = Apply("is not null", (expr.argument,), BOOLEAN)
+                size_of = value("weight", None, _join(where, (present,)))
+            else:
+                size_of = value("present", expr.argument)
+            total = value("sum", expr.argument)
+            build.components.setdefault(f"{total.id}_n", Component(expr.event, where, size, None, WHOLE))
+            parts.components[f"{total.id}_n"] = None
+            return Apply("mean", (total, size_of), expr.type)  # type: ignore[arg-type]
+        case _:
+            raise AssertionError(f"an aggregate that check lets through but lowering does not know: {expr.function}")
+
+
+def _component(build: _Build, component: Component) -> str:
+    if component not in build.ids:
+        build.ids[component] = f"c{len(build.ids)}"
+        build.components[build.ids[component]] = component
+    return build.ids[component]
+
+
+def _join(first: Iterable[Expr], second: Iterable[Expr]) -> tuple[Expr, ...]:
+    """Return the conjunction of two, each condition once."""
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _scans(build: _Build, steps: tuple[Step, ...], outputs: list[Output], by: tuple[str, ...]) -> Iterable[Scan]:
+    """Yield one scan a component and dataset that provides it, at the grains that ask for it."""
+    grains: dict[str, dict[Grain, None]] = {}
+    by_id = {step.id: step for step in steps}
+    for output in outputs:
+        if output.step is not None:
+            step = by_id[output.step]
+            for id in (*step.components, *step.presence):
+                grains.setdefault(id, {})[output.grain] = None
+    for id, component in build.components.items():
+        for binding in build.checked.events[component.event] if id in grains else ():
+            dataset = build.checked.datasets[binding.dataset]
+            yield Scan(
+                dataset=binding.dataset,
+                time=binding.time,
+                state=STATES.get(component.aggregate, "additive"),
+                filter=(),
+                keys=tuple((name, bind(Field(name, TEXT_TYPE), dataset, binding)) for name in by),
+                grains=tuple(sorted(grains[id], key=lambda grain: grain.rank)),
+                cells=(_cell(id, component, dataset, binding),),
+            )
+
+
+def _cell(id: str, component: Component, dataset: TypedDataset, binding: TypedBinding) -> Cell:
+    when = () if binding.when is None else (binding.when,)
+    where = _join(when, (bind(condition, dataset, binding) for condition in component.where))
+    argument = component.argument
+    if component.aggregate == "weight":
+        bound = binding.count
+    else:
+        bound = None if argument is None else bind(argument, dataset, binding)
+    return Cell(id, where, component.aggregate, bound, component.type)
+
+
+def bind(expr: Expr, dataset: TypedDataset, binding: TypedBinding) -> Expr:
+    """Return a row expression of an event as one over a dataset's columns."""
+
+    def resolve(node: Expr) -> Expr:
+        if not isinstance(node, Field):
+            return node
+        if node.name == "time" and "time" not in dataset.fields:
+            assert binding.time is not None
+            return binding.time
+        if node.name == "dataset" and "dataset" not in dataset.fields:
+            return Literal(dataset.name, TEXT_TYPE)
+        found = dataset.field(node.name)
+        assert found is not None, f"check let a field through that {dataset.name} lacks: {node.name}"
+        return found
+
+    return rewrite(expr, resolve)

@@ -1,0 +1,128 @@
+"""The plan: which components to compute, in which scans, and which steps make values of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from smartkpi.language.types import Type
+from smartkpi.periods.calendar import Calendar
+from smartkpi.periods.grain import Grain
+from smartkpi.semantics.formula import Apply, Expr, Literal, TypedDataset
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The periods asked for: local dates, half open; None is open. Already widened to whole periods per grain."""
+
+    start: date | None = None
+    end: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """What the engine answers: an aggregate of an event's rows under a conjunction of row conditions.
+
+    ``aggregate`` is one of: `rows` (number of rows), `weight` (sum of the weights of counted rows), `sum`, `present`
+    (rows, or weights, where the argument is not null), `min`, `max`, `distinct`. Null where no row contributes, but
+    for `rows`; derive fills zeros where the data is covered.
+    """
+
+    event: str
+    where: tuple[Expr, ...]
+    aggregate: str
+    argument: Expr | None
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A component as one dataset answers it: expressions over Columns; ``id`` names the columns of the answer."""
+
+    id: str
+    where: tuple[Expr, ...]
+    aggregate: str
+    argument: Expr | None
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One pass over one dataset for cells of one state class (`additive` or `distinct`).
+
+    ``filter`` is pushed to the source; ``keys`` are the question's dimensions as (name, expression); ``grains`` the
+    grids to answer at; ``discriminators`` columns that become grouping keys of the first level, so that conditions on
+    them are decided on the small table.
+    """
+
+    dataset: str
+    time: Expr | None
+    state: str
+    filter: tuple[Expr, ...]
+    keys: tuple[tuple[str, Expr], ...]
+    grains: tuple[Grain, ...]
+    cells: tuple[Cell, ...]
+    discriminators: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """In a step's formula: the component of this id."""
+
+    id: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """In a step's formula: the step of this id."""
+
+    id: str
+    type: Type
+
+
+Formula = Literal | Apply | Value | Result
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One KPI under one set of outer conditions: a formula over components and earlier steps.
+
+    ``presence`` names `rows` components: a segment exists from its first period with a row in any of them.
+    """
+
+    id: str
+    kpi: str
+    formula: Formula
+    type: Type
+    components: tuple[str, ...]
+    presence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One KPI as asked: its step, its grain, the datasets whose coverage counts, or why it is unavailable."""
+
+    kpi: str
+    step: str | None
+    grain: Grain
+    datasets: tuple[str, ...]
+    unavailable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a question needs. ``profiles`` are the datasets whose coverage is to be read."""
+
+    calendar: Calendar
+    components: Mapping[str, Component]
+    scans: tuple[Scan, ...]
+    steps: tuple[Step, ...]
+    outputs: tuple[Output, ...]
+    by: tuple[str, ...]
+    range: Range
+    as_of: date | datetime | None
+    datasets: Mapping[str, TypedDataset]
+    profiles: tuple[str, ...]
+    scorecard: bool

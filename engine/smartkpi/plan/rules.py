@@ -1,0 +1,101 @@
+"""The optimizer: an ordered tuple of small functions Plan → Plan, each of which keeps every answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+from smartkpi.language.types import BOOLEAN, Kind
+from smartkpi.plan.nodes import Plan, Scan
+from smartkpi.semantics.formula import Apply, Column, Expr, Literal
+
+
+def fuse_scans(plan: Plan) -> Plan:
+    """Answer all cells of one dataset, time and state class in one pass.
+
+    before: scan log [additive] c0;  scan log [additive] c1
+    after:  scan log [additive] c0 c1
+
+    Additive cells are answered at every grain that one of them wants, since coarser grains come off the small table;
+    the others only join cells of the same grains.
+    """
+    fused: dict[object, Scan] = {}
+    for scan in plan.scans:
+        grains = () if scan.state == "additive" else scan.grains
+        key = (scan.dataset, scan.time, scan.state, scan.filter, scan.keys, grains)
+        if key in fused:
+            one = fused[key]
+            both = sorted({*one.grains, *scan.grains}, key=lambda grain: grain.rank)
+            scan = replace(one, grains=tuple(both), cells=one.cells + scan.cells)
+        fused[key] = scan
+    return replace(plan, scans=tuple(fused.values()))
+
+
+def choose_discriminators(plan: Plan) -> Plan:
+    """Group by the column that tells events apart, so that conditions on it are decided on the small table.
+
+    before: scan log [additive] c0 where event == "visit", c1 where event == "order"
+    after:  the same, first level by event
+
+    The column is the one that the most cells compare with a literal, if at least two cells do.
+    """
+    return replace(plan, scans=tuple(_discriminate(scan) for scan in plan.scans))
+
+
+def _discriminate(scan: Scan) -> Scan:
+    used: Counter[Column] = Counter()
+    for cell in scan.cells:
+        used.update({column for condition in cell.where if (column := compared_column(condition)) is not None})
+    best = max(used, key=lambda column: used[column], default=None)
+    if best is None or used[best] < 2:
+        return scan
+    return replace(scan, discriminators=(best,))
+
+
+def compared_column(condition: Expr) -> Column | None:
+    """Return the column of `column == literal` or `column in (literals)`, if the condition has that form."""
+    match condition:
+        case Apply("==", (Column() as column, Literal() as choice)) | Apply("==", (Literal() as choice, Column() as column)):
+            choices = [choice]
+        case Apply("in", (Column() as column, *others)):
+            choices = [other for other in others if isinstance(other, Literal)]
+            if len(choices) < len(others):
+                return None
+        case _:
+            return None
+    return column if all(choice.type.kind in (Kind.TEXT, Kind.BOOLEAN) for choice in choices) else None
+
+
+def push_filters(plan: Plan) -> Plan:
+    """Let a scan of distincts read only rows that some cell counts.
+
+    before: scan log [distinct] c0 where event == "order"
+    after:  scan log [distinct] filter event == "order" c0 where event == "order"
+
+    Additive scans stay whole: they also tell which days have rows.
+    """
+    return replace(plan, scans=tuple(_push(scan) if scan.state == "distinct" else scan for scan in plan.scans))
+
+
+def _push(scan: Scan) -> Scan:
+    masks = tuple(dict.fromkeys(cell.where for cell in scan.cells))
+    if any(not mask for mask in masks):
+        return scan
+    common = tuple(c for c in masks[0] if all(c in mask for mask in masks))
+    rest = [tuple(c for c in mask if c not in common) for mask in masks]
+    if all(rest) and len(masks) > 1:
+        options = tuple(Apply("and", mask, BOOLEAN) if len(mask) > 1 else mask[0] for mask in rest)
+        common = (*common, Apply("or", options, BOOLEAN))
+    return replace(scan, filter=(*scan.filter, *common))
+
+
+RULES: tuple[Callable[[Plan], Plan], ...] = (fuse_scans, choose_discriminators, push_filters)
+"""All rules, in the order in which they run."""
+
+
+def optimize(plan: Plan) -> Plan:
+    """Return a plan with the same answers that reads the data as few times as it can."""
+    for rule in RULES:
+        plan = rule(plan)
+    return plan

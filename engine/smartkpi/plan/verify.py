@@ -1,0 +1,55 @@
+"""Check that a plan is whole, before and after the optimizer: nothing that was declared may be lost on the way."""
+
+from __future__ import annotations
+
+from smartkpi.plan.lower import bind
+from smartkpi.plan.nodes import Cell, Plan, Result, Scan, Value
+from smartkpi.tree import walk
+
+
+def verify(plan: Plan) -> None:
+    """Raise AssertionError where a plan dropped a filter, an answer or a grain, or refers to what it does not have.
+
+    A failure is a bug of the compiler, never the analyst's; it is cheap enough to run before every question.
+    """
+    known: set[str] = set()
+    for step in plan.steps:
+        for node in walk(step.formula):
+            match node:
+                case Value(id=id):
+                    assert id in step.components, f"{step.id} reads {id} without saying so"
+                case Result(id=id):
+                    assert id in known, f"{step.id} reads {id} before it is made"
+                case _:
+                    pass
+        assert set(step.components) | set(step.presence) <= set(plan.components), f"{step.id} reads unknown components"
+        known.add(step.id)
+    answers: dict[str, list[tuple[Scan, Cell]]] = {id: [] for id in plan.components}
+    for scan in plan.scans:
+        for cell in scan.cells:
+            answers[cell.id].append((scan, cell))
+    steps = {step.id: step for step in plan.steps}
+    asked = {
+        (id, output.grain): None
+        for output in plan.outputs
+        if output.step is not None
+        for id in (*steps[output.step].components, *steps[output.step].presence)
+    }
+    for id, grain in asked:
+        _verify_component(plan, id, [(scan, cell) for scan, cell in answers[id] if grain in scan.grains])
+
+
+def _verify_component(plan: Plan, id: str, answers: list[tuple[Scan, Cell]]) -> None:
+    """Hold one component against the cells that answer it at one grain: each provider once, every filter there."""
+    component = plan.components[id]
+    providers = sorted(name for name, dataset in plan.datasets.items() if component.event in dataset.events)
+    assert sorted(scan.dataset for scan, _ in answers) == providers, f"{id} is not answered once by each provider"
+    for scan, cell in answers:
+        dataset = plan.datasets[scan.dataset]
+        binding = dataset.events[component.event]
+        wanted = [] if binding.when is None else [binding.when]
+        wanted += [bind(condition, dataset, binding) for condition in component.where]
+        missing = [condition for condition in wanted if condition not in cell.where]
+        assert not missing, f"{id} lost a filter in {scan.dataset}: {missing}"
+        assert scan.time == binding.time, f"{id} is dated by another time"
+        assert tuple(name for name, _ in scan.keys) == plan.by, f"{id} lost a dimension"

@@ -1,0 +1,332 @@
+"""A result as a small tree of grids, which each format draws in its own way.
+
+A scorecard is one grid with a row a KPI and segment. Several periods are a grid a grain with a row a period and
+segment and a column a KPI; where rows were ordered or cut, a row a KPI, period and segment in just that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from smartkpi.periods.calendar import Calendar
+from smartkpi.periods.grain import Grain
+from smartkpi.periods.text import period_text
+from smartkpi.report.numbers import form_of, format_change, format_number, sparkline
+from smartkpi.report.style import Style, plain
+from smartkpi.report.words import word
+from smartkpi.result import KpiInfo, Result
+
+GLYPHS = {"good": "●", "warning": "▲", "critical": "■", "inconclusive": "◌", "pending": "…"}
+GLYPHS_ASCII = {"good": "+", "warning": "!", "critical": "x", "inconclusive": "?", "pending": "."}
+TONES = {"good": "good", "warning": "warning", "critical": "critical", "inconclusive": "faint", "pending": "faint"}
+TICK = timedelta(microseconds=1)
+WEEK_OLD = 7
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text and how it is meant: `` (plain), `good`, `warning`, `critical`, `faint`."""
+
+    text: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: numbers stand at the right; of columns with a ``drop`` the one with the lowest goes first."""
+
+    title: str
+    right: bool = False
+    drop: int = 0
+    fold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table with a title above and notes below. The first ``keys`` columns name the row.
+
+    ``split`` allows a wide grid to be drawn as several, each with the key columns and some of the others.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    keys: int
+    split: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def build(result: Result, style: Style) -> tuple[Grid, ...]:
+    """Return a result as grids, with the texts of a language and glyphs that the reader can show."""
+    rows = result.to_dicts()
+    if not rows:
+        return (Grid(word(style.lang, "no_rows"), (), (), 0),)
+    if result.scorecard:
+        return (_scorecard(result, rows, style),)
+    if result.arranged:
+        return (_listing(result, rows, style),)
+    return tuple(_series(result, grain, some, style) for grain, some in _by_grain(rows))
+
+
+def label(info: KpiInfo | None, name: str, style: Style) -> str:
+    """Return the label of a KPI in the reader's language, else its name."""
+    return plain((info.label.get(style.lang) if info else "") or name)
+
+
+def segment_text(value: object, style: Style) -> str:
+    """Return a value of a dimension as text."""
+    match value:
+        case None:
+            return word(style.lang, "none")
+        case bool():
+            return "true" if value else "false"
+        case date():
+            return value.isoformat()
+        case _:
+            return plain(str(value))
+
+
+def value_text(row: Row, info: KpiInfo | None, style: Style) -> str:
+    """Return the value of a row in its KPI's format, or its state where it has none."""
+    if row["value"] is None:
+        return word(style.lang, row["state"])
+    form = form_of(info.format if info else None, row["unit"])
+    return format_number(row["value"], form, row["money"], row["currency"])
+
+
+def period_of(row: Row, timezone: str) -> str:
+    """Return the period of a row as text, `all` with its first and last day."""
+    start, end = row["start"], row["end"]
+    if start is None:
+        return ""
+    grain = Grain(row["grain"])
+    if grain is Grain.ALL:
+        last = (end - TICK).date() if end is not None else ""
+        return f"{start.date()}..{last}"
+    calendar = Calendar(timezone)
+    return period_text(calendar, grain, start if grain is Grain.HOUR else start.date())
+
+
+def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
+    zone = result.provenance.timezone
+    periods = [period_of(row, zone) for row in rows]
+    known = set(filter(None, periods))
+    as_of, others = _as_ofs(result, rows, style)
+    trends = _trends(result)
+    columns = [Column(word(style.lang, "kpi"), fold=True), *(Column(name) for name in result.by)]
+    keys = len(columns)
+    one = len(known) <= 1
+    columns += [] if one else [Column(word(style.lang, "period"))]
+    columns.append(Column(word(style.lang, "value"), right=True))
+    columns.append(Column(word(style.lang, "change"), right=True, drop=2))
+    columns.append(Column(word(style.lang, "trend"), drop=1))
+    columns.append(Column(word(style.lang, "status"), drop=3))
+    body, marked = [], any(row["flags"] for row in rows)
+    for row, period, heads in zip(rows, periods, _heads(result, rows, style), strict=True):
+        info = result.kpis.get(row["kpi"])
+        trend = trends.get(_segment(result, row), [])
+        middle = [] if one else [Cell(period)]
+        line = [Cell(sparkline([r["value"] for r in trend], unicode=style.unicode))]
+        body.append(
+            (
+                *heads,
+                *middle,
+                _value(row, info, marked, style),
+                _change(row, trend, info, style),
+                *line,
+                _status(row, style),
+            )
+        )
+    title = " · ".join([*(known if one else ()), *as_of])
+    notes = [*_notes(result, rows, style), *others]
+    return _filled(Grid(_separate(title, style), tuple(columns), tuple(body), keys, notes=tuple(notes)))
+
+
+def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Grid:
+    """Return a row a period and segment, a column a KPI."""
+    zone = result.provenance.timezone
+    dated = [row for row in rows if row["start"] is not None or row["state"] != "unavailable"]
+    names = list(dict.fromkeys(row["kpi"] for row in dated))
+    lines: dict[tuple[Any, ...], dict[str, Row]] = {}
+    for row in dated:
+        lines.setdefault((_instant(row["start"]), *(row[name] for name in result.by)), {})[row["kpi"]] = row
+    marked = {row["kpi"] for row in rows if row["flags"]}
+    graded = {row["kpi"] for row in rows if row["status"] is not None}
+    columns = [Column(word(style.lang, grain if grain != "all" else "period")), *(Column(name) for name in result.by)]
+    keys = len(columns)
+    columns += [Column(label(result.kpis.get(name), name, style), right=True) for name in names]
+    body, above = [], ""
+    for key in sorted(lines, key=_sortable):
+        some = lines[key]
+        period = period_of(next(iter(some.values())), zone)
+        heads = [Cell("" if period == above else period), *(Cell(segment_text(value, style)) for value in key[1:])]
+        above = period
+        values = (
+            _graded(some[name], result.kpis.get(name), name in graded, name in marked, style)
+            if name in some
+            else Cell("–", "faint")
+            for name in names
+        )
+        body.append((*heads, *(Cell(_ascii(cell.text, style), cell.tone) for cell in values)))
+    as_of, others = _as_ofs(result, rows, style)
+    notes = (*_notes(result, rows, style), *others)
+    return Grid("".join(as_of), tuple(columns), tuple(body), keys, split=True, notes=notes)
+
+
+def _listing(result: Result, rows: Sequence[Row], style: Style) -> Grid:
+    """Return the rows in the order that they have."""
+    zone = result.provenance.timezone
+    titles = [word(style.lang, "kpi"), *result.by, word(style.lang, "period")]
+    columns = [Column(title, fold=i == 0) for i, title in enumerate(titles)]
+    columns += [Column(word(style.lang, "value"), right=True), Column(word(style.lang, "status"), drop=1)]
+    body, marked = [], any(row["flags"] for row in rows)
+    for row, heads in zip(rows, _heads(result, rows, style), strict=True):
+        info = result.kpis.get(row["kpi"])
+        body.append((*heads, Cell(period_of(row, zone)), _value(row, info, marked, style), _status(row, style)))
+    as_of, others = _as_ofs(result, rows, style)
+    notes = (*_notes(result, rows, style), *others)
+    title = "".join(as_of)
+    return _filled(Grid(title, tuple(columns), tuple(body), len(titles), notes=notes))
+
+
+def _filled(grid: Grid) -> Grid:
+    """Return a grid without those droppable columns that say nothing."""
+    kept = [i for i, column in enumerate(grid.columns) if not column.drop or any(row[i].text for row in grid.rows)]
+    columns = tuple(grid.columns[i] for i in kept)
+    return Grid(
+        grid.title, columns, tuple(tuple(row[i] for i in kept) for row in grid.rows), grid.keys, grid.split, grid.notes
+    )
+
+
+def _heads(result: Result, rows: Sequence[Row], style: Style) -> Iterator[tuple[Cell, ...]]:
+    """Yield the cells that name a row: the KPI where it begins, and the segment."""
+    above = None
+    for row in rows:
+        name = row["kpi"]
+        first = Cell("" if name == above else label(result.kpis.get(name), name, style))
+        above = name
+        yield first, *(Cell(segment_text(row[dimension], style)) for dimension in result.by)
+
+
+def _value(row: Row, info: KpiInfo | None, marked: bool, style: Style) -> Cell:
+    """Return a value, with a mark where it has a flag; ``marked``: some row has."""
+    mark = "*" if row["flags"] else " " if marked else ""
+    return Cell(value_text(row, info, style) + mark, "faint" if row["value"] is None else "")
+
+
+def _graded(row: Row, info: KpiInfo | None, graded: bool, marked: bool, style: Style) -> Cell:
+    """Return a value with the glyph of its status behind it."""
+    cell = _value(row, info, marked, style)
+    if not graded:
+        return cell
+    status = row["status"]
+    glyphs = GLYPHS if style.unicode else GLYPHS_ASCII
+    return Cell(f"{cell.text} {glyphs[status] if status else ' '}", TONES[status] if status else cell.tone)
+
+
+def _status(row: Row, style: Style) -> Cell:
+    status = row["status"]
+    if status is None:
+        return Cell("")
+    glyphs = GLYPHS if style.unicode else GLYPHS_ASCII
+    return Cell(f"{glyphs[status]} {word(style.lang, status)}", TONES[status])
+
+
+def _change(row: Row, trend: Sequence[Row], info: KpiInfo | None, style: Style) -> Cell:
+    """Return the change on the period before; nothing where one of the two is not whole."""
+    if len(trend) < 2 or trend[-1]["start"] != row["start"]:
+        return Cell("")
+    now, before = trend[-1], trend[-2]
+    if now["value"] is None or before["value"] is None or now["flags"] or before["flags"]:
+        return Cell("")
+    form = form_of(info.format if info else None, row["unit"])
+    text = format_change(now["value"], before["value"], form, word(style.lang, "points"))
+    if text is None:
+        return Cell("")
+    wanted = {"higher": "+", "lower": "-"}.get(info.direction if info else "", "")
+    if not wanted or text[0] not in "+-":
+        return Cell(text)
+    return Cell(text, "good" if text.startswith(wanted) else "critical")
+
+
+def _trends(result: Result) -> dict[tuple[Any, ...], list[Row]]:
+    """Return the rows of the trend by KPI and segment, oldest first."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in result.trend.iter_rows(named=True):
+        found.setdefault(_segment(result, row), []).append(row)
+    return found
+
+
+def _segment(result: Result, row: Row) -> tuple[Any, ...]:
+    return row["kpi"], *(row[name] for name in result.by)
+
+
+def _instant(moment: datetime | None) -> datetime | None:
+    """Return a moment in UTC: in one zone Python takes the two hours that the clock shows twice for equal."""
+    return None if moment is None else moment.astimezone(UTC)
+
+
+def _sortable(key: Iterable[Any]) -> tuple[tuple[bool, Any], ...]:
+    """Return a key that sorts with nulls last."""
+    return tuple((value is None, "" if value is None else value) for value in key)
+
+
+def _by_grain(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row["grain"], []).append(row)
+    yield from groups.items()
+
+
+def _as_ofs(result: Result, rows: Sequence[Row], style: Style) -> tuple[list[str], list[str]]:
+    """Return `as of …` for the title, as most KPIs have it, and a note for each other one, with its KPIs."""
+    groups: dict[datetime, list[str]] = {}
+    for name in dict.fromkeys(row["kpi"] for row in rows):
+        moment = result.provenance.as_of.get(name)
+        if moment is not None:
+            groups.setdefault(moment, []).append(label(result.kpis.get(name), name, style))
+    zone = ZoneInfo(result.provenance.timezone)
+    texts = {moment: _as_of(moment.astimezone(zone), style) for moment in groups}
+    most = max(groups, key=lambda moment: len(groups[moment]), default=None)
+    colon, comma = word(style.lang, "colon"), word(style.lang, "comma")
+    notes = [f"{texts[moment]}{colon}{comma.join(names)}" for moment, names in groups.items() if moment != most]
+    return [] if most is None else [texts[most]], notes
+
+
+def _as_of(moment: datetime, style: Style) -> str:
+    """Return the last instant that counts: a date where it ends a day; and how old it is, if over a week."""
+    following = moment + TICK
+    whole = following.hour == following.minute == following.second == following.microsecond == 0
+    shown = moment.date().isoformat() if whole else moment.strftime("%Y-%m-%d %H:%M:%S")
+    text = word(style.lang, "as_of").format(shown)
+    age = (style.today - moment.date()).days if style.today else 0
+    if age <= WEEK_OLD:
+        return text
+    key, count = ("days", age) if age < 60 else ("months", age * 12 // 365) if age < 730 else ("years", age // 365)
+    return f"{text} ({word(style.lang, key + '_old').format(count)})"
+
+
+def _notes(result: Result, rows: Sequence[Row], style: Style) -> list[str]:
+    """Return what the marks mean, and why values are unavailable."""
+    flags = dict.fromkeys(flag for row in rows for flag in row["flags"] or ())
+    comma, colon = word(style.lang, "comma"), word(style.lang, "colon")
+    notes = [f"* {comma.join(word(style.lang, flag) for flag in flags)}"] if flags else []
+    reasons = {row["kpi"]: row["reason"] for row in rows if row["state"] == "unavailable" and row["reason"]}
+    return notes + [
+        f"{label(result.kpis.get(name), name, style)}{colon}{word(style.lang, 'unavailable')}{colon}{plain(reason)}"
+        for name, reason in reasons.items()
+    ]
+
+
+def _separate(title: str, style: Style) -> str:
+    return title if style.unicode else title.replace("·", "-")
+
+
+def _ascii(text: str, style: Style) -> str:
+    return text if style.unicode else text.replace("–", "-")

@@ -1,0 +1,39 @@
+"""Grids as HTML, for notebooks: tables that take on the page's own look."""
+
+from __future__ import annotations
+
+from html import escape
+
+from smartkpi.report.build import Cell, Grid, build
+from smartkpi.report.style import Style
+from smartkpi.result import Result
+
+TONES = {"good": "color:#1a7f37", "warning": "color:#9a6700", "critical": "color:#cf222e", "faint": "opacity:.6"}
+
+
+def render(result: Result, style: Style) -> str:
+    """Return a result as a fragment of HTML; every text is escaped."""
+    return "".join(_draw(grid) for grid in build(result, style))
+
+
+def _draw(grid: Grid) -> str:
+    parts = ['<div class="smartkpi">']
+    if grid.title:
+        parts.append(f"<p>{escape(grid.title)}</p>")
+    if grid.columns:
+        right = [column.right for column in grid.columns]
+        head = "".join(_cell("th", Cell(column.title), column.right) for column in grid.columns)
+        parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>")
+        for row in grid.rows:
+            cells = "".join(_cell("td", cell, side) for cell, side in zip(row, right, strict=True))
+            parts.append(f"<tr>{cells}</tr>")
+        parts.append("</tbody></table>")
+    parts += [f"<p><small>{escape(note)}</small></p>" for note in grid.notes]
+    return "".join([*parts, "</div>"])
+
+
+def _cell(tag: str, cell: Cell, right: bool) -> str:
+    rules = [f"text-align:{'right' if right else 'left'}", "white-space:nowrap"]
+    if cell.tone:
+        rules.append(TONES[cell.tone])
+    return f'<{tag} style="{";".join(rules)}">{escape(cell.text)}</{tag}>'

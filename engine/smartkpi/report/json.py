@@ -1,0 +1,79 @@
+"""A result as JSON, by schemas/result.json: rows, trend, what the KPIs are, where the numbers come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from smartkpi.report.problems import as_dict
+from smartkpi.report.rows import exact, plain_rows
+from smartkpi.report.style import Style
+from smartkpi.result import KpiInfo, Provenance, Result
+
+
+def render(result: Result, style: Style) -> str:
+    """Return a result as one JSON object."""
+    return json.dumps(as_data(result, style.lang), ensure_ascii=not style.unicode, indent=2, default=_default) + "\n"
+
+
+def as_data(result: Result, lang: str = "en") -> dict[str, Any]:
+    """Return a result as plain data, as in schemas/result.json."""
+    return {
+        "smartkpi": 1,
+        "scorecard": result.scorecard,
+        "by": list(result.by),
+        "kpis": {name: _kpi(info, lang) for name, info in result.kpis.items()},
+        "rows": list(plain_rows(result.frame)),
+        "trend": list(plain_rows(result.trend)),
+        "left_out": dict(result.left_out),
+        "provenance": provenance_data(result.provenance),
+        "diagnostics": [as_dict(diagnostic) for diagnostic in result.diagnostics],
+    }
+
+
+def provenance_data(provenance: Provenance) -> dict[str, Any]:
+    """Return where numbers come from as plain data."""
+    return {
+        "version": provenance.version,
+        "timezone": provenance.timezone,
+        "scans": provenance.scans,
+        "as_of": {name: None if moment is None else moment.isoformat() for name, moment in provenance.as_of.items()},
+        "datasets": {name: _dataset(facts) for name, facts in provenance.datasets.items()},
+    }
+
+
+def _kpi(info: KpiInfo, lang: str) -> dict[str, Any]:
+    return {
+        "label": info.label.get(lang) or info.name,
+        "labels": dict(info.label.texts),
+        "description": info.description.get(lang),
+        "format": info.format,
+        "unit": info.unit,
+        "currency": info.currency,
+        "direction": info.direction,
+        "owner": info.owner,
+        "tags": list(info.tags),
+    }
+
+
+def _dataset(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in facts.items()}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime() | date():
+            return value.isoformat()
+        case Mapping():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def _default(value: object) -> object:
+    if isinstance(value, Decimal):
+        return exact(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")

@@ -1,0 +1,115 @@
+"""Numbers as people read them. Formats: percent, number, integer, money, duration; never a digit cut off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
+
+BARS = "▁▂▃▄▅▆▇█"
+BARS_ASCII = "_.:-=+*#"
+DEFAULTS = {"money": "money", "duration": "duration"}
+SECONDS = (("d", 86_400), ("h", 3_600), ("min", 60))
+
+
+def form_of(written: str | None, unit: str | None) -> str:
+    """Return the format of a KPI: the one that it names, else the one of its unit."""
+    return written or DEFAULTS.get(unit or "", "number")
+
+
+def format_number(value: float, form: str = "number", money: Decimal | None = None, currency: str | None = None) -> str:
+    """Return a value as text: `63.15%`, `1,234.50 EUR`, `2d 3h`, `1,234`."""
+    match form:
+        case "percent":
+            return f"{_decimals(value * 100)}%"
+        case "integer":
+            return f"{round(value):,}" if abs(value) < 1e15 else _big(value)
+        case "money":
+            text = _money(money) if money is not None else _money_of_float(value)
+            return f"{text} {currency}" if currency else text
+        case "duration":
+            return _duration(value)
+        case _:
+            return _number(value)
+
+
+def format_change(value: float, before: float, form: str, points: str = "pp") -> str | None:
+    """Return the change from one value to another: in percentage points for percentages, else relative.
+
+    None where a relative change has no meaning: from zero or less.
+    """
+    if form == "percent":
+        return f"{_sign(_decimals((value - before) * 100, 2))} {points}"
+    if before <= 0:
+        return None
+    change = (value / before - 1) * 100
+    return f"{_sign(_decimals(change, 1))}%" if math.isfinite(change) else None
+
+
+def sparkline(values: Sequence[float | None], *, unicode: bool = True) -> str:
+    """Return values as a line of bars from their least to their greatest; a gap where there is none."""
+    bars = BARS if unicode else BARS_ASCII
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    span = high / 2 - low / 2  # halves: the span of the largest floats is finite
+    if not span:
+        return "".join(" " if value is None else bars[3] for value in values)
+    steps = [None if value is None else (value / 2 - low / 2) / span for value in values]
+    return "".join(" " if step is None else bars[min(7, int(step * 8))] for step in steps)
+
+
+def _number(value: float) -> str:
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return _decimals(value)
+
+
+def _decimals(value: float, digits: int = 2) -> str:
+    """Return at least so many decimals, and three significant digits where the number is small."""
+    size = abs(value)
+    if size >= 1e15:
+        return _big(value)
+    if size == 0 or size >= 1:
+        return f"{value + 0:,.{digits}f}"
+    if size < 1e-6:
+        return f"{value:.2e}"
+    size = float(f"{size:.2e}")  # 0.00999… counts as 0.01
+    return f"{value:.{max(digits, 2 - math.floor(math.log10(size)))}f}"
+
+
+def _big(value: float) -> str:
+    return f"{value:.11e}"
+
+
+def _sign(text: str) -> str:
+    if text.strip("-0.") == "":
+        return text.removeprefix("-")
+    return text if text.startswith("-") else f"+{text}"
+
+
+def _money(money: Decimal) -> str:
+    cents = money.quantize(Decimal("0.01"), ROUND_HALF_EVEN) if abs(money) < Decimal(10) ** 24 else money
+    if money and not cents:
+        return f"{money.normalize():f}"
+    return f"{cents + 0:,f}"
+
+
+def _money_of_float(value: float) -> str:
+    return _big(value) if abs(value) >= 1e15 else _money(Decimal(repr(value)))
+
+
+def _duration(seconds: float) -> str:
+    """Return seconds in their two greatest units: `2d 3h`, `1h 5min`, `4min 10s`, `12.3s`."""
+    sign, rest = ("-" if seconds < 0 else ""), abs(seconds)
+    if rest < 60:
+        return f"{sign}{rest:.3g}s"
+    if rest >= 1e15:
+        return f"{_big(seconds)}s"
+    for (unit, size), (below, small) in zip(SECONDS, (*SECONDS[1:], ("s", 1)), strict=True):
+        if rest >= size or unit == "min":
+            count = round(rest / small)
+            great, less = divmod(count, size // small)
+            return f"{sign}{great:,}{unit} {less}{below}" if less else f"{sign}{great:,}{unit}"
+    return f"{sign}{rest:g}s"

@@ -1,0 +1,88 @@
+"""The words of the surfaces, by language; one that lacks a word takes the English one."""
+
+from __future__ import annotations
+
+EN = {
+    "kpi": "KPI",
+    "period": "period",
+    "value": "value",
+    "change": "change",
+    "trend": "trend",
+    "status": "status",
+    "none": "(none)",
+    "all": "all",
+    "as_of": "as of {}",
+    "days_old": "{} days old",
+    "months_old": "{} months old",
+    "years_old": "{} years old",
+    "no_rows": "no KPIs to show",
+    "no_data": "no data",
+    "undefined": "undefined",
+    "unavailable": "unavailable",
+    "incomplete": "incomplete",
+    "immature": "immature",
+    "low_sample": "low sample",
+    "like_for_like": "like for like",
+    "clamped": "clamped",
+    "stale": "stale",
+    "good": "good",
+    "warning": "warning",
+    "critical": "critical",
+    "inconclusive": "inconclusive",
+    "pending": "pending",
+    "hour": "hour",
+    "day": "day",
+    "week": "week",
+    "month": "month",
+    "quarter": "quarter",
+    "year": "year",
+    "points": "pp",
+    "colon": ": ",
+    "comma": ", ",
+}
+
+ZH = {
+    "kpi": "指标",
+    "period": "周期",
+    "value": "数值",
+    "change": "变化",
+    "trend": "趋势",
+    "status": "状态",
+    "none": "（空）",
+    "all": "全部",
+    "as_of": "截至 {}",
+    "days_old": "{} 天前",
+    "months_old": "{} 个月前",
+    "years_old": "{} 年前",
+    "no_rows": "没有可显示的指标",
+    "no_data": "无数据",
+    "undefined": "未定义",
+    "unavailable": "不可用",
+    "incomplete": "不完整",
+    "immature": "未成熟",
+    "low_sample": "样本不足",
+    "like_for_like": "同期可比",
+    "clamped": "已调整到月末",
+    "stale": "数据停滞",
+    "good": "良好",
+    "warning": "预警",
+    "critical": "严重",
+    "inconclusive": "不确定",
+    "pending": "待定",
+    "hour": "小时",
+    "day": "日",
+    "week": "周",
+    "month": "月",
+    "quarter": "季",
+    "year": "年",
+    "points": "个百分点",
+    "colon": "：",
+    "comma": "、",
+}
+
+LANGUAGES = {"en": EN, "zh": ZH}
+
+
+def word(language: str, key: str) -> str:
+    """Return a word of the surfaces in a language such as `zh` or `zh-CN`, else in English."""
+    return LANGUAGES.get(language.split("-")[0].lower(), EN).get(key) or EN[key]

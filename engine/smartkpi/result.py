@@ -1,0 +1,142 @@
+"""The result: one tidy frame, with units, states and where it comes from."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from smartkpi.diagnostics import Diagnostic
+from smartkpi.spec.model import Labels
+
+LEADING = ("kpi", "grain", "start", "end")
+TRAILING = ("level", "value", "money", "unit", "currency", "n", "state", "flags", "status", "reason")
+STATES = ("ok", "undefined", "no_data", "unavailable")
+FLAGS = ("incomplete", "immature", "low_sample", "like_for_like", "clamped", "stale")
+STATUSES = ("good", "warning", "critical", "inconclusive", "pending")
+
+
+@dataclass(frozen=True, slots=True)
+class KpiInfo:
+    """What a surface needs to show a KPI: its labels, format, unit, direction."""
+
+    name: str
+    label: Labels
+    description: Labels
+    format: str | None
+    unit: str
+    currency: str | None
+    direction: str
+    owner: str | None
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the numbers come from: as-of by KPI, coverage and rows by dataset, what was left out and why.
+
+    ``as_of`` is the instant up to which data counts (aware; the last instant that counts), by KPI. ``datasets`` maps
+    a dataset to {first, last, rows, left_out, stale}.
+    """
+
+    as_of: Mapping[str, datetime | None]
+    datasets: Mapping[str, Mapping[str, Any]]
+    scans: int
+    timezone: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Result:
+    """The answer to a question.
+
+    ``frame`` is tidy, one row a KPI, period and segment: kpi String, grain String, start and end Datetime("us", zone)
+    (end exclusive), a column a dimension, level String, value Float64, money Decimal(38, 6), unit String, currency
+    String, n Int64, state String, flags List(String), status String, reason String. ``trend`` has the same columns
+    for the periods up to and with the one shown (scorecard only; else empty): 13 months, or 28 days, oldest first.
+    Rows are sorted by the order of KPIs asked, then start, then dimensions. ``left_out`` maps a KPI that was asked
+    for but has no rows to the reason: `definition` or `data`; ``diagnostics`` say more. ``arranged`` says that the rows
+    were ordered or cut as the question wished. ``display`` renders the result as `text` or `html`; without it the
+    frame shows itself.
+    """
+
+    frame: pl.DataFrame
+    trend: pl.DataFrame
+    kpis: Mapping[str, KpiInfo]
+    by: tuple[str, ...]
+    scorecard: bool
+    provenance: Provenance
+    diagnostics: tuple[Diagnostic, ...] = field(default=())
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    arranged: bool = field(default=False)
+    display: Callable[[Result, str], str] | None = field(default=None)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the frame, dimensions between `end` and `level`."""
+        return self.frame.columns
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return the rows as plain dictionaries."""
+        return self.frame.to_dicts()
+
+    def wide(self) -> pl.DataFrame:
+        """Return one row a period and segment, and one column of values a KPI, in the order of the question."""
+        keys = ["grain", "start", "end", *self.by]
+        names = list(self.frame["kpi"].unique(maintain_order=True))
+        if self.frame.is_empty():
+            return self.frame.select(keys)
+        table = self.frame.pivot("kpi", index=keys, values="value")
+        return table.select(*keys, *names)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.frame.height
+
+    def __repr__(self) -> str:
+        return repr(self.frame) if self.display is None else self.display(self, "text")
+
+    def _repr_html_(self) -> str:
+        if self.display is None:
+            return f"<pre>{html.escape(repr(self.frame))}</pre>"
+        return self.display(self, "html")
+
+
+def order_keys(result: Result) -> tuple[str, ...]:
+    """Return the columns by which a result may be ordered."""
+    return ("kpi", "start", "value", *result.by)
+
+
+def arrange(result: Result, order_by: Sequence[str], limit: int | None) -> Result:
+    """Return a result whose rows are ordered by columns (`-value`: descending) and cut to a number of rows.
+
+    Rows of one KPI stay together, in the order of the question, and the limit is a number of rows of each KPI; unless
+    each KPI has one row (a scorecard without dimensions), or `kpi` itself is ordered by: then all rows are ordered
+    as one. Nulls come last; equal rows keep their order.
+    """
+    frame = result.frame
+    single = result.scorecard and not result.by
+    if order_by:
+        keys = [name.removeprefix("-") for name in order_by]
+        down = [name.startswith("-") for name in order_by]
+        if not single and "kpi" not in keys:
+            frame = frame.with_columns(pl.col("kpi").rle_id().alias("__order"))
+            keys, down = ["__order", *keys], [False, *down]
+        frame = frame.sort(keys, descending=down, nulls_last=True, maintain_order=True).drop("__order", strict=False)
+    if limit is not None:
+        frame = frame.head(limit) if single else frame.group_by("kpi", maintain_order=True).head(limit)
+        frame = frame.select(result.frame.columns)
+    arranged = bool(order_by) or limit is not None
+    return replace(result, frame=frame, arranged=arranged, trend=_matching(result.trend, frame, ("kpi", *result.by)))
+
+
+def _matching(trend: pl.DataFrame, frame: pl.DataFrame, keys: Iterable[str]) -> pl.DataFrame:
+    """Return the rows of a trend whose segment is still shown."""
+    if trend.is_empty():
+        return trend
+    columns = list(keys)
+    return trend.join(frame.select(columns).unique(), on=columns, how="semi", nulls_equal=True, maintain_order="left")

@@ -1,0 +1,290 @@
+"""Check a catalog: names, types and units of everything, all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from smartkpi.diagnostics import Diagnostic, Note, Severity
+from smartkpi.language import syntax
+from smartkpi.language.types import TEXT, TIME, UNKNOWN, Kind, Type
+from smartkpi.language.units import describe, of_unit
+from smartkpi.semantics.datasets import CheckedDataset, check_dataset, united
+from smartkpi.semantics.findings import SHOWN, Findings, circle, did_you_mean
+from smartkpi.semantics.formula import Literal, TypedBinding, TypedDataset, TypedKpi
+from smartkpi.semantics.formulas import referred
+from smartkpi.semantics.graph import in_order
+from smartkpi.semantics.kpis import check_kpi
+from smartkpi.semantics.literals import SECONDS, Constants, constant
+from smartkpi.semantics.scope import EventScope, Namespace
+from smartkpi.source import Span
+from smartkpi.spec.model import Catalog, Contract, Kpi
+
+Schemas = Mapping[str, Mapping[str, Type]]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A catalog as far as it is right.
+
+    ``events`` maps every event to its providers (none where it is only declared); ``order`` has the KPIs, each after
+    those it refers to; ``scopes`` is what conditions on an event's rows may name; ``left_out`` maps a KPI that is not
+    in ``kpis`` to the error that left it out.
+    """
+
+    catalog: Catalog
+    kpis: Mapping[str, TypedKpi]
+    datasets: Mapping[str, TypedDataset]
+    events: Mapping[str, tuple[TypedBinding, ...]]
+    order: tuple[str, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    scopes: Mapping[str, EventScope] = field(default_factory=dict)
+    left_out: Mapping[str, Diagnostic] = field(default_factory=dict)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The project's time zone."""
+        return ZoneInfo(self.catalog.calendar.timezone)
+
+
+def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
+    """Return a catalog's typed definitions and all that is wrong with the others.
+
+    ``schemas`` maps datasets to the columns of their data; of a dataset that it lacks, any column may exist. A broken
+    definition takes those that stand on it along, each with a note that points at the cause.
+    """
+    zone = ZoneInfo(catalog.calendar.timezone)
+    found: list[Diagnostic] = []
+    constants = _constants(catalog, found)
+    checked = [
+        check_dataset(spec, catalog.calendar.timezone, zone, constants, (schemas or {}).get(spec.name))
+        for spec in catalog.datasets.values()
+    ]
+    for dataset in checked:
+        found.extend(dataset.found)
+    broken = {name: cause for key, cause in catalog.broken.items() if (name := _spoken(key))}
+    events = _events(catalog, checked, broken, found)
+    scopes = _scopes(catalog, checked, events, constants, zone, broken, found)
+    space = Namespace(
+        events=scopes,
+        kpis={},
+        written=frozenset(catalog.kpis),
+        datasets=frozenset({*catalog.datasets, *(k[8:] for k in catalog.broken if k.startswith("dataset:"))}),
+        broken=broken,
+        constants=constants,
+        zone=zone,
+    )
+    kpis, order, left_out = _check_kpis(catalog, space, broken, found)
+    found.extend(_check_cases(catalog, events, broken))
+    return Checked(
+        catalog=catalog,
+        kpis={name: kpis[name] for name in catalog.kpis if name in kpis},
+        datasets={dataset.typed.name: dataset.typed for dataset in checked if dataset.usable},
+        events=events,
+        order=order,
+        diagnostics=tuple(sorted(found, key=_place)),
+        scopes=scopes,
+        left_out=left_out,
+    )
+
+
+def _spoken(key: str) -> str:
+    """Return the name that a formula says for a broken definition, nothing for what formulas cannot name."""
+    kind, _, name = key.partition(":")
+    return name if kind not in ("dataset", "test", "dimension", "goal", "diagnosis") else ""
+
+
+def _place(diagnostic: Diagnostic) -> tuple[str, int]:
+    span = diagnostic.span
+    return ("", 0) if span is None else (span.source.name, span.start)
+
+
+def _constants(catalog: Catalog, found: list[Diagnostic]) -> Constants:
+    values: dict[str, Literal] = {}
+    loose: dict[str, syntax.Duration] = {}
+    broken = {name.removeprefix("constant:"): d for name, d in catalog.broken.items() if name.startswith("constant:")}
+    for written in catalog.constants.values():
+        expr = written.formula.expr
+        if isinstance(expr, syntax.Duration) and expr.unit not in SECONDS:
+            loose[written.name] = expr
+            continue
+        findings = Findings(f"constant:{written.name}")
+        value = constant(expr, Constants(), findings)
+        found.extend(findings.diagnostics)
+        if findings.failed:
+            broken[written.name] = findings.cause
+        else:
+            values[written.name] = value
+    return Constants(values, broken, loose)
+
+
+def _events(
+    catalog: Catalog, checked: list[CheckedDataset], broken: dict[str, Diagnostic], found: list[Diagnostic]
+) -> dict[str, tuple[TypedBinding, ...]]:
+    """Return the provider of each event; one with an error, or with two, goes to ``broken``."""
+    events: dict[str, tuple[TypedBinding, ...]] = dict.fromkeys(catalog.contracts, ())
+    first: dict[str, str] = {}
+    for dataset in checked:
+        for name, binding in dataset.typed.spec.events.items():
+            if name in first:
+                other = catalog.datasets[first[name]].events[name].span
+                findings = Findings(f"event:{name}")
+                message = f"a second dataset for one event (`{name}`: `{first[name]}`, `{dataset.typed.name}`)"
+                findings.error("not-yet", f"{message} is not supported yet", binding.span,
+                               notes=(Note(f"`{first[name]}` provides it here", other),))  # fmt: skip
+                found.extend(findings.diagnostics)
+                broken[name] = findings.cause
+                continue
+            first[name] = dataset.typed.name
+            if name in dataset.lost:
+                broken[name] = dataset.lost[name]
+            else:
+                events[name] = (dataset.typed.events[name],)
+    return {name: providers for name, providers in events.items() if name not in broken}
+
+
+def _scopes(
+    catalog: Catalog,
+    checked: list[CheckedDataset],
+    events: dict[str, tuple[TypedBinding, ...]],
+    constants: Constants,
+    zone: tzinfo,
+    broken: dict[str, Diagnostic],
+    found: list[Diagnostic],
+) -> dict[str, EventScope]:
+    """Return what conditions on each event may name."""
+    by_name = {dataset.typed.name: dataset for dataset in checked}
+    fields = {name: _field_types(dataset) for name, dataset in by_name.items()}
+    scopes = {}
+    for name, providers in events.items():
+        contract = catalog.contracts.get(name)
+        declared = {key: written.span for key, written in contract.fields.items()} if contract is not None else {}
+        if not providers:
+            assert contract is not None
+            types = {"time": TIME, "dataset": TEXT, **_promised(contract)}
+            scopes[name] = EventScope(name, None, types, False, False, constants, zone, {}, declared)
+            continue
+        binding = providers[0]
+        dataset = by_name[binding.dataset]
+        time = binding.time.type if binding.time is not None else UNKNOWN
+        types = {**fields[binding.dataset], "time": time, "dataset": TEXT}
+        if contract is not None:
+            findings = Findings(f"event:{name}")
+            types.update(_fulfilled(contract, types, dataset, findings))
+            found.extend(findings.diagnostics)
+            if findings.failed:
+                broken[name] = findings.cause
+                continue
+        opened = dataset.typed.columns is None
+        counted = binding.count is not None
+        scopes[name] = EventScope(
+            name, binding.dataset, types, opened, counted, constants, zone, dataset.broken, declared
+        )
+    for name in [name for name in events if name not in scopes]:
+        del events[name]
+    return scopes
+
+
+def _field_types(dataset: CheckedDataset) -> dict[str, Type]:
+    own = {name: expr.type for name, expr in dataset.typed.fields.items()}
+    columns = dataset.typed.columns or {}
+    return {name: type for name, type in {**columns, **own}.items() if name not in dataset.broken}
+
+
+def _promised(contract: Contract) -> dict[str, Type]:
+    """Return what a contract says of its fields."""
+    return {
+        name: UNKNOWN if written.unit is None else Type(Kind.NUMBER, written.unit)
+        for name, written in contract.fields.items()
+    }
+
+
+def _fulfilled(
+    contract: Contract, types: Mapping[str, Type], dataset: CheckedDataset, findings: Findings
+) -> dict[str, Type]:
+    """Return the types of a contract's fields that have a unit there, as the dataset fulfils them."""
+    fulfilled: dict[str, Type] = {}
+    for name, written in contract.fields.items():
+        if written.unit is None or name in dataset.broken or (name not in types and dataset.typed.columns is not None):
+            continue
+        type = united(types.get(name, UNKNOWN), written.unit)
+        if isinstance(type, str):
+            binding = dataset.typed.spec.events[contract.name]
+            wanted = describe(of_unit(written.unit))
+            message = f"`{contract.name}.{name}` is declared as {wanted}, in `{dataset.typed.name}` {type}"
+            findings.error("unit-mismatch", message, binding.span, notes=(Note("declared here", written.span),))
+        else:
+            fulfilled[name] = type
+    return fulfilled
+
+
+def _check_kpis(
+    catalog: Catalog, space: Namespace, broken: dict[str, Diagnostic], found: list[Diagnostic]
+) -> tuple[dict[str, TypedKpi], tuple[str, ...], dict[str, Diagnostic]]:
+    kpis: dict[str, TypedKpi] = {}
+    space = Namespace(space.events, kpis, space.written, space.datasets, broken, space.constants, space.zone)
+    left_out = {name.removeprefix("kpi:"): d for name, d in catalog.broken.items() if name.startswith("kpi:")}
+    graph = {name: tuple(dict.fromkeys(_references(spec, catalog))) for name, spec in catalog.kpis.items()}
+    order, cycles = in_order(graph)
+    for cycle in cycles:
+        cause = _cycle(cycle, catalog)
+        found.append(cause)
+        for name in cycle:
+            left_out.setdefault(name, cause)
+            broken.setdefault(name, cause)
+    for name in order:
+        if name in left_out:
+            continue
+        spec = catalog.kpis[name]
+        findings = Findings(f"kpi:{name}")
+        typed = check_kpi(spec, space, findings)
+        findings.close(f"`{name}`", spec.span)
+        if typed is None:
+            left_out[name] = broken[name] = findings.cause
+        else:
+            kpis[name] = typed
+            if typed.missing:
+                lacking = ", ".join(f"`{event}`" for event in typed.missing)
+                findings.note("unavailable", f"`{name}` has no value: no dataset provides {lacking}", spec.span)
+        found.extend(findings.diagnostics)
+    return kpis, tuple(name for name in order if name in kpis), left_out
+
+
+def _references(spec: Kpi, catalog: Catalog) -> Iterator[str]:
+    return (name.parts[0] for name in referred(spec.formula.expr) if name.parts[0] in catalog.kpis)
+
+
+def _reference(spec: Kpi, other: str) -> Span:
+    """Return where a KPI refers to another."""
+    return next(name.span for name in referred(spec.formula.expr) if name.parts == (other,))
+
+
+def _cycle(cycle: tuple[str, ...], catalog: Catalog) -> Diagnostic:
+    notes = tuple(
+        Note(f"`{a}` refers to `{b}`", _reference(catalog.kpis[a], b))
+        for a, b in islice(zip(cycle, (*cycle[1:], cycle[0]), strict=True), SHOWN)
+    )
+    message = f"`{cycle[0]}` is made of itself: {circle(cycle)}"
+    span = _reference(catalog.kpis[cycle[0]], cycle[1] if len(cycle) > 1 else cycle[0])
+    return Diagnostic("reference-cycle", message, span, "", notes, Severity.ERROR, f"kpi:{cycle[0]}")
+
+
+def _check_cases(
+    catalog: Catalog, events: Mapping[str, tuple[TypedBinding, ...]], broken: Mapping[str, Diagnostic]
+) -> Iterator[Diagnostic]:
+    """Yield what tests name and nobody defines."""
+    for case in catalog.cases:
+        findings = Findings(f"test:{case.name}")
+        for given in case.given:
+            if given.event not in events and given.event not in broken:
+                span = given.spans[0] if given.spans else case.span
+                hint = did_you_mean(given.event, events)
+                findings.error("unknown-event", f"no event is named `{given.event}`", span, hint)
+        for expect in case.expect:
+            if expect.kpi not in catalog.kpis and expect.kpi not in broken:
+                hint = did_you_mean(expect.kpi, catalog.kpis)
+                findings.error("unknown-kpi", f"no KPI is named `{expect.kpi}`", expect.span, hint)
+        yield from findings.diagnostics

@@ -1,0 +1,241 @@
+"""Datasets: their fields, times and events as expressions over columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import tzinfo
+from itertools import islice
+
+from smartkpi.diagnostics import Diagnostic, Note
+from smartkpi.language import syntax
+from smartkpi.language.types import BARE as BARE_UNIT
+from smartkpi.language.types import BOOLEAN, DATE, PLAIN, TEXT, TIME, Kind, Type, Unit
+from smartkpi.language.units import describe, of_unit
+from smartkpi.semantics.findings import SHOWN, Findings, circle
+from smartkpi.semantics.formula import Apply, Column, Expr, Literal, TypedBinding, TypedDataset
+from smartkpi.semantics.graph import in_order
+from smartkpi.semantics.literals import FAILED, Constants
+from smartkpi.semantics.patterns import check_format, has_clock
+from smartkpi.semantics.rows import type_condition, type_row
+from smartkpi.semantics.scope import IMPLICIT, DatasetScope, row_column, row_name
+from smartkpi.source import Span
+from smartkpi.spec import model
+from smartkpi.tree import walk
+
+NODES = 5_000
+DEPTH = 100
+"""How large a field may become once the fields it is made of are put in: a chain of doublings would not end."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedDataset:
+    """A dataset as far as it is right; not ``usable`` where an error takes it all.
+
+    ``broken`` and ``lost`` map its fields and events with errors to these.
+    """
+
+    typed: TypedDataset
+    usable: bool
+    broken: Mapping[str, Diagnostic]
+    lost: Mapping[str, Diagnostic]
+    found: tuple[Diagnostic, ...]
+
+
+@dataclass(slots=True)
+class _Work:
+    """A dataset under check."""
+
+    spec: model.Dataset
+    scope: DatasetScope
+    fields: dict[str, Expr]
+    broken: dict[str, Diagnostic]
+    found: list[Diagnostic] = field(default_factory=list)
+
+    def findings(self) -> Findings:
+        return Findings(f"dataset:{self.spec.name}")
+
+    def settle(self, findings: Findings, what: str, span: Span | None) -> Diagnostic | None:
+        """Keep what was found; return what broke the part, if it is broken."""
+        findings.close(what, span)
+        self.found.extend(d for d in findings.diagnostics if d not in self.found)
+        return findings.cause if findings.failed else None
+
+
+def check_dataset(
+    spec: model.Dataset, zone_name: str, zone: tzinfo, constants: Constants, columns: Mapping[str, Type] | None
+) -> CheckedDataset:
+    """Return a dataset with its expressions typed; ``columns`` are those of the data, None while none is at hand."""
+    fields: dict[str, Expr] = {}
+    broken: dict[str, Diagnostic] = {}
+    scope = DatasetScope(spec.name, fields, broken, columns, constants, zone)
+    work = _Work(spec, scope, fields, broken)
+    _check_fields(work)
+    whole = work.findings()
+    if spec.read is not None and spec.read.dates and (wrong := check_format(spec.read.dates)):
+        whole.error("bad-format", f"`dates` cannot be read: {wrong}", spec.read.span, 'such as "%d.%m.%Y"')
+    time = _check_time(spec.time, work, whole) if spec.time is not None else None
+    key = tuple(row_name(syntax.Name((name,), spec.span), scope, whole) for name in spec.key)
+    reason = work.settle(whole, f"dataset `{spec.name}`", spec.span)
+    work.scope = replace(scope, time=time)
+    lost: dict[str, Diagnostic] = {}
+    events: dict[str, TypedBinding] = {}
+    for binding in spec.events.values():
+        cause = reason or _check_event(binding, time, work, events)
+        if cause is not None:
+            lost[binding.event] = cause
+    typed = TypedDataset(spec.name, spec, time, spec.timezone or zone_name, key, fields, events, columns)
+    return CheckedDataset(typed, reason is None, broken, lost, tuple(work.found))
+
+
+def _check_fields(work: _Work) -> None:
+    """Type each field after those it is made of."""
+    spec = work.spec
+    graph = {name: tuple(dict.fromkeys(_parts(name, field, spec))) for name, field in spec.fields.items()}
+    order, cycles = in_order(graph)
+    for cycle in cycles:
+        cause = _report_cycle(cycle, work)
+        work.broken.update(dict.fromkeys(cycle, cause))
+    sizes: dict[str, tuple[int, int]] = {}
+    for name in order:
+        if name in work.broken:
+            continue
+        written = spec.fields[name]
+        findings = work.findings()
+        if name in IMPLICIT:
+            hint = "give the field another name"
+            findings.error("reserved-field", f"`{name}` is a field that every event has", written.span, hint)
+        elif _size(name, written, sizes, spec) is None:
+            message = f"`{name}` is made of too many parts"
+            findings.error("too-complex", message, written.span, "compute it before the data is read")
+        else:
+            work.fields[name] = _type_field(written, work, findings)
+        reason = work.settle(findings, f"the field `{name}`", written.span)
+        if reason is not None:
+            work.broken[name] = reason
+            work.fields.pop(name, None)
+
+
+def _parts(name: str, written: model.FieldDef, spec: model.Dataset) -> Iterator[str]:
+    """Yield the other fields that a field is made of."""
+    if isinstance(written.is_, model.Formula):
+        for node in walk(written.is_.expr):
+            if isinstance(node, syntax.Name) and node.text in spec.fields and node.text != name:
+                yield node.text
+
+
+def _size(
+    name: str, written: model.FieldDef, sizes: dict[str, tuple[int, int]], spec: model.Dataset
+) -> tuple[int, int] | None:
+    """Return the nodes and the depth of a field with the fields it is made of put in; None where they are too many."""
+    nodes, depth = 1, 0
+    if isinstance(written.is_, model.Formula):
+        nodes = sum(1 for _ in walk(written.is_.expr))
+        for part in _parts(name, written, spec):
+            below = sizes.get(part, (1, 1))
+            nodes, depth = nodes + below[0], max(depth, below[1])
+    fits = nodes <= NODES and depth < DEPTH
+    sizes[name] = (nodes, depth + 1) if fits else (1, 1)
+    return sizes[name] if fits else None
+
+
+def _report_cycle(cycle: tuple[str, ...], work: _Work) -> Diagnostic:
+    findings = work.findings()
+    steps = islice(zip(cycle, (*cycle[1:], cycle[0]), strict=True), SHOWN)
+    notes = tuple(Note(f"`{a}` is made of `{b}`", work.spec.fields[a].span) for a, b in steps)
+    span = work.spec.fields[cycle[0]].span
+    hint = f'for the column of that name write `col("{cycle[0]}")`'
+    findings.error("field-cycle", f"fields are made of each other: {circle(cycle)}", span, hint, notes)
+    work.found.extend(findings.diagnostics)
+    return findings.cause
+
+
+def _type_field(written: model.FieldDef, work: _Work, findings: Findings) -> Expr:
+    scope = replace(work.scope, own=written.name)
+    if written.is_ is None:
+        typed = row_column(written.name, written.span, scope, findings)
+    else:
+        typed = _bound(written.is_, scope, findings)
+    if written.unit is None or findings.failed:
+        return typed
+    unit = united(typed.type, written.unit)
+    if isinstance(unit, str):
+        message = f"`{written.name}` is declared as {describe(of_unit(written.unit))}, but {unit}"
+        findings.error("unit-mismatch", message, written.span)
+        return FAILED
+    return replace(typed, type=unit)
+
+
+def united(type: Type, unit: Unit) -> Type | str:
+    """Return a type with the unit that is declared for it, or what it is instead."""
+    if type.kind is Kind.UNKNOWN:
+        return Type(Kind.NUMBER, unit)
+    if type.kind is not Kind.NUMBER:
+        return f"it is {describe(type)}"
+    if type.unit in (PLAIN, BARE_UNIT) or type.unit == Unit(unit.name):
+        return replace(type, unit=unit)
+    if type.unit != unit and unit != Unit(type.unit.name):
+        return f"it is {describe(type)}"
+    return type
+
+
+def _bound(written: model.Formula | model.Column, scope: DatasetScope, findings: Findings) -> Expr:
+    if isinstance(written, model.Column):
+        return row_column(written.name, written.span, scope, findings)
+    return type_row(written.expr, scope, findings)
+
+
+def _place(written: model.Formula | model.Column) -> Span:
+    return written.span if isinstance(written, model.Column) else written.expr.span
+
+
+def _check_time(written: model.Formula | model.Column, work: _Work, findings: Findings) -> Expr:
+    """Return the time of rows: a time or a date; texts are read by the dataset's `dates`, else as ISO."""
+    typed = _bound(written, work.scope, findings)
+    dates = work.spec.read.dates if work.spec.read is not None else None
+    match typed.type.kind:
+        case Kind.TIME | Kind.DATE:
+            return typed
+        case Kind.UNKNOWN:
+            return typed
+        case Kind.TEXT if dates is not None:
+            return Apply("parse_time", (typed, Literal(dates, TEXT)), TIME if has_clock(dates) else DATE)
+        case Kind.TEXT:
+            return Apply("parse_time", (typed,), TIME)
+        case Kind.NUMBER:
+            name = typed.name if isinstance(typed, Column) else "…"
+            hint = f"write `epoch_s({name})` or `epoch_ms({name})`, if it counts from 1970"
+        case _:
+            hint = "name the column that says when the row happened"
+    findings.error("not-a-time", f"`time` must be a time or a date, this is {describe(typed.type)}",
+                   _place(written), hint)  # fmt: skip
+    return FAILED
+
+
+def _check_event(
+    binding: model.Binding, time: Expr | None, work: _Work, events: dict[str, TypedBinding]
+) -> Diagnostic | None:
+    """Add a typed binding to ``events``, or return what is wrong with it."""
+    findings = work.findings()
+    when = None
+    if binding.when is not None:
+        parts = type_condition(binding.when.expr, work.scope, findings, "`when`")
+        when = parts[0] if len(parts) == 1 else Apply("and", parts, BOOLEAN)
+    own = time if binding.time is None else _check_time(binding.time, work, findings)
+    count = None if binding.count is None else _check_count(binding.count, work, findings)
+    cause = work.settle(findings, f"the event `{binding.event}`", binding.span)
+    if cause is None:
+        events[binding.event] = TypedBinding(binding.event, work.spec.name, when, own, count)
+    return cause
+
+
+def _check_count(written: model.Formula | model.Column, work: _Work, findings: Findings) -> Expr:
+    typed = _bound(written, work.scope, findings)
+    type = typed.type
+    if type.kind is Kind.UNKNOWN or (type.kind is Kind.NUMBER and type.whole):
+        return typed
+    fraction = type.kind is Kind.NUMBER
+    what = "a number with fractions" if fraction else describe(type)
+    hint = "write `round(…)` around it" if fraction else "name the column that says how many events a row stands for"
+    findings.error("not-a-count", f"`count` must be a whole number, this is {what}", _place(written), hint)
+    return FAILED

@@ -1,0 +1,147 @@
+"""Typed formulas: names resolved, types and units known; what the plan is made of.
+
+Two sorts of expression share Literal and Apply: *row* expressions (over one row: Field, Column) and *formulas* (over
+aggregates: Aggregate, Reference). Function names are those of the syntax tree; `between`, `in`, percent, constants and
+texts that stand for dates are already resolved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from smartkpi.language.types import Type
+from smartkpi.source import Span
+from smartkpi.spec.model import Dataset, Kpi, Threshold
+
+Value = Decimal | str | bool | date | datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant: Decimal for numbers (durations in seconds), str, bool, date, datetime in UTC, None for null."""
+
+    value: Value
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a dataset, by its exact name."""
+
+    name: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the event that the expression is about, by name (`time` and `dataset` are implicit)."""
+
+    name: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """A function or operator of the function table, applied.
+
+    `parse_time` with one argument reads ISO times; its type is a date where the format has no time of day. What is
+    typed whole yields integers.
+    """
+
+    function: str
+    args: tuple[Expr, ...]
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """An aggregate over the rows of an event: count sum avg min max distinct.
+
+    ``argument`` is a row expression, None for count; ``where`` a conjunction of row conditions (its own `where`,
+    not yet those of KPIs and questions around it).
+    """
+
+    function: str
+    event: str
+    argument: Expr | None
+    where: tuple[Expr, ...]
+    type: Type
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Another KPI. ``where`` maps each event that it reads to conditions that the reference adds (`kpi where c`)."""
+
+    kpi: str
+    where: tuple[tuple[str, tuple[Expr, ...]], ...]
+    type: Type
+
+
+Expr = Literal | Column | Field | Apply | Aggregate | Reference
+
+
+@dataclass(frozen=True, slots=True)
+class TypedBinding:
+    """How a dataset provides an event: row expressions over Columns. ``time`` None: timeless."""
+
+    event: str
+    dataset: str
+    when: Expr | None
+    time: Expr | None
+    count: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class TypedDataset:
+    """A dataset with its expressions typed; ``fields`` maps a field to its row expression over Columns.
+
+    With the data's schema at hand, ``columns`` has every column and its type, and every column is a field; without
+    it, ``columns`` is None and a field that is not in ``fields`` is the column of its name.
+    """
+
+    name: str
+    spec: Dataset
+    time: Expr | None
+    timezone: str
+    key: tuple[Expr, ...]
+    fields: Mapping[str, Expr]
+    events: Mapping[str, TypedBinding]
+    columns: Mapping[str, Type] | None
+
+    def field(self, name: str) -> Expr | None:
+        """Return the row expression of a field, or None where the dataset has none of that name."""
+        from smartkpi.language.types import UNKNOWN
+
+        if name in self.fields:
+            return self.fields[name]
+        if self.columns is None:
+            return Column(name, UNKNOWN)
+        return Column(name, self.columns[name]) if name in self.columns else None
+
+
+@dataclass(frozen=True, slots=True)
+class TypedKpi:
+    """A KPI whose formula and conditions are typed.
+
+    ``where`` maps each event that the formula reads to the KPI's own conditions on it; ``events`` and ``kpis`` are
+    what it reads, directly and through other KPIs; ``providers`` the datasets; ``missing`` the events that are
+    declared but that no dataset provides (the KPI is then `unavailable`).
+    """
+
+    name: str
+    spec: Kpi
+    formula: Expr
+    where: tuple[tuple[str, tuple[Expr, ...]], ...]
+    type: Type
+    ratio: bool
+    direction: str
+    thresholds: tuple[Threshold, ...]
+    bands: tuple[tuple[str, str, tuple[Decimal, ...]], ...]
+    events: frozenset[str]
+    kpis: frozenset[str]
+    datasets: frozenset[str]
+    missing: tuple[str, ...]

@@ -1,0 +1,272 @@
+"""Formulas: arithmetic over aggregates of events and over other KPIs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import assert_never
+
+from smartkpi.language import syntax
+from smartkpi.language.functions import FUNCTIONS
+from smartkpi.language.types import UNKNOWN, WHOLE, Kind, Type
+from smartkpi.language.units import describe
+from smartkpi.semantics.calls import Place, call, fits, infer, written
+from smartkpi.semantics.findings import Findings
+from smartkpi.semantics.formula import Aggregate, Expr, Reference
+from smartkpi.semantics.literals import FAILED, literal
+from smartkpi.semantics.rows import type_condition
+from smartkpi.semantics.scope import IMPLICIT, EventScope, Namespace, part_span, row_column, unknown_name
+from smartkpi.source import Span
+
+Conditions = tuple[tuple[str, tuple[Expr, ...]], ...]
+
+
+def type_formula(expr: syntax.Expr, space: Namespace, findings: Findings) -> Expr:
+    """Return a formula with names resolved and types known; what is wrong goes to ``findings``."""
+    match expr:
+        case syntax.Number() | syntax.Duration() | syntax.Text() | syntax.Boolean() | syntax.Null():
+            return literal(expr, findings)
+        case syntax.Name():
+            return _name(expr, space, findings)
+        case syntax.Apply():
+            function = FUNCTIONS.get(expr.function)
+            if function is not None and function.kind == "aggregate" and function.supported:
+                return _aggregate(expr, (), space, findings)
+            if (function is None or function.kind != "scalar") and not fits(expr, Place.FORMULA, findings):
+                return FAILED
+            args = tuple(type_formula(arg, space, findings) for arg in expr.args)
+            return call(expr, args, space.zone, findings)
+        case syntax.Where():
+            return _filtered(expr, space, findings)
+        case syntax.Member(of=syntax.Where()):
+            _outside(expr.span, findings)
+        case syntax.Member():
+            findings.not_yet(f"a field of a derived event (`.{expr.name}`)", expr.span)
+        case syntax.Per():
+            findings.not_yet("`per`", expr.span)
+        case syntax.Step():
+            findings.not_yet(f"an event derived by `{expr.kind}`", expr.span)
+        case syntax.Alias():
+            findings.not_yet("`as`", expr.span)
+        case _:
+            assert_never(expr)
+    return FAILED
+
+
+def conditions(
+    wheres: Iterable[syntax.Expr], events: Iterable[str], space: Namespace, findings: Findings
+) -> Conditions:
+    """Return conditions typed for each of several events; what is wrong is said for the first event it is wrong for."""
+    found = []
+    for event in sorted(events):
+        here = Findings(findings.subject)
+        typed = tuple(part for where in wheres for part in type_condition(where, space.events[event], here))
+        found.append((event, typed))
+        findings.take(here)
+        if here.failed:
+            break
+    return tuple(found)
+
+
+def referred(expr: syntax.Expr) -> Iterable[syntax.Name]:
+    """Yield the names that stand for a value in a formula: not those of fields, nor of events inside aggregates."""
+    stack = [expr]
+    while stack:
+        match stack.pop():
+            case syntax.Name(parts=(_,)) as name:
+                yield name
+            case syntax.Apply(function=function, args=args):
+                found = FUNCTIONS.get(function)
+                if found is None or found.kind != "aggregate":
+                    stack.extend(args)
+            case syntax.Where(operand=inner) | syntax.Per(value=inner):
+                stack.append(inner)
+            case _:
+                pass
+
+
+def _name(expr: syntax.Name, space: Namespace, findings: Findings) -> Expr:
+    name = expr.parts[0]
+    if len(expr.parts) > 1:
+        _path(expr, space, findings)
+        return FAILED
+    if name in space.broken:
+        findings.depend(name, space.broken[name])
+    elif name in space.events:
+        return Aggregate("count", name, None, (), WHOLE, expr.span)
+    elif name in space.kpis:
+        return Reference(name, (), space.kpis[name].type)
+    elif name in space.constants:
+        return space.constants.value(name, expr.span, findings)
+    else:
+        unknown_name(expr, space, findings)
+    return FAILED
+
+
+def _path(expr: syntax.Name, space: Namespace, findings: Findings) -> None:
+    """Refuse a dotted name outside an aggregate."""
+    first, rest = expr.parts[0], expr.parts[1:]
+    if first in space.broken:
+        findings.depend(first, space.broken[first])
+    elif first not in space.events:
+        if not _say_what(expr, space, findings):
+            unknown_name(expr, space, findings)
+    elif len(rest) > 1:
+        findings.not_yet(f"a field of a matched or looked-up row (`{expr.text}`)", expr.span)
+    else:
+        _outside(expr.span, findings)
+
+
+def _outside(span: Span, findings: Findings) -> None:
+    words = written(span)
+    message = f"`{words}` has a value for each row, a formula needs one for all"
+    findings.error("field-outside-aggregate", message, span, f"an aggregate makes one of them: `sum({words})`")
+
+
+def _filtered(expr: syntax.Where, space: Namespace, findings: Findings) -> Expr:
+    """Return `x where …` outside an aggregate: x is an event, a KPI, or an aggregate."""
+    operand, wheres = _unwrap(expr)
+    if isinstance(operand, syntax.Apply):
+        function = FUNCTIONS.get(operand.function)
+        if function is not None and function.kind == "aggregate":
+            return _aggregate(operand, wheres, space, findings) if fits(operand, Place.FORMULA, findings) else FAILED
+    if isinstance(operand, syntax.Name) and len(operand.parts) == 1:
+        found = _name(operand, space, findings)
+        if isinstance(found, Aggregate):
+            where = conditions(wheres, (found.event,), space, findings)
+            return Aggregate("count", found.event, None, where[0][1], WHOLE, expr.span)
+        if isinstance(found, Reference):
+            where = conditions(wheres, space.kpis[found.kpi].events, space, findings)
+            return Reference(found.kpi, where, found.type)
+        if found is FAILED:
+            return FAILED
+    elif isinstance(operand, syntax.Name | syntax.Step | syntax.Member | syntax.Per):
+        type_formula(operand, space, findings)
+        return FAILED
+    hint = "filter each part: `count(order where …)`, `revenue where …`"
+    findings.error("misplaced-where", "`where` filters an event, an aggregate or a KPI", operand.span, hint)
+    return FAILED
+
+
+def _unwrap(expr: syntax.Expr) -> tuple[syntax.Expr, tuple[syntax.Expr, ...]]:
+    """Return what stands below conditions, and the conditions, the innermost first."""
+    wheres: list[syntax.Expr] = []
+    while isinstance(expr, syntax.Where):
+        wheres.append(expr.condition)
+        expr = expr.operand
+    return expr, tuple(reversed(wheres))
+
+
+@dataclass(frozen=True, slots=True)
+class _Relation:
+    """What an aggregate is over: the rows of an event under conditions, and a field of them."""
+
+    event: str
+    wheres: tuple[syntax.Expr, ...]
+    field: str | None
+    span: Span
+
+
+def _relation(expr: syntax.Expr, space: Namespace, findings: Findings) -> _Relation | None:
+    """Return what `order`, `order.amount`, `(order where …).amount` stand for inside an aggregate."""
+    inner, wheres = _unwrap(expr)
+    match inner:
+        case syntax.Name(parts=(event,)) if event in space.events and event not in space.broken:
+            return _Relation(event, wheres, None, inner.span)
+        case syntax.Name(parts=(event, name)) if event in space.events and event not in space.broken:
+            return _Relation(event, wheres, name, part_span(inner, 1))
+        case syntax.Member():
+            below = _relation(inner.of, space, findings)
+            if below is not None and below.field is None:
+                return _Relation(below.event, below.wheres + wheres, inner.name, inner.span)
+            if below is not None:
+                findings.not_yet(f"a field of a looked-up row (`.{inner.name}`)", inner.span)
+        case syntax.Name():
+            if inner.parts[0] in space.broken:
+                findings.depend(inner.parts[0], space.broken[inner.parts[0]])
+            elif inner.parts[0] in space.events:
+                findings.not_yet(f"a field of a matched or looked-up row (`{inner.text}`)", inner.span)
+            elif not _say_what(inner, space, findings):
+                unknown_name(inner, space, findings)
+        case syntax.Step():
+            findings.not_yet(f"an event derived by `{inner.kind}`", inner.span)
+        case syntax.Per():
+            findings.not_yet("`per`", inner.span)
+        case syntax.Apply(function=function) if function in FUNCTIONS and FUNCTIONS[function].kind == "aggregate":
+            message = f"`{function}` is an aggregate already; an aggregate is over the rows of an event"
+            findings.error("nested-aggregate", message, inner.span, f"`{function}(…)` alone, or an event here")
+        case _:
+            hint = "define the value under the dataset's `fields`, then write `event.field`"
+            findings.error("aggregate-argument", "an aggregate takes an event or one of its fields", inner.span, hint)
+    return None
+
+
+def _say_what(expr: syntax.Name, space: Namespace, findings: Findings) -> bool:
+    """Say that a name that stands where an event must is a KPI or a constant, if it is."""
+    name = expr.parts[0]
+    if name in space.written:
+        message = f"`{name}` is a KPI, already one number; here an event is wanted"
+        findings.error("not-an-event", message, part_span(expr, 0), f"a KPI stands alone: `{name}`")
+    elif name in space.constants:
+        findings.error("not-an-event", f"`{name}` is a constant; here an event is wanted", part_span(expr, 0))
+    else:
+        return False
+    return True
+
+
+def _aggregate(expr: syntax.Apply, around: tuple[syntax.Expr, ...], space: Namespace, findings: Findings) -> Expr:
+    """Return an aggregate; ``around`` are conditions written behind it."""
+    function = FUNCTIONS[expr.function]
+    if len(expr.args) != 1:
+        message = f"`{expr.function}` takes one event{'' if expr.function == 'count' else ' field'}"
+        findings.error("wrong-arguments", message, expr.span, f"write `{function.signature}`")
+        return FAILED
+    relation = _relation(expr.args[0], space, findings)
+    if relation is None:
+        return FAILED
+    scope = space.events[relation.event]
+    where = conditions((*relation.wheres, *around), (relation.event,), space, findings)[0][1]
+    if expr.function == "count":
+        if relation.field is not None:
+            hint = f"write `count({relation.event} where {relation.field} is not null)`, or `count({relation.event})`"
+            message = f"`count` counts rows, `{relation.field}` is a field"
+            findings.error("wrong-arguments", message, expr.args[0].span, hint)
+            return FAILED
+        return Aggregate("count", relation.event, None, where, WHOLE, expr.span)
+    argument = _argument(expr, relation, scope, findings)
+    if argument is None:
+        return FAILED
+    type = _aggregated(expr, argument.type, relation, scope, findings)
+    return Aggregate(expr.function, relation.event, argument, where, type, expr.span)
+
+
+def _argument(expr: syntax.Apply, relation: _Relation, scope: EventScope, findings: Findings) -> Expr | None:
+    if relation.field is None:
+        fields = [name for name in scope.fields if name not in IMPLICIT]
+        shown = f"`{expr.function}({relation.event}.{fields[0] if fields else 'field'})`"
+        hint = f"write {shown}" + (f", or `count({relation.event})`" if expr.function == "sum" else "")
+        message = f"`{expr.function}` needs a field of `{relation.event}`"
+        findings.error("wrong-arguments", message, expr.args[0].span, hint)
+        return None
+    return row_column(relation.field, relation.span, scope, findings)
+
+
+def _aggregated(expr: syntax.Apply, type: Type, relation: _Relation, scope: EventScope, findings: Findings) -> Type:
+    """Return the type of an aggregate of a field, or say why there is none."""
+    name, field = expr.function, f"{relation.event}.{relation.field}"
+    if scope.counted and name not in ("sum", "avg"):
+        message = (
+            f"each row of `{relation.event}` stands for many events (`count:`): `{name}` of its totals says nothing"
+        )
+        findings.error("counted-event", message, expr.span, "`count`, `sum` and `avg` work on counted events")
+        return UNKNOWN
+    if name == "distinct" or type.kind in (Kind.NUMBER, Kind.UNKNOWN):
+        return infer(expr, (type,), findings)
+    hint = {
+        Kind.BOOLEAN: f"write `count({relation.event} where {relation.field})`",
+        Kind.TEXT: f"write `distinct({field})`" if name in ("sum", "min", "max") else "",
+        Kind.TIME: "take a difference of two times as a field; that is a number",
+        Kind.DATE: "take a difference of two dates as a field; that is a number",
+    }.get(type.kind, "")
+    findings.error("type-mismatch", f"`{name}` needs numbers, `{field}` is {describe(type)}", relation.span, hint)
+    return UNKNOWN

@@ -1,0 +1,212 @@
+"""KPIs: a formula with its conditions, unit, bands and segments, all held against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from smartkpi.language.types import BARE, PLAIN, Kind, Type, Unit
+from smartkpi.language.units import describe, of_unit
+from smartkpi.semantics.datasets import united
+from smartkpi.semantics.findings import Findings
+from smartkpi.semantics.formula import Aggregate, Apply, Expr, Reference, TypedKpi
+from smartkpi.semantics.formulas import Conditions, conditions, type_formula
+from smartkpi.semantics.literals import FAILED, constant
+from smartkpi.semantics.scope import EventScope, Namespace, field_type, has_field, unknown_field
+from smartkpi.source import Span
+from smartkpi.spec.model import Kpi, Threshold
+
+RESERVED = frozenset(
+    {"kpi", "grain", "start", "end"}
+    | {"level", "value", "money", "unit", "currency", "n", "state", "flags", "status", "reason"}
+)
+"""The columns of a result: a dimension of such a name would collide (see result.py, which this layer cannot import)."""
+
+Band = tuple[str, str, tuple[Decimal, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reads:
+    """What a formula reads, directly and through other KPIs."""
+
+    events: frozenset[str]
+    kpis: frozenset[str]
+
+
+def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | None:
+    """Return a KPI with its formula typed, or None where an error leaves it out."""
+    formula = type_formula(spec.formula.expr, space, findings)
+    reads = _reads(formula, space)
+    if not reads.events and not findings.failed:
+        hint = "a fixed number is a constant: write it under `constants`"
+        findings.error("no-events", f"`{spec.name}` reads no event", spec.formula.expr.span, hint)
+    where: Conditions = ()
+    if spec.where is not None:
+        where = conditions((spec.where.expr,), reads.events, space, findings)
+    type = _check_type(spec, formula.type, findings)
+    bands = tuple(found for t in spec.thresholds if (found := _check_band(t, type, space, findings)) is not None)
+    _compare_bands(spec, bands, findings)
+    scopes = [space.events[event] for event in sorted(reads.events)]
+    check_dimensions(spec.by, scopes, spec.span, findings)
+    _check_grain(spec, scopes, findings)
+    if findings.failed:
+        return None
+    return TypedKpi(
+        name=spec.name,
+        spec=spec,
+        formula=formula,
+        where=where,
+        type=type,
+        ratio=_is_ratio(formula, space),
+        direction=spec.direction or _direction(bands),
+        thresholds=spec.thresholds,
+        bands=bands,
+        events=reads.events,
+        kpis=reads.kpis,
+        datasets=frozenset(scope.dataset for scope in scopes if scope.dataset is not None),
+        missing=tuple(scope.event for scope in scopes if scope.dataset is None),
+    )
+
+
+def _reads(formula: Expr, space: Namespace) -> _Reads:
+    events: set[str] = set()
+    kpis: set[str] = set()
+    stack = [formula]
+    while stack:
+        match stack.pop():
+            case Aggregate(event=event):
+                events.add(event)
+            case Reference(kpi=name):
+                events |= space.kpis[name].events
+                kpis |= {name} | space.kpis[name].kpis
+            case Apply(args=args):
+                stack.extend(args)
+            case _:
+                pass
+    return _Reads(frozenset(events), frozenset(kpis))
+
+
+def _check_type(spec: Kpi, found: Type, findings: Findings) -> Type:
+    """Return the type of a KPI's value: a number, in the unit that is written or follows from the formula."""
+    span = spec.formula.expr.span
+    if found.kind is Kind.UNKNOWN:
+        return Type(Kind.NUMBER, spec.unit or PLAIN)
+    if found.kind is not Kind.NUMBER:
+        hint = {
+            Kind.BOOLEAN: "write `if(…, 1, 0)` around it",
+            Kind.TEXT: "a text can be part of a condition only",
+        }.get(found.kind, "")
+        findings.error("not-a-number", f"a KPI is a number, this is {describe(found)}", span, hint)
+        return Type(Kind.NUMBER, spec.unit or PLAIN)
+    type = replace(found, unit=PLAIN) if found.unit == BARE else found
+    if spec.unit is not None and not (found.unit == BARE and spec.unit == PLAIN):
+        type = _stated(spec, spec.unit, found, type, findings)
+    if spec.format == "percent" and type.unit.name != PLAIN.name:
+        findings.warn("format-mismatch", f"`format: percent` would show {describe(type)} as a share", span,
+                      "leave `format` out")  # fmt: skip
+    return type
+
+
+def _stated(spec: Kpi, unit: Unit, found: Type, type: Type, findings: Findings) -> Type:
+    """Return the type with the unit that the KPI states, which its formula must have."""
+    same = unit.name == type.unit.name and (unit.currency in (None, type.unit.currency) or type.unit.currency is None)
+    if not same and found.unit != BARE:
+        hint = "leave `unit` out" if type.unit != PLAIN else (
+            f"give the fields it is made of their unit in the dataset: `{{unit: {unit.name}}}`"
+        )  # fmt: skip
+        message = f"`{spec.name}` is stated as {describe(of_unit(unit))}, its formula gives {describe(type)}"
+        findings.error("unit-mismatch", message, spec.formula.expr.span, hint)
+        return type
+    stated = united(replace(type, unit=PLAIN), unit if unit.currency or not same else type.unit)
+    return type if isinstance(stated, str) else stated
+
+
+def _check_band(written: Threshold, type: Type, space: Namespace, findings: Findings) -> Band | None:
+    """Return a band with its bounds as numbers."""
+    bounds = []
+    for bound in written.band.bounds:
+        found = constant(bound, space.constants, findings)
+        if found is FAILED:
+            return None
+        if not isinstance(found.value, Decimal):
+            message = f"a band is held against a number, this is {describe(found.type)}"
+            findings.error("bad-band", message, bound.span)
+            return None
+        if found.type.unit not in (BARE, PLAIN) and found.type.unit.name != type.unit.name:
+            message = f"the band is {describe(found.type)}, the KPI is {describe(type)}"
+            findings.error("unit-mismatch", message, bound.span)
+            return None
+        bounds.append(found.value)
+    if len(bounds) == 2 and bounds[0] > bounds[1]:
+        hint = f"write `between {bounds[1]} and {bounds[0]}`"
+        findings.error("bad-band", "no number lies in this band: its ends are swapped", written.band.span, hint)
+        return None
+    return written.status, written.band.operator, tuple(bounds)
+
+
+def _compare_bands(spec: Kpi, bands: tuple[Band, ...], findings: Findings) -> None:
+    """Warn of a band that a better one already takes all of."""
+    for index, (status, operator, bounds) in enumerate(bands):
+        for better, above, limits in bands[:index]:
+            up = operator in (">=", ">") and above in (">=", ">") and bounds[0] >= limits[0]
+            down = operator in ("<=", "<") and above in ("<=", "<") and bounds[0] <= limits[0]
+            if (up or down) and (bounds != limits or operator == above or len(above) > len(operator)):
+                span = next((t.band.span for t in spec.thresholds if t.status == status), spec.span)
+                message = f"no value is `{status}`: `{better}` takes all of that band"
+                findings.warn("unreachable-band", message, span, "bands go from best to worst")
+                break
+
+
+def _direction(bands: tuple[Band, ...]) -> str:
+    for status, operator, _ in bands:
+        if status == "good":
+            return {">=": "higher", ">": "higher", "<=": "lower", "<": "lower"}.get(operator, "none")
+    return "none"
+
+
+def _is_ratio(formula: Expr, space: Namespace) -> bool:
+    if isinstance(formula, Reference):
+        return space.kpis[formula.kpi].ratio
+    return isinstance(formula, Apply) and formula.function == "/"
+
+
+def check_dimensions(by: Iterable[str], scopes: Iterable[EventScope], span: Span | None, findings: Findings) -> None:
+    """Hold segments against events: each has the field, all of one kind, and it can tell segments apart."""
+    for name in dict.fromkeys(by):
+        if name in RESERVED:
+            hint = "give the field another name under the dataset's `fields`"
+            findings.error("reserved-dimension", f"`{name}` is a column of every result", span, hint)
+            continue
+        seen: tuple[Type, str] | None = None
+        for scope in scopes:
+            if name in scope.broken:
+                findings.depend(name, scope.broken[name])
+            elif not has_field(scope, name):
+                unknown_field(name, span, scope, findings)
+            else:
+                type = field_type(scope, name)
+                _check_dimension(name, type, span, findings)
+                if seen is not None and Kind.UNKNOWN not in (type.kind, seen[0].kind) and type.kind is not seen[0].kind:
+                    message = f"`{name}` is {describe(seen[0])} in `{seen[1]}`, {describe(type)} in `{scope.event}`"
+                    findings.error("bad-dimension", message, span, "segments must be of one kind everywhere")
+                seen = seen if seen is not None and type.kind is Kind.UNKNOWN else (type, scope.event)
+
+
+def _check_dimension(name: str, type: Type, span: Span | None, findings: Findings) -> None:
+    fraction = type.kind is Kind.NUMBER and not type.whole
+    if name == "time" or type.kind is Kind.TIME:
+        hint = "periods are asked for by `grain`; a date is `date(…)` under the dataset's `fields`"
+        findings.error("bad-dimension", f"`{name}` is a time: every row would be a segment", span, hint)
+    elif fraction or type.kind is Kind.NULL:
+        hint = "a text, a whole number, a boolean or a date can be a segment; `round(…)` makes a whole number"
+        what = "a number with fractions" if fraction else "always null"
+        findings.error("bad-dimension", f"`{name}` is {what}", span, hint)
+
+
+def _check_grain(spec: Kpi, scopes: Iterable[EventScope], findings: Findings) -> None:
+    for scope in scopes:
+        time = scope.fields.get("time")
+        if spec.grain == "hour" and time is not None and time.kind is Kind.DATE:
+            message = f"`{scope.event}` is dated by day: it has no hours"
+            findings.error("no-hours", message, spec.span, "write `grain: day`")

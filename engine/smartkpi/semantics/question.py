@@ -1,0 +1,173 @@
+"""Questions: which KPIs, at which grain, by which fields, under which condition; held against the definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Any
+
+from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.language import syntax
+from smartkpi.language.functions import FUNCTIONS
+from smartkpi.periods.grain import Grain
+from smartkpi.semantics.check import Checked
+from smartkpi.semantics.findings import Findings, did_you_mean, listing
+from smartkpi.semantics.formula import Expr, TypedKpi
+from smartkpi.semantics.kpis import check_dimensions
+from smartkpi.semantics.literals import Constants
+from smartkpi.semantics.rows import type_condition
+from smartkpi.semantics.scope import EventScope, has_field
+from smartkpi.source import Span
+from smartkpi.tree import children
+
+NOTHING: Mapping[str, Diagnostic] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: KPIs by name, the grain (None: each its own), segments, local dates, a condition on rows.
+
+    ``until`` is the exclusive end of the range asked for. ``as_of``: a date covers its day.
+    """
+
+    kpis: tuple[str, ...]
+    grain: Grain | None = None
+    by: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
+    where: syntax.Expr | None = None
+    as_of: date | datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A question that fits the definitions.
+
+    ``where`` maps each event that is read to the question's conditions on its rows; ``unavailable`` maps the KPIs
+    that cannot answer to the reason.
+    """
+
+    question: Question
+    where: Mapping[str, tuple[Expr, ...]] = field(default_factory=dict)
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+
+
+def resolve(checked: Checked, question: Question) -> Resolved:
+    """Return a question with its condition typed for each event.
+
+    Raises KpiError for a field that no event has, a condition of the wrong type, a segment that cannot be one. A KPI
+    with an event that lacks a field of the question is unavailable, not wrong.
+    """
+    findings = Findings("")
+    question = replace(question, kpis=tuple(dict.fromkeys(question.kpis)), by=tuple(dict.fromkeys(question.by)))
+    asked = [(name, None) for name in question.by] + list(_names(question.where))
+    _check_known(asked, checked, question, findings)
+    _stop(findings)
+    unavailable = {}
+    events: set[str] = set()
+    for name in question.kpis:
+        provided = [event for event in sorted(checked.kpis[name].events) if checked.events[event]]
+        reason = next((lack for event in provided if (lack := _lacks(checked.scopes[event], asked))), "")
+        if reason:
+            unavailable[name] = reason
+        else:
+            events.update(provided)
+    where: dict[str, tuple[Expr, ...]] = {}
+    if question.where is not None:
+        for event in sorted(events):
+            where[event] = type_condition(question.where, checked.scopes[event], findings, "the question's `where`")
+    check_dimensions(question.by, [checked.scopes[event] for event in sorted(events)], None, findings)
+    _stop(findings)
+    return Resolved(question, where, unavailable)
+
+
+def select_kpis(
+    kpis: Mapping[str, TypedKpi], patterns: Sequence[str], left_out: Mapping[str, Diagnostic] = NOTHING
+) -> tuple[str, ...]:
+    """Return the KPIs that names, globs and `tag:…` ask for, in that order, each once; all for none.
+
+    Hidden KPIs are found by their full name only. Raises KpiError for what finds nothing; a name in ``left_out`` is
+    passed over, as its error is known.
+    """
+    if not patterns:
+        return tuple(name for name, kpi in kpis.items() if not kpi.spec.hidden)
+    findings = Findings("")
+    chosen: dict[str, None] = {}
+    for pattern in patterns:
+        found = [pattern] if pattern in kpis else [name for name, kpi in kpis.items() if _fits(kpi, pattern)]
+        chosen.update(dict.fromkeys(found))
+        if not found and not _left_out(pattern, left_out):
+            _unknown(pattern, kpis, findings)
+    _stop(findings)
+    return tuple(chosen)
+
+
+def _fits(kpi: TypedKpi, pattern: str) -> bool:
+    if kpi.spec.hidden:
+        return False
+    if pattern.startswith("tag:"):
+        return any(fnmatchcase(tag, pattern.removeprefix("tag:")) for tag in kpi.spec.tags)
+    return fnmatchcase(kpi.name, pattern)
+
+
+def _left_out(pattern: str, left_out: Mapping[str, Diagnostic]) -> bool:
+    return not pattern.startswith("tag:") and any(fnmatchcase(name, pattern) for name in left_out)
+
+
+def _unknown(pattern: str, kpis: Mapping[str, TypedKpi], findings: Findings) -> None:
+    if pattern.startswith("tag:"):
+        tags = sorted({tag for kpi in kpis.values() for tag in kpi.spec.tags})
+        tag = pattern.removeprefix("tag:")
+        findings.error(
+            "unknown-kpi", f"no KPI has the tag `{tag}`", None, did_you_mean(tag, tags), listing("tags", tags)
+        )
+    elif any(sign in pattern for sign in "*?["):
+        findings.error("unknown-kpi", f"no KPI fits `{pattern}`", None, "", listing("KPIs", kpis))
+    else:
+        hint = did_you_mean(pattern, kpis)
+        findings.error("unknown-kpi", f"no KPI is named `{pattern}`", None, hint, listing("KPIs", kpis))
+
+
+def _stop(findings: Findings) -> None:
+    if findings.failed:
+        raise KpiError(*(findings.diagnostics or findings.causes.values()))
+
+
+def _names(where: syntax.Expr | None) -> Iterator[tuple[str, Span | None]]:
+    """Yield the fields that a condition names (dotted names and aggregates are refused later, with the fix)."""
+    stack: list[Any] = [] if where is None else [where]
+    while stack:
+        match node := stack.pop():
+            case syntax.Name(parts=(name,)) | syntax.Apply(function="col", args=(syntax.Text(value=name),)):
+                yield name, node.span
+            case syntax.Apply(function=function) if function in FUNCTIONS and FUNCTIONS[function].kind == "aggregate":
+                pass
+            case _:
+                stack.extend(reversed(list(children(node))))
+
+
+def _check_known(
+    asked: list[tuple[str, Span | None]], checked: Checked, question: Question, findings: Findings
+) -> None:
+    """Refuse a field that no event has: most likely it is misspelt."""
+    scopes = list(checked.scopes.values())
+    constants = scopes[0].constants if scopes else Constants()
+    for name, span in asked:
+        known = any(has_field(scope, name) for scope in scopes)
+        if not known and not (span is not None and name in constants):
+            fields = {field for scope in scopes for field in scope.fields}
+            hint = did_you_mean(name, sorted(fields))
+            findings.error("unknown-field", f"no event has a field `{name}`", span, hint, listing("fields", fields))
+
+
+def _lacks(scope: EventScope, asked: list[tuple[str, Span | None]]) -> str:
+    """Say which field of a question an event lacks, or nothing."""
+    for name, span in asked:
+        if name in scope.broken:
+            return f"the field `{name}` of `{scope.event}` has an error"
+        if not has_field(scope, name) and not (span is not None and name in scope.constants):
+            return f"`{scope.event}` has no field `{name}`"
+    return ""

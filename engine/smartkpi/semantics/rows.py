@@ -1,0 +1,66 @@
+"""Row expressions: values and conditions over one row of a dataset or an event."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from smartkpi.language import syntax
+from smartkpi.language.types import Kind
+from smartkpi.language.units import describe
+from smartkpi.semantics.calls import Place, call, fits
+from smartkpi.semantics.findings import Findings
+from smartkpi.semantics.formula import Apply, Expr
+from smartkpi.semantics.literals import FAILED, literal
+from smartkpi.semantics.scope import RowScope, row_column, row_name
+
+
+def type_row(expr: syntax.Expr, scope: RowScope, findings: Findings) -> Expr:
+    """Return a row expression with names resolved and types known; what is wrong goes to ``findings``."""
+    match expr:
+        case syntax.Number() | syntax.Duration() | syntax.Text() | syntax.Boolean() | syntax.Null():
+            return literal(expr, findings)
+        case syntax.Name():
+            return row_name(expr, scope, findings)
+        case syntax.Apply(function="col"):
+            return _column(expr, scope, findings)
+        case syntax.Apply():
+            if fits(expr, Place.ROW, findings):
+                args = tuple(type_row(arg, scope, findings) for arg in expr.args)
+                return call(expr, args, scope.zone, findings)
+        case syntax.Where():
+            hint = "join conditions by `and`"
+            findings.error("where-in-row", "`where` stands around rows, not inside a condition on one", expr.span, hint)
+        case syntax.Per():
+            findings.not_yet("`per`", expr.span)
+        case syntax.Step():
+            findings.not_yet(f"an event derived by `{expr.kind}`", expr.span)
+        case syntax.Member():
+            findings.not_yet(f"a field of a derived event (`.{expr.name}`)", expr.span)
+        case syntax.Alias():
+            findings.not_yet("`as`", expr.span)
+        case _:
+            assert_never(expr)
+    return FAILED
+
+
+def type_condition(expr: syntax.Expr, scope: RowScope, findings: Findings, what: str = "`where`") -> tuple[Expr, ...]:
+    """Return a condition on a row as the conditions that must all hold."""
+    typed = type_row(expr, scope, findings)
+    if typed.type.kind not in (Kind.BOOLEAN, Kind.UNKNOWN):
+        hint = "compare it with something: `== …`, `is not null`"
+        findings.error("not-a-condition", f"{what} takes a condition, this is {describe(typed.type)}", expr.span, hint)
+    return split(typed)
+
+
+def split(condition: Expr) -> tuple[Expr, ...]:
+    """Return the parts of a conjunction."""
+    if isinstance(condition, Apply) and condition.function == "and":
+        return tuple(part for arg in condition.args for part in split(arg))
+    return (condition,)
+
+
+def _column(expr: syntax.Apply, scope: RowScope, findings: Findings) -> Expr:
+    if len(expr.args) == 1 and isinstance(expr.args[0], syntax.Text):
+        return row_column(expr.args[0].value, expr.args[0].span, scope, findings)
+    findings.error("bad-argument", "`col` takes the exact name of a column", expr.span, 'write `col("Page.Loads")`')
+    return FAILED

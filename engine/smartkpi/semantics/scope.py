@@ -1,0 +1,202 @@
+"""What a name means: in a dataset's expressions, in conditions on an event's rows, and in formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+from smartkpi.diagnostics import Diagnostic, Note
+from smartkpi.language import syntax
+from smartkpi.language.functions import FUNCTIONS
+from smartkpi.language.types import TEXT, UNKNOWN, Type
+from smartkpi.semantics.findings import Findings, did_you_mean, listing
+from smartkpi.semantics.formula import Column, Expr, Field, Literal, TypedKpi
+from smartkpi.semantics.literals import FAILED, Constants
+from smartkpi.source import Span
+
+IMPLICIT = ("time", "dataset")
+"""Fields that every event has."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetScope:
+    """What a dataset's own expressions see: its fields, then its columns, then constants.
+
+    ``own`` is the field that is being defined: its name means the column. ``columns`` is None while no data is at
+    hand: then any other name is a column.
+    """
+
+    dataset: str
+    fields: Mapping[str, Expr]
+    broken: Mapping[str, Diagnostic]
+    columns: Mapping[str, Type] | None
+    constants: Constants
+    zone: tzinfo
+    own: str | None = None
+    time: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventScope:
+    """What conditions on an event's rows see: its fields, then constants.
+
+    ``open``: no data is at hand, so that a name not in ``fields`` is a column not yet seen. ``dataset`` is None where
+    no dataset provides the event. ``declared`` are the fields of its contract.
+    """
+
+    event: str
+    dataset: str | None
+    fields: Mapping[str, Type]
+    open: bool
+    counted: bool
+    constants: Constants
+    zone: tzinfo
+    broken: Mapping[str, Diagnostic] = field(default_factory=dict)
+    declared: Mapping[str, Span] = field(default_factory=dict)
+
+
+RowScope = DatasetScope | EventScope
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """What formulas see: events, KPIs, constants; never fields.
+
+    ``kpis`` are those checked so far; ``written`` the names of all; ``broken`` what an error left out, by name.
+    """
+
+    events: Mapping[str, EventScope]
+    kpis: Mapping[str, TypedKpi]
+    written: frozenset[str]
+    datasets: frozenset[str]
+    broken: Mapping[str, Diagnostic]
+    constants: Constants
+    zone: tzinfo
+
+
+def row_name(expr: syntax.Name, scope: RowScope, findings: Findings) -> Expr:
+    """Return what a name in a row expression stands for."""
+    if len(expr.parts) > 1:
+        return _dotted(expr, scope, findings)
+    name = expr.parts[0]
+    found = _in_dataset(name, scope, findings) if isinstance(scope, DatasetScope) else _in_event(name, scope, findings)
+    if found is None and name in scope.constants:
+        return scope.constants.value(name, expr.span, findings)
+    if found is not None and found is not FAILED and name in scope.constants:
+        message = f"`{name}` is a field here: it hides the constant of that name"
+        findings.warn("hidden-constant", message, expr.span, "give the constant another name")
+    return found if found is not None else unknown_field(name, expr.span, scope, findings)
+
+
+def row_column(name: str, span: Span, scope: RowScope, findings: Findings) -> Expr:
+    """Return what `col("name")` stands for: in a dataset the column itself, in a condition the field of that name."""
+    if isinstance(scope, EventScope):
+        found = _in_event(name, scope, findings)
+        return found if found is not None else unknown_field(name, span, scope, findings)
+    if scope.columns is None:
+        return Column(name, UNKNOWN)
+    if name in scope.columns:
+        return Column(name, scope.columns[name])
+    return unknown_field(name, span, scope, findings)
+
+
+def has_field(scope: EventScope, name: str) -> bool:
+    """Return whether the rows of an event have a field of this name, broken or not."""
+    return name in scope.fields or name in scope.broken or (scope.open and name not in scope.constants)
+
+
+def field_type(scope: EventScope, name: str) -> Type:
+    """Return the type of a field that an event has."""
+    return scope.fields.get(name, UNKNOWN)
+
+
+def _in_dataset(name: str, scope: DatasetScope, findings: Findings) -> Expr | None:
+    if name != scope.own:
+        if name in scope.broken:
+            findings.depend(name, scope.broken[name])
+            return FAILED
+        if name in scope.fields:
+            return scope.fields[name]
+    if scope.columns is None:
+        return None if name in scope.constants else Column(name, UNKNOWN)
+    if name in scope.columns:
+        return Column(name, scope.columns[name])
+    if name == "time":
+        return scope.time
+    return Literal(scope.dataset, TEXT) if name == "dataset" else None
+
+
+def _in_event(name: str, scope: EventScope, findings: Findings) -> Expr | None:
+    if name in scope.broken:
+        findings.depend(name, scope.broken[name])
+        return FAILED
+    if name in scope.fields:
+        return Field(name, scope.fields[name])
+    return Field(name, UNKNOWN) if scope.open and name not in scope.constants else None
+
+
+def _dotted(expr: syntax.Name, scope: RowScope, findings: Findings) -> Expr:
+    """Refuse a path in a row expression: its first part is the event itself, a column with a dot, or a lookup."""
+    first, last = expr.parts[0], expr.parts[-1]
+    columns = scope.columns if isinstance(scope, DatasetScope) else scope.fields
+    if columns is not None and expr.text in columns:
+        hint = f'write `col("{expr.text}")`'
+        findings.error("unknown-field", f"a column with a dot cannot be written as `{expr.text}`", expr.span, hint)
+    elif isinstance(scope, EventScope) and first == scope.event and len(expr.parts) == 2:
+        message = f"in a condition the rows are those of `{first}`: its fields stand alone"
+        findings.error("unknown-field", message, expr.span, f"write `{last}`")
+    elif isinstance(scope, DatasetScope) or first in scope.fields:
+        hint = f'for a column of this name write `col("{expr.text}")`'
+        findings.error("not-yet", f"a looked-up field (`{expr.text}`) is not supported yet", expr.span, hint)
+    else:
+        message = f"the rows of `{scope.event}` have no field `{expr.text}`"
+        hint = "a condition sees the fields of its own event; looked-up fields are not supported yet"
+        findings.error("unknown-field", message, expr.span, hint)
+    return FAILED
+
+
+def unknown_field(name: str, span: Span | None, scope: RowScope, findings: Findings) -> Expr:
+    """Report a name that is no field: with the nearest, and the list of what there is."""
+    hint: str
+    notes: tuple[Note, ...]
+    if isinstance(scope, DatasetScope):
+        known = dict.fromkeys((*(scope.columns or ()), *scope.fields, *scope.constants))
+        message = f"`{scope.dataset}` has no column or field `{name}`"
+        hint, notes = did_you_mean(name, known), listing("columns and fields", {*(scope.columns or ()), *scope.fields})
+    else:
+        message = f"`{scope.event}` has no field `{name}`"
+        hint = did_you_mean(name, [*scope.fields, *scope.constants])
+        notes = listing("fields", scope.fields)
+        if name in scope.declared and scope.dataset is not None:
+            promised = f"the event declares it, but the dataset `{scope.dataset}` does not have it"
+            notes = (Note(promised, scope.declared[name]), *notes)
+    findings.error("unknown-field", message, span, hint, notes)
+    return FAILED
+
+
+def part_span(expr: syntax.Name, index: int) -> Span:
+    """Return the place of one part of a dotted name (the whole where it is not written letter by letter)."""
+    start = expr.span.start + sum(len(part) + 1 for part in expr.parts[:index])
+    part = expr.parts[index]
+    if expr.span.source.text.startswith(part, start):
+        return Span(expr.span.source, start, start + len(part))
+    return expr.span
+
+
+def unknown_name(expr: syntax.Name, space: Namespace, findings: Findings) -> None:
+    """Report the first part of a name that a formula cannot see: say what it is, or what it may stand for."""
+    name, span = expr.parts[0], part_span(expr, 0)
+    if name in space.datasets:
+        provided = [event for event, scope in space.events.items() if scope.dataset == name]
+        hint = f"its events: {', '.join(f'`{event}`' for event in provided)}" if provided else ""
+        findings.error("not-an-event", f"`{name}` is a dataset; formulas are made of events", span, hint)
+        return
+    owners = [event for event, scope in space.events.items() if name in scope.fields and name not in IMPLICIT]
+    written = ", ".join(f"`{event}.{name}`" for event in owners[:3])
+    hint = did_you_mean(name, [*space.events, *space.written, *space.constants])
+    if owners:
+        hint = f"a field is written with its event: {written}"
+    elif name in FUNCTIONS:
+        hint = f"`{name}` is a function: write `{FUNCTIONS[name].signature}`"
+    findings.error("unknown-event", f"no event is named `{name}`", span, hint, listing("events", space.events))

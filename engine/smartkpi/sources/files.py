@@ -1,0 +1,89 @@
+"""Which files a dataset reads: a path, a glob or a folder becomes a sorted list of files of one format."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from smartkpi.diagnostics import KpiError
+from smartkpi.sources.faults import fault
+from smartkpi.spec.model import Read
+
+Format = Literal["csv", "tsv", "parquet"]
+FORMATS: dict[str, Format] = {
+    ".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet", ".pq": "parquet",
+}  # fmt: skip
+Fingerprint = tuple[tuple[str, int, int], ...]
+
+
+def find_files(read: Read) -> tuple[tuple[Path, ...], Format]:
+    """Return the files of a dataset, sorted by path, and their format.
+
+    Raises KpiError: `no-file` where there is none, `mixed-formats` where a folder or glob holds several formats,
+    `unknown-format` where no suffix says the format.
+    """
+    if "://" in read.path:
+        raise fault("not-yet", "reading from a URL is not supported yet", read.span, "download the file first")
+    path = read.base / Path(read.path).expanduser()
+    if path.is_dir():
+        found = [file for file in sorted(path.rglob("*")) if file.is_file() and _shown(file.relative_to(path))]
+        files = [file for file in found if file.suffix.lower() in FORMATS]
+    elif path.is_file():
+        files = [path]
+    else:
+        files = sorted(file for file in _matches(path) if file.is_file())
+    if not files:
+        raise _missing(read, path)
+    return _of_one_format(read, files)
+
+
+def fingerprint(files: tuple[Path, ...]) -> Fingerprint:
+    """Return what tells one state of the files from another: path, size and time of change of each."""
+    stats = ((file, file.stat()) for file in files)
+    return tuple((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+
+
+def _matches(path: Path) -> Iterator[Path]:
+    """Yield what a pattern matches, from the last folder above its first wildcard."""
+    parts = path.parts
+    plain = next((place for place, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
+    folder = Path(*parts[:plain])
+    return folder.glob(str(Path(*parts[plain:]))) if folder.is_dir() else iter(())
+
+
+def _shown(relative: Path) -> bool:
+    return not any(part.startswith((".", "_")) for part in relative.parts)
+
+
+def _of_one_format(read: Read, files: list[Path]) -> tuple[tuple[Path, ...], Format]:
+    if read.format is not None:
+        kept = [file for file in files if FORMATS.get(file.suffix.lower(), read.format) == read.format]
+        return tuple(kept or files), read.format
+    formats = {FORMATS.get(file.suffix.lower()) for file in files}
+    if None in formats:
+        name = next(file.name for file in files if file.suffix.lower() not in FORMATS)
+        hint = "write `read: {path: …, format: csv}`"
+        raise fault("unknown-format", f"the name `{name}` does not say what format it is", read.span, hint)
+    if len(formats) > 1:
+        names = " and ".join(sorted(str(f) for f in formats))
+        raise fault("mixed-formats", f"`{read.path}` has {names} files", read.span, "add `format:` or a glob for one")
+    (format_,) = formats
+    assert format_ is not None
+    return tuple(files), format_
+
+
+def _missing(read: Read, path: Path) -> KpiError:
+    if path.is_dir():
+        return fault("no-file", f"the folder `{read.path}` has no csv, tsv or parquet file", read.span)
+    if glob.has_magic(read.path):
+        return fault("no-file", f"no file matches `{read.path}`", read.span)
+    parent = path.parent
+    while not parent.is_dir() and parent != parent.parent:
+        path, parent = parent, parent.parent
+    names = sorted(entry.name for entry in parent.iterdir()) if parent.is_dir() else []
+    near = get_close_matches(path.name, names, 3, 0.6)
+    hint = "did you mean " + " or ".join(f"`{(parent / name).name}`" for name in near) + "?" if near else ""
+    return fault("no-file", f"there is no file `{read.path}`", read.span, hint)

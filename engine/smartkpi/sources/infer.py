@@ -1,0 +1,107 @@
+"""What a column of texts is: decided over all rows, so that a later row never fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import polars as pl
+
+EVIDENCE = 1000
+LEADING_ZERO = r"^[+-]?0[0-9]"
+IDENTIFIER = r"^[+-]?(?:0[0-9]|[0-9]{19,}$)"
+ZONE = "%Y-%m-%d{}%H:%M:%S%.f{}%#z"
+
+
+def _whole(text: pl.Expr) -> pl.Expr:
+    return pl.when(~text.str.contains(LEADING_ZERO)).then(text.cast(pl.Int64, strict=False))
+
+
+def _fraction(text: pl.Expr) -> pl.Expr:
+    return pl.when(~text.str.contains(IDENTIFIER)).then(text.cast(pl.Float64, strict=False))
+
+
+def _boolean(text: pl.Expr) -> pl.Expr:
+    lower = text.str.to_lowercase()
+    return pl.when(lower == "true").then(True).when(lower == "false").then(False)
+
+
+def _time(pattern: str) -> Callable[[pl.Expr], pl.Expr]:
+    return lambda text: text.str.to_datetime(pattern, time_unit="us", strict=False)
+
+
+def _padded(inner: Callable[[pl.Expr], pl.Expr]) -> Callable[[pl.Expr], pl.Expr]:
+    return lambda text: inner(text.str.strip_chars())
+
+
+CONVERSIONS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
+    "whole": _whole,
+    "fraction": _fraction,
+    "boolean": _boolean,
+    "date": lambda text: text.str.to_date("%Y-%m-%d", strict=False),
+    "time with T": _time("%Y-%m-%dT%H:%M:%S%.f"),
+    "time with space": _time("%Y-%m-%d %H:%M:%S%.f"),
+    "minute with T": _time("%Y-%m-%dT%H:%M"),
+    "minute with space": _time("%Y-%m-%d %H:%M"),
+    "zoned with T": _time(ZONE.format("T", "")),
+    "zoned with space": _time(ZONE.format(" ", "")),
+    "zoned with spaces": _time(ZONE.format(" ", " ")),
+    "zoned UTC": _time("%Y-%m-%d %H:%M:%S%.f UTC"),
+    "padded whole": _padded(_whole),
+    "padded fraction": _padded(_fraction),
+}
+
+
+def convert(name: str, kind: str | None, dates: str | None) -> pl.Expr:
+    """Return a column of texts as what it was found to be: a name of CONVERSIONS, `stated`, or text."""
+    column = pl.col(name)
+    if kind is None or kind == "text":
+        return column
+    if kind == "stated":
+        assert dates is not None
+        return _stated(dates)(column).alias(name)
+    converted = CONVERSIONS[kind](column)
+    return (converted.dt.replace_time_zone("UTC") if kind == "zoned UTC" else converted).alias(name)
+
+
+def infer(frame: pl.LazyFrame, dates: str | None) -> dict[str, str | None]:
+    """Return the conversion that fits every value of each column; None where there is no value at all.
+
+    A first look chooses a candidate; a pass over all rows confirms it, and what contradicts it joins the evidence
+    for the next choice.
+    """
+    names = frame.collect_schema().names()
+    head = frame.head(EVIDENCE).collect()
+    evidence = {name: head[name].drop_nulls() for name in names}
+    for name in [name for name in names if not evidence[name].len()]:
+        evidence[name] = frame.select(pl.col(name).drop_nulls().head(EVIDENCE)).collect()[name]
+    settled: dict[str, str | None] = {name: None for name in names if not evidence[name].len()}
+    while open_ := [name for name in names if name not in settled]:
+        chosen = {name: _choose(evidence[name], dates) for name in open_}
+        wrong = {name: _wrong(name, kind, dates) for name, kind in chosen.items() if kind != "text"}
+        counts = frame.select(w.any().alias(n) for n, w in wrong.items())
+        failed = {name for name, bad in (counts.collect().row(0, named=True) if wrong else {}).items() if bad}
+        settled |= {name: kind for name, kind in chosen.items() if name not in failed}
+        for name in failed:
+            more = frame.filter(wrong[name]).select(name).head(EVIDENCE).collect()[name]
+            evidence[name] = pl.concat([evidence[name], more])
+    return {name: settled[name] for name in names}
+
+
+def _wrong(name: str, kind: str, dates: str | None) -> pl.Expr:
+    return convert(name, kind, dates).is_null() & pl.col(name).is_not_null()
+
+
+def _choose(values: pl.Series, dates: str | None) -> str:
+    kinds = (["stated"] if dates else []) + list(CONVERSIONS)
+    frame = values.alias("value").to_frame()
+    for kind in kinds:
+        if not frame.select(_wrong("value", kind, dates).any()).item():
+            return kind
+    return "text"
+
+
+def _stated(dates: str) -> Callable[[pl.Expr], pl.Expr]:
+    if re.search(r"%[-_0]?[HIklMSTRXcsD+]", dates.replace("%D", "")):
+        return _time(dates)
+    return lambda text: text.str.to_date(dates, strict=False)

@@ -1,0 +1,126 @@
+"""Open datasets: files or tables handed over become frames that are read when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.language.types import Type
+from smartkpi.source import Span
+from smartkpi.sources.columnar import open_parquet
+from smartkpi.sources.delimited import open_delimited
+from smartkpi.sources.faults import fault, reading
+from smartkpi.sources.files import find_files
+from smartkpi.sources.schema import types_of
+from smartkpi.spec.model import Catalog, Dataset, Read
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of a dataset, not yet read.
+
+    ``schema`` has the columns that the language can use; ``polars`` the data types of all. ``origin`` says where the
+    rows come from, for messages; ``rows_hint`` how many there are, where that is known for nothing. ``pruned`` says
+    that a condition on time spares reading (Parquet).
+    """
+
+    name: str
+    frame: pl.LazyFrame = field(repr=False)
+    schema: Mapping[str, Type]
+    polars: Mapping[str, pl.DataType]
+    origin: str
+    rows_hint: int | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+    sliceable: bool = False
+
+
+def open_table(dataset: Dataset, handed: object | None = None) -> Table:
+    """Open one dataset: the table handed over if there is one, else what `read` names.
+
+    Raises KpiError with the place of `read`: a missing file, no match, unreadable data, unequal columns, bad rows.
+    """
+    try:
+        if handed is not None:
+            return _open_handed(dataset, handed)
+        if dataset.read is None:
+            hint = f"add `read:`, or hand a table over: data={{'{dataset.name}': …}}"
+            raise fault("no-table", f"dataset `{dataset.name}` has no rows to read", dataset.span, hint)
+        return _open_files(dataset, dataset.read)
+    except KpiError as error:
+        raise KpiError(*(_about(d, dataset.name) for d in error.diagnostics)) from error
+
+
+def open_tables(catalog: Catalog, handed: Mapping[str, object]) -> tuple[dict[str, Table], tuple[Diagnostic, ...]]:
+    """Open all datasets of a catalog; those that cannot be opened are in the diagnostics instead."""
+    tables: dict[str, Table] = {}
+    problems: list[Diagnostic] = []
+    for name in handed:
+        if name not in catalog.datasets:
+            known = ", ".join(catalog.datasets) or "none"
+            problems.append(Diagnostic("unknown-dataset", f"no dataset is named `{name}`", hint=f"datasets: {known}"))
+    for name, dataset in catalog.datasets.items():
+        try:
+            tables[name] = open_table(dataset, handed.get(name))
+        except KpiError as error:
+            problems.extend(error.diagnostics)
+    return tables, tuple(problems)
+
+
+def _about(diagnostic: Diagnostic, dataset: str) -> Diagnostic:
+    from dataclasses import replace
+
+    return diagnostic if diagnostic.subject else replace(diagnostic, subject=f"dataset:{dataset}")
+
+
+def _open_files(dataset: Dataset, read: Read) -> Table:
+    files, format_ = find_files(read)
+    span = read.span or dataset.span
+    if format_ == "parquet":
+        frame, rows = open_parquet(read, files)
+        schema = frame.collect_schema()
+        types = types_of(schema)
+    else:
+        frame, types, rows = open_delimited(read, files, format_ == "tsv")
+        schema = frame.collect_schema()
+    origin = f"`{read.path}`"
+    return Table(dataset.name, frame, types, dict(schema), origin, rows, span, format_ == "parquet")
+
+
+def _open_handed(dataset: Dataset, handed: Any) -> Table:
+    origin = f"the table handed over as `{dataset.name}`"
+    with reading(origin, dataset.span):
+        rows: int | None = None
+        match handed:
+            case pl.LazyFrame():
+                frame = handed
+            case pl.DataFrame():
+                frame, rows = handed.lazy(), handed.height
+            case _ if hasattr(handed, "__arrow_c_stream__"):
+                taken = _taken(handed, dataset)
+                frame, rows = taken.lazy(), taken.height
+            case _:
+                got = type(handed).__name__
+                hint = "hand over a Polars, pandas, Arrow or DuckDB table"
+                raise fault("bad-table", f"{origin} is of type `{got}`, no table", dataset.span, hint)
+        schema = frame.collect_schema()
+    return Table(dataset.name, frame, types_of(schema), dict(schema), origin, rows, dataset.span, rows is not None)
+
+
+def _taken(handed: Any, dataset: Dataset) -> pl.DataFrame:
+    try:
+        taken = pl.DataFrame(handed)
+    except (TypeError, ValueError) as error:
+        raise fault(
+            "bad-table", f"the table for `{dataset.name}` cannot be taken over: {error}", dataset.span
+        ) from error
+    return taken.select(c for c in taken.columns if not c.startswith("__index_level_"))
+
+
+def path_of(read: Read) -> Path:
+    """Return the path that a dataset reads, not yet expanded."""
+    return read.base / read.path

@@ -1,0 +1,159 @@
+"""The `datasets` section, and the contracts under `events`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from smartkpi.diagnostics import Diagnostic
+from smartkpi.language.parse import parse_binding
+from smartkpi.language.syntax import AllRows
+from smartkpi.source import Span
+from smartkpi.spec.model import Binding, Column, Contract, Covers, Dataset, FieldDef, Formula, Labels, Read
+from smartkpi.spec.nodes import Fields, Node, Scalar
+from smartkpi.spec.values import (
+    Problems,
+    column_or_formula,
+    day,
+    formula,
+    labels,
+    named,
+    parsed,
+    text,
+    texts,
+    unit,
+    zone,
+)
+
+
+def build_dataset(name: str, node: Node, span: Span, base: Path, problems: Problems) -> Dataset | None:
+    """Return a dataset; ``base`` is the folder that its path starts from."""
+    if not isinstance(node, Fields):
+        return None
+    time = column_or_formula(node.get("time"), problems)
+    events = _bindings(node.get("events"), problems)
+    return Dataset(
+        name,
+        read=_read(node.get("read"), base),
+        time=time,
+        timezone=zone(node.get("timezone"), problems),
+        key=texts(node.get("key")),
+        fields=_fields(node.get("fields"), problems),
+        events=events,
+        covers=_covers(node.get("covers"), problems),
+        gaps="zero" if text(node.get("gaps")) == "zero" else None,
+        span=span,
+    )
+
+
+def missing_time(name: str, dataset: Dataset) -> Diagnostic | None:
+    """Return the error that events have no time: neither their own nor the dataset's."""
+    if dataset.time is not None:
+        return None
+    for event in dataset.events.values():
+        if event.time is None:
+            message = f"the event `{event.event}` has no time: neither it nor the dataset `{name}` says `time`"
+            return Diagnostic("missing-time", message, event.span, "add `time: <a column>` to the dataset")
+    return None
+
+
+def build_contract(name: str, node: Node, span: Span, problems: Problems) -> Contract | None:
+    """Return an event that datasets are to provide."""
+    if not isinstance(node, Fields):
+        empty = isinstance(node, Scalar) and node.data is None
+        return Contract(name, Labels(), Labels(), {}, span) if empty else None
+    fields = node.get("fields")
+    found = {}
+    for key, place, value in named(fields, problems) if isinstance(fields, Fields) else ():
+        found[key] = _contract_field(key, value, place.span, problems)
+    return Contract(name, labels(node.get("label")), labels(node.get("description")), found, span)
+
+
+def _contract_field(name: str, node: Node, span: Span, problems: Problems) -> FieldDef:
+    if isinstance(node, Fields):
+        said = labels(node.get("description"))
+        return FieldDef(name, None, unit(node, problems), span, labels(node.get("label")), said)
+    return FieldDef(name, None, None, span, description=labels(node))
+
+
+def _read(node: Node | None, base: Path) -> Read | None:
+    if isinstance(node, Scalar):
+        return Read(node.written, base, span=node.span)
+    path = text(node.get("path")) if isinstance(node, Fields) else None
+    if path is None or not isinstance(node, Fields) or (place := node.get("path")) is None:
+        return None
+    form: Any = text(node.get("format"))
+    separator = node.get("separator")
+    return Read(
+        path,
+        base,
+        format=form if form in ("csv", "tsv", "parquet") else None,
+        separator=separator.written if isinstance(separator, Scalar) else None,
+        nulls=tuple(item.written for item in _scalars(node.entries["nulls"].value)) if "nulls" in node.entries else (),
+        dates=text(node.get("dates")),
+        span=place.span,
+    )
+
+
+def _scalars(node: Node) -> tuple[Scalar, ...]:
+    items = (node,) if isinstance(node, Scalar) else getattr(node, "items", ())
+    return tuple(item for item in items if isinstance(item, Scalar))
+
+
+def _fields(node: Node | None, problems: Problems) -> dict[str, FieldDef]:
+    if not isinstance(node, Fields):
+        return {}
+    return {name: _field(name, value, key.span, problems) for name, key, value in named(node, problems)}
+
+
+def _field(name: str, node: Node, span: Span, problems: Problems) -> FieldDef:
+    if not isinstance(node, Fields):
+        return FieldDef(name, formula(node, problems), None, span)
+    column = node.get("column")
+    is_: Formula | Column | None = formula(node.get("is"), problems)
+    if column is not None and "is" in node.entries:
+        message = f"the field `{name}` has both `is` and `column`"
+        problems.append(Diagnostic("bad-value", message, node.entries["is"].key.span, "keep one of the two"))
+    elif column is not None:
+        is_ = Column(text(column) or name, column.span)
+    elif "is" not in node.entries:
+        is_ = Column(name, span)
+    described = (labels(node.get("label")), labels(node.get("description")))
+    return FieldDef(name, is_, unit(node, problems), span, *described)
+
+
+def _bindings(node: Node | None, problems: Problems) -> dict[str, Binding]:
+    if not isinstance(node, Fields):
+        return {}
+    found = ((name, _binding(name, value, key.span, problems)) for name, key, value in named(node, problems))
+    return {name: binding for name, binding in found if binding is not None}
+
+
+def _binding(name: str, node: Node, span: Span, problems: Problems) -> Binding | None:
+    if not isinstance(node, Fields):
+        when, right = _when(node, problems)
+        return Binding(name, when, None, None, span) if right else None
+    when, right = _when(node.get("when"), problems)
+    time = column_or_formula(node.get("time"), problems)
+    count = column_or_formula(node.get("count"), problems)
+    return Binding(name, when, time, count, span) if right else None
+
+
+def _when(node: Node | None, problems: Problems) -> tuple[Formula | None, bool]:
+    """Return the condition of a binding (None: all rows), and whether it could be read."""
+    if not isinstance(node, Scalar):
+        return None, node is None
+    expr = parsed(node, parse_binding, problems)
+    if expr is None:
+        return None, False
+    return (None if isinstance(expr, AllRows) else Formula(expr, node.text)), True
+
+
+def _covers(node: Node | None, problems: Problems) -> Covers | None:
+    if not isinstance(node, Fields):
+        return None
+    start, end = day(node.get("from"), problems), day(node.get("to"), problems)
+    if start is not None and end is not None and end < start:
+        message = f"this coverage ends before it begins ({start})"
+        problems.append(Diagnostic("bad-value", message, node.entries["to"].value.span))
+    return Covers(start, end)

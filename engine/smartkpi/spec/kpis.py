@@ -1,0 +1,118 @@
+"""The `kpis` section."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+from smartkpi.diagnostics import Diagnostic
+from smartkpi.language.parse import parse_band
+from smartkpi.language.syntax import Apply, Band, Expr
+from smartkpi.periods.grain import Grain
+from smartkpi.source import Span
+from smartkpi.spec.later import not_yet
+from smartkpi.spec.model import Kpi, Labels, Threshold
+from smartkpi.spec.nodes import Fields, Node, Scalar
+from smartkpi.spec.values import Problems, day, formula, labels, parsed, text, texts, unit
+
+_STATUSES = ("good", "warning", "critical")
+_GRAINS = tuple(str(grain) for grain in Grain)
+
+
+def build_kpi(name: str, node: Node, span: Span, problems: Problems) -> Kpi | None:
+    """Return a KPI; None where its formula is missing or wrong."""
+    if not isinstance(node, Fields):
+        short = formula(node, problems)
+        return None if short is None else Kpi(name, short, span)
+    written = formula(node.get("formula"), problems)
+    where = formula(node.get("where"), problems)
+    thresholds = _thresholds(node.get("thresholds"), problems)
+    grain = _grain(node.get("grain"), problems)
+    reviewed = day(node.get("reviewed"), problems)
+    measure = unit(node, problems)
+    if written is None:
+        return None
+    return Kpi(
+        name,
+        written,
+        span,
+        where=where,
+        grain=grain,
+        by=texts(node.get("by")),
+        unit=measure,
+        format=text(node.get("format")),
+        direction=_direction(node.get("direction")),
+        thresholds=thresholds,
+        label=_text_or_labels(node.get("label")),
+        description=_text_or_labels(node.get("description")),
+        owner=text(node.get("owner")),
+        decision=_text_or_labels(node.get("decision")),
+        tags=texts(node.get("tags")),
+        synonyms=texts(node.get("synonyms")),
+        reviewed=reviewed,
+        hidden=_is_true(node.get("hidden")),
+        deprecated=_deprecated(node.get("deprecated")),
+    )
+
+
+_NO_LABELS = Labels()
+
+
+def _text_or_labels(node: Node | None) -> Labels:
+    return _NO_LABELS if node is None else labels(node)
+
+
+def _is_true(node: Node | None) -> bool:
+    return isinstance(node, Scalar) and node.data is True
+
+
+def _deprecated(node: Node | None) -> str | bool:
+    return node.data if isinstance(node, Scalar) and isinstance(node.data, str | bool) else False
+
+
+def _direction(node: Node | None) -> Any:
+    written = text(node)
+    return written if written in ("higher", "lower", "none") else None
+
+
+def _grain(node: Node | None, problems: Problems) -> str | None:
+    if not isinstance(node, Scalar) or node.data is None:
+        return None
+    if node.written in _GRAINS:
+        return node.written
+    near = get_close_matches(node.written.lower(), _GRAINS, 1)
+    hint = f"did you mean `{near[0]}`?" if near else f"one of {', '.join(_GRAINS)}"
+    problems.append(Diagnostic("unknown-grain", f"no grain is named `{node.written}`", node.span, hint))
+    return None
+
+
+def _thresholds(node: Node | None, problems: Problems) -> tuple[Threshold, ...]:
+    if not isinstance(node, Fields):
+        return ()
+    found = []
+    for status in _STATUSES:
+        value = node.get(status)
+        if isinstance(value, Scalar):
+            band = _band(status, value, problems)
+            if band is not None:
+                found.append(band)
+    return tuple(found)
+
+
+def _band(status: Any, node: Scalar, problems: Problems) -> Threshold | None:
+    band = parsed(node, parse_band, problems)
+    if band is None:
+        return None
+    if not isinstance(band, Band):
+        problems.append(_no_band(band, node))
+        return None
+    return Threshold(status, band, node.text)
+
+
+def _no_band(expr: Expr, node: Scalar) -> Diagnostic:
+    """Say what a threshold that is no band is: a lone value, or a condition, which comes later."""
+    if isinstance(expr, Apply):
+        return not_yet("a condition as a threshold", node)
+    hint = f"write `at least {node.written}` or `at most {node.written}`"
+    message = f"`{node.written}` does not say on which side of it a value is good"
+    return Diagnostic("no-band", message, node.span, hint)

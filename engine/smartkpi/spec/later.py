@@ -1,0 +1,101 @@
+"""What the language has and this version does not: refused by name, so that nothing is dropped in silence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from smartkpi.diagnostics import Diagnostic
+from smartkpi.spec.nodes import Entry, Fields, Items, Node, Scalar
+from smartkpi.spec.values import text
+
+SECTIONS = {
+    "include": "`include`",
+    "currency": "`currency`",
+    "dimensions": "`dimensions`",
+    "groups": "`groups`",
+    "funnels": "`funnels`",
+    "cohorts": "`cohorts`",
+    "goals": "`goals`",
+    "diagnoses": "`diagnoses`",
+}
+_CALENDAR = ("year_start", "periods", "hours", "notes")
+_KPI = ("extends", "revisions", "window", "goal", "goals", "lint")
+_THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
+_DATASET = ("lookups", "every", "on_bad_rows", "keep", "additive")
+_READ = ("encoding", "skip_rows", "skip_footer", "decimal", "thousands")
+_BINDING = ("additive", "key", "prefer")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def not_yet(what: str, node: Node) -> Diagnostic:
+    """Return the error that a feature is not supported yet."""
+    return Diagnostic("not-yet", f"{what} is not supported yet", node.span)
+
+
+def later_in_calendar(fields: Fields) -> Iterator[Diagnostic]:
+    """Yield what a calendar asks for too early."""
+    yield from _keys(fields, _CALENDAR)
+
+
+def later_in_constant(node: Node) -> Iterator[Diagnostic]:
+    """Yield what a constant asks for too early."""
+    yield from _keys(node, ("revisions",))
+
+
+def later_in_kpi(node: Node) -> Iterator[Diagnostic]:
+    """Yield what a KPI asks for too early."""
+    yield from _keys(node, _KPI)
+    if isinstance(node, Fields):
+        yield from _keys(node.get("thresholds"), _THRESHOLDS)
+
+
+def later_in_event(node: Node) -> Iterator[Diagnostic]:
+    """Yield that an event is derived from others: a text, or a mapping with `is`."""
+    if isinstance(node, Scalar) and node.data is not None:
+        yield not_yet("an event derived from events", node)
+    elif isinstance(node, Fields) and (step := node.entries.get("is")) is not None:
+        yield not_yet("an event derived from events", step.key)
+
+
+def later_in_dataset(node: Node) -> Iterator[Diagnostic]:
+    """Yield what a dataset asks for too early."""
+    if not isinstance(node, Fields):
+        return
+    yield from _keys(node, _DATASET)
+    read = node.get("read")
+    yield from _keys(read, _READ)
+    path = read.get("path") if isinstance(read, Fields) else read
+    if isinstance(path, Scalar) and _URL.match(path.written):
+        yield not_yet("reading from a URL", path)
+    if text(node.get("time")) == "none" and isinstance(found := node.get("time"), Scalar):
+        yield not_yet("a dataset without time", found)
+    for entry in _entries(node.get("fields")):
+        yield from _keys(entry.value, ("additive",))
+        if isinstance(entry.value, Fields) and isinstance(code := entry.value.get("currency"), Fields):
+            yield not_yet("a currency by row", next(iter(code.entries.values())).key if code.entries else code)
+    for entry in _entries(node.get("events")):
+        yield from _keys(entry.value, _BINDING)
+
+
+def _entries(node: Node | None) -> Iterator[Entry]:
+    if isinstance(node, Fields):
+        yield from node.entries.values()
+
+
+def _keys(node: Node | None, keys: tuple[str, ...]) -> Iterator[Diagnostic]:
+    if isinstance(node, Fields):
+        for name in keys:
+            if (entry := node.entries.get(name)) is not None:
+                yield not_yet(f"`{name}`", entry.key)
+
+
+def first_key(node: Node) -> Node:
+    """Return where to point in a section: its first key or item, else itself."""
+    match node:
+        case Fields() if node.entries:
+            return next(iter(node.entries.values())).key
+        case Items() if node.items:
+            return node.items[0]
+        case _:
+            return node

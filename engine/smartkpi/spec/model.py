@@ -1,0 +1,225 @@
+"""The catalog: what the YAML says, as dataclasses with spans. A test holds it and schemas/*.json together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from smartkpi.diagnostics import Diagnostic
+from smartkpi.language.syntax import AllRows, Band, Expr
+from smartkpi.language.types import Unit
+from smartkpi.source import Span, Text
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """A text in one language or in several; the language "" stands for a text given without one."""
+
+    texts: tuple[tuple[str, str], ...] = ()
+
+    def get(self, language: str = "en") -> str:
+        """Return the text in a language, else the one without language, else English, else the first; "" if none."""
+        known = dict(self.texts)
+        for key in (language, language.split("-")[0], "", "en"):
+            if key in known:
+                return known[key]
+        return self.texts[0][1] if self.texts else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """An expression with the text it was parsed from."""
+
+    expr: Expr
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The project's calendar: zone of all periods, first day of the week (0 = Monday)."""
+
+    timezone: str = "UTC"
+    week_start: int = 0
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A named literal: number, text, date text, duration, boolean."""
+
+    name: str
+    formula: Formula
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`{column: "Page.Loads"}`: a column by its exact name."""
+
+    name: str
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDef:
+    """A field of a dataset or of a contract: what it is (None in a contract) and its unit (None: its expression's)."""
+
+    name: str
+    is_: Formula | Column | None
+    unit: Unit | None
+    span: Span = field(compare=False, repr=False)
+    label: Labels = Labels()
+    description: Labels = Labels()
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """How a dataset provides an event: which rows (None: all), their time and weight where they differ."""
+
+    event: str
+    when: Formula | None
+    time: Formula | Column | None
+    count: Formula | Column | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Where rows are: a path, glob or folder relative to ``base``, and how to read it."""
+
+    path: str
+    base: Path
+    format: Literal["csv", "tsv", "parquet"] | None = None
+    separator: str | None = None
+    nulls: tuple[str, ...] = ()
+    dates: str | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Covers:
+    """Stated coverage: local dates, both ends in."""
+
+    start: date | None
+    end: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Rows and what they mean. ``read`` is None where a table is handed over in Python."""
+
+    name: str
+    read: Read | None
+    time: Formula | Column | None
+    timezone: str | None
+    key: tuple[str, ...]
+    fields: Mapping[str, FieldDef]
+    events: Mapping[str, Binding]
+    covers: Covers | None
+    gaps: Literal["zero"] | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """An event declared at the top level for datasets to fulfil."""
+
+    name: str
+    label: Labels
+    description: Labels
+    fields: Mapping[str, FieldDef]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """One band of a KPI: its status, its condition."""
+
+    status: Literal["good", "warning", "critical"]
+    band: Band
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """A KPI as written."""
+
+    name: str
+    formula: Formula
+    span: Span = field(compare=False, repr=False)
+    where: Formula | None = None
+    grain: str | None = None
+    by: tuple[str, ...] = ()
+    unit: Unit | None = None
+    format: str | None = None
+    direction: Literal["higher", "lower", "none"] | None = None
+    thresholds: tuple[Threshold, ...] = ()
+    label: Labels = Labels()
+    description: Labels = Labels()
+    owner: str | None = None
+    decision: Labels = Labels()
+    tags: tuple[str, ...] = ()
+    synonyms: tuple[str, ...] = ()
+    reviewed: date | None = None
+    hidden: bool = False
+    deprecated: str | bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Rows of one event in a test: plain values by field, with the span of each row."""
+
+    event: str
+    rows: tuple[Mapping[str, Any], ...]
+    spans: tuple[Span, ...] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """One expected row: KPI, period text, segment, and the fields of the result that must agree.
+
+    ``fields`` maps result columns (value, status, state, reason, flags, money, n, …) to plain values; ``spans`` has
+    the place of each, for --update.
+    """
+
+    kpi: str
+    period: str | None
+    segment: Mapping[str, Any]
+    fields: Mapping[str, Any]
+    span: Span = field(compare=False, repr=False)
+    spans: Mapping[str, Span] = field(default_factory=lambda: EMPTY, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A test of definitions (language.md section 9)."""
+
+    name: str
+    given: tuple[Given, ...]
+    as_of: date | datetime | None
+    expect: tuple[Expect, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All definitions of a project. ``broken`` maps a definition that an error left out to that error."""
+
+    root: Path
+    calendar: Calendar = Calendar()
+    constants: Mapping[str, Constant] = field(default_factory=lambda: EMPTY)
+    datasets: Mapping[str, Dataset] = field(default_factory=lambda: EMPTY)
+    contracts: Mapping[str, Contract] = field(default_factory=lambda: EMPTY)
+    kpis: Mapping[str, Kpi] = field(default_factory=lambda: EMPTY)
+    cases: tuple[Case, ...] = ()
+    broken: Mapping[str, Diagnostic] = field(default_factory=lambda: EMPTY)
+    files: tuple[Path, ...] = ()
+
+
+Bound = Formula | Column | AllRows

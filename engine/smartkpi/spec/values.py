@@ -1,0 +1,142 @@
+"""Small values: texts, labels, dates, units, expressions. What the schema has refused reads as nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from difflib import get_close_matches
+from functools import cache
+from typing import TypeVar
+from zoneinfo import ZoneInfo, available_timezones
+
+from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.language.parse import parse_formula
+from smartkpi.language.syntax import Expr
+from smartkpi.language.types import DURATION, MONEY, PLAIN, SCORE, Unit
+from smartkpi.source import Text
+from smartkpi.spec.model import Column, Formula, Labels
+from smartkpi.spec.names import check_name, name_of
+from smartkpi.spec.nodes import CUT, Fields, Items, Node, Scalar
+
+Problems = list[Diagnostic]
+_Parsed = TypeVar("_Parsed")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
+_UNITS = {"money": MONEY, "duration": DURATION, "score": SCORE, "none": PLAIN}
+
+
+def text(node: Node | None) -> str | None:
+    """Return a text as written; numbers too, digit by digit."""
+    return node.written if isinstance(node, Scalar) and node.data is not None else None
+
+
+def texts(node: Node | None) -> tuple[str, ...]:
+    """Return a text or a list of texts as a tuple."""
+    items = node.items if isinstance(node, Items) else (node,)
+    return tuple(found for found in map(text, items) if found is not None)
+
+
+def labels(node: Node | None) -> Labels:
+    """Return a text, or a text a language."""
+    if isinstance(node, Fields):
+        written = ((key, text(entry.value)) for key, entry in node.entries.items())
+        return Labels(tuple((key, value) for key, value in written if value is not None))
+    value = text(node)
+    return Labels() if value is None else Labels((("", value),))
+
+
+def parsed(node: Scalar, read: Callable[[Text], _Parsed], problems: Problems) -> _Parsed | None:
+    """Parse a text of the language; its errors go to the problems."""
+    if node.style == CUT:
+        return None
+    try:
+        return read(node.text)
+    except KpiError as error:
+        problems.extend(error.diagnostics)
+        return None
+
+
+def formula(node: Node | None, problems: Problems, read: Callable[[Text], Expr] = parse_formula) -> Formula | None:
+    """Return an expression with its text."""
+    if not isinstance(node, Scalar) or node.data is None:
+        return None
+    expr = parsed(node, read, problems)
+    return None if expr is None else Formula(expr, node.text)
+
+
+def column_or_formula(node: Node | None, problems: Problems) -> Formula | Column | None:
+    """Return `{column: …}` as a column, anything else as an expression."""
+    if isinstance(node, Fields):
+        name = node.get("column")
+        written = text(name)
+        return None if name is None or written is None else Column(written, name.span)
+    return formula(node, problems)
+
+
+def day(node: Node | None, problems: Problems) -> date | None:
+    """Return a date such as 2026-01-31."""
+    if not isinstance(node, Scalar) or not _DATE.match(node.written):
+        return None
+    try:
+        return date.fromisoformat(node.written)
+    except ValueError:
+        problems.append(Diagnostic("bad-value", f"`{node.written}` is no day of the calendar", node.span))
+        return None
+
+
+def moment(node: Node | None, problems: Problems) -> date | datetime | None:
+    """Return a date, or a time such as 2026-01-31T18:00."""
+    if not isinstance(node, Scalar) or not isinstance(node.data, str) or _DATE.match(node.written):
+        return day(node, problems)
+    try:
+        return datetime.fromisoformat(node.written)
+    except ValueError:
+        problems.append(Diagnostic("bad-value", f"`{node.written}` is no time of the calendar", node.span))
+        return None
+
+
+def unit(fields: Fields, problems: Problems) -> Unit | None:
+    """Return the unit of a field or KPI; a currency alone means money."""
+    node, money = fields.get("unit"), fields.get("currency")
+    found = _UNITS.get(text(node) or "")
+    code = text(money) if isinstance(money, Scalar) else None
+    if code is None:
+        return found
+    if found not in (None, MONEY) and money is not None:
+        problems.append(Diagnostic("bad-value", "only money has a currency", money.span, "write `unit: money`"))
+    return Unit(MONEY.name, code)
+
+
+@cache
+def is_zone(name: str) -> bool:
+    """Return whether a time zone of this name is known, the same on every machine."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        return False
+    return name not in ("localtime", "posixrules", "Factory") and not name.startswith(("posix/", "right/"))
+
+
+def zone(node: Node | None, problems: Problems) -> str | None:
+    """Return the name of a time zone, an IANA name."""
+    if not isinstance(node, Scalar) or not isinstance(node.data, str):
+        return None
+    if is_zone(node.written):
+        return node.written
+    near = get_close_matches(node.written, sorted(available_timezones()), 1, 0.5)
+    hint = f"did you mean `{near[0]}`?" if near else "write a name such as Europe/Berlin"
+    problems.append(Diagnostic("unknown-timezone", f"no time zone is named `{node.written}`", node.span, hint))
+    return None
+
+
+def named(fields: Fields, problems: Problems) -> list[tuple[str, Scalar, Node]]:
+    """Return the entries of a mapping by name, each name checked; a name that is none is left out."""
+    kept: dict[str, tuple[str, Scalar, Node]] = {}
+    for entry in fields.entries.values():
+        problem = check_name(entry.key, f'a column of this name is reached by col("{entry.key.written}")')
+        if problem is not None:
+            problems.append(problem)
+        else:
+            name = name_of(entry.key)
+            kept.setdefault(name, (name, entry.key, entry.value))
+    return list(kept.values())

@@ -1,0 +1,53 @@
+"""Walk and rewrite trees of frozen dataclasses: one small file for syntax and plan alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass, replace
+from functools import cache
+from typing import Any, TypeVar
+
+Node = TypeVar("Node")
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.metadata.get("tree", True) and f.name not in ("span", "type"))
+
+
+def children(node: Any) -> Iterator[Any]:
+    """Yield the dataclass nodes directly below a node, in order; tuples are looked into, mappings are not."""
+    for name in _names(type(node)):  # type: ignore[arg-type]
+        value = getattr(node, name)
+        if isinstance(value, tuple):
+            for item in value:
+                if is_dataclass(item):
+                    yield item
+        elif is_dataclass(value):
+            yield value
+
+
+def walk(node: Any) -> Iterator[Any]:
+    """Yield a node and all below it, parents first, without recursion."""
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        yield top
+        stack.extend(reversed(list(children(top))))
+
+
+def rewrite(node: Node, change: Callable[[Any], Any]) -> Node:
+    """Return the tree with `change` applied to every node, leaves first; unchanged parts are shared."""
+    new: dict[str, Any] = {}
+    for name in _names(type(node)):  # type: ignore[arg-type]
+        value = getattr(node, name)
+        if isinstance(value, tuple):
+            items = tuple(rewrite(item, change) if is_dataclass(item) else item for item in value)
+            if any(a is not b for a, b in zip(items, value, strict=True)):
+                new[name] = items
+        elif is_dataclass(value):
+            item = rewrite(value, change)
+            if item is not value:
+                new[name] = item
+    changed: Node = change(replace(node, **new) if new else node)  # type: ignore[type-var]
+    return changed

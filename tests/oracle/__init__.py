@@ -1,0 +1,1 @@
+"""The oracle: language.md read aloud, in plain Python over lists of rows. Slow, and shares nothing with the engine."""

@@ -1,0 +1,276 @@
+"""Questions and answers: which rows a result has, and what stands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from smartkpi.language import syntax
+from smartkpi.language.parse import parse_formula
+from smartkpi.source import text_of
+from smartkpi.spec.load import load
+from smartkpi.spec.model import Catalog, Dataset, Kpi
+from tests.oracle.coverage import Coverage, as_of, coverage, is_complete, is_covered, is_stale_in
+from tests.oracle.days import DAY, TICK, Key, Period, local_day, midnight, period_of, periods
+from tests.oracle.formula import Cell, Leaf, around, compute, is_ratio, leaves, shown
+from tests.oracle.rows import EventRow, Row, World, ends_at, event_rows, has_field
+from tests.oracle.values import NoNames, compare, evaluate
+
+Segment = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: KPIs by name (none: all), a grain, dimensions, local days (both in), a condition, an as-of."""
+
+    kpis: tuple[str, ...] = ()
+    grain: str | None = None
+    by: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
+    where: str | None = None
+    as_of: date | datetime | None = None
+
+
+def answer(
+    project: Catalog | Mapping[str, Any] | str | Path,
+    rows: Mapping[str, list[Row]],
+    question: Question,
+    columns: Mapping[str, tuple[str, ...]] | None = None,
+) -> list[dict[str, Any]]:
+    """The rows of the result, sorted by KPI as asked, start, segment; exact money is a fraction.
+
+    ``columns`` names the columns of each dataset, where its rows do not.
+    """
+    catalog = project if isinstance(project, Catalog) else load(project).catalog
+    known = columns or {name: tuple(found[0]) if found else () for name, found in rows.items()}
+    zone = catalog.calendar.timezone
+    asked_as_of = question.as_of
+    if isinstance(asked_as_of, datetime):
+        asked_as_of = asked_as_of.astimezone(UTC)
+    cut = None if asked_as_of is None else ends_at(asked_as_of, zone)
+    world = World(catalog, rows, known, cut)
+    names = question.kpis or tuple(name for name, kpi in catalog.kpis.items() if not kpi.hidden)
+    return [row for name in names for row in Asked(world, question, catalog.kpis[name]).answer()]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One KPI under one question."""
+
+    world: World
+    question: Question
+    kpi: Kpi
+
+    @property
+    def zone(self) -> str:
+        return self.world.zone
+
+    @property
+    def week_start(self) -> int:
+        return self.world.catalog.calendar.week_start
+
+    @property
+    def grain(self) -> str:
+        return self.question.grain or self.kpi.grain or "month"
+
+    @property
+    def is_scorecard(self) -> bool:
+        return not (self.question.grain or self.question.since or self.question.until)
+
+    @cached_property
+    def outer(self) -> tuple[syntax.Expr, ...]:
+        where = self.question.where
+        return (parse_formula(text_of(where)),) if where else ()
+
+    @cached_property
+    def leaves(self) -> list[Leaf]:
+        return leaves(self.world, self.kpi.formula.expr, around(self.kpi, self.outer))
+
+    @cached_property
+    def events(self) -> dict[str, list[EventRow]]:
+        return {event: event_rows(self.world, event) for event in {leaf.event for leaf in self.leaves}}
+
+    @cached_property
+    def datasets(self) -> list[Dataset]:
+        read = {dataset.name for leaf in self.leaves for dataset in self.world.providers(leaf.event)}
+        return [self.world.catalog.datasets[name] for name in sorted(read)]
+
+    @cached_property
+    def edge(self) -> datetime | None:
+        return as_of(self.world, self.datasets)
+
+    @cached_property
+    def coverages(self) -> dict[str, Coverage]:
+        return {dataset.name: coverage(self.world, dataset, self.edge) for dataset in self.datasets}
+
+    def is_unavailable(self) -> bool:
+        """Whether an event has no rows anywhere, or lacks a field that the question names."""
+        needed = {*self.question.by, *(name for condition in self.outer for name in fields_of(self.world, condition))}
+        return any(
+            not self.world.providers(leaf.event) or not all(has_field(self.world, leaf.event, f) for f in needed)
+            for leaf in self.leaves
+        )
+
+    def answer(self) -> list[dict[str, Any]]:
+        if self.is_unavailable():
+            return [self.row(None, (), {"value": None, "state": "unavailable"})]
+        if self.edge is None:
+            return [] if self.question.by else [self.row(None, (), {"value": None, "state": "no_data"})]
+        segments = self.segments()
+        shown_periods = self.shown_periods(min(segments.values(), default=None))
+        if not segments and not self.question.by:
+            return [self.result(shown_periods[-1] if shown_periods else self.asked_period(), ())]
+        return [
+            self.result(period, segment)
+            for period in shown_periods
+            for segment in sorted(segments, key=order_of_segment)
+            if segments[segment] <= period.start
+        ]
+
+    def period(self, row: EventRow) -> Period | None:
+        """The period of a row; `all` has but one, and a row may lie outside."""
+        if self.grain == "all":
+            only = self.all_periods()[0]
+            start = row.time if isinstance(row.time, datetime) else midnight(row.time, self.zone)
+            return only if only.start <= start < only.end else None
+        moment = row.time.astimezone(UTC) if isinstance(row.time, datetime) else row.time
+        return period_of(self.grain, moment, self.zone, self.week_start)
+
+    def segment(self, row: EventRow) -> Segment:
+        return tuple(row.field(name) for name in self.question.by)
+
+    def segments(self) -> dict[Segment, datetime]:
+        """Each segment and the start of its first period with a row of any event that the KPI reads."""
+        found: dict[Segment, datetime] = {}
+        for leaf in self.leaves:
+            for row in self.events[leaf.event]:
+                period = self.period(row)
+                if period is not None and row.passes(leaf.around):
+                    segment = self.segment(row)
+                    found[segment] = min(found.get(segment, period.start), period.start)
+        return found
+
+    def all_periods(self) -> list[Period]:
+        """The one period of grain `all`: from the start of coverage, or since, to the as-of, or until."""
+        assert self.edge is not None
+        firsts = [min(c.days) for c in self.coverages.values() if c.days]
+        first = self.question.since or min(firsts, default=local_day(self.edge - TICK, self.zone))
+        end = midnight(self.question.until + DAY, self.zone) if self.question.until else self.edge
+        return [Period(None, midnight(first, self.zone), end, first, local_day(end - TICK, self.zone))]
+
+    def shown_periods(self, first: datetime | None) -> list[Period]:
+        """The periods asked for, up to the one of the as-of; of a scorecard the last complete one, else the last."""
+        assert self.edge is not None
+        if self.grain == "all":
+            found = self.all_periods()
+        else:
+            last = self.edge - TICK
+            begin = min(self.all_periods()[0].start, last) if first is None else first
+            if self.question.since:
+                begin = max(begin, period_of(self.grain, self.question.since, self.zone, self.week_start).start)
+            found = periods(self.grain, begin, last, self.zone, self.week_start) if begin <= last else []
+            if self.question.until:
+                after = midnight(self.question.until + DAY, self.zone)
+                found = [period for period in found if period.start < after]
+        if not self.is_scorecard:
+            return found
+        complete = [period for period in found if self.is_complete(period)]
+        return (complete or found)[-1:]
+
+    def asked_period(self) -> Period:
+        """The last period asked for, where it lies after the as-of."""
+        day = self.question.until or self.question.since
+        assert day is not None
+        return period_of(self.grain, day, self.zone, self.week_start)
+
+    def is_complete(self, period: Period, segment: Segment | None = None) -> bool:
+        """Whether nothing is missing: the period is over, covered by all datasets, and no count in it is null."""
+        assert self.edge is not None
+        return all(is_complete(period, found, self.edge) for found in self.coverages.values()) and not any(
+            row.weight is None and row.passes((*leaf.around, *leaf.own))
+            for leaf in self.leaves
+            for row in self.rows(leaf.event, period, segment)
+        )
+
+    @cached_property
+    def cells(self) -> dict[tuple[str, Key], dict[Segment, list[EventRow]]]:
+        """The rows of each event by period and segment, whatever their conditions."""
+        found: dict[tuple[str, Key], dict[Segment, list[EventRow]]] = {}
+        for event, rows in self.events.items():
+            for row in rows:
+                if (period := self.period(row)) is not None:
+                    found.setdefault((event, period.key), {}).setdefault(self.segment(row), []).append(row)
+        return found
+
+    def rows(self, event: str, period: Period, segment: Segment | None) -> list[EventRow]:
+        """The rows of an event in a cell (no segment: those of all)."""
+        cell = self.cells.get((event, period.key), {})
+        return [row for rows in cell.values() for row in rows] if segment is None else cell.get(segment, [])
+
+    def result(self, period: Period, segment: Segment) -> dict[str, Any]:
+        """The result row of a period and a segment."""
+        edge = self.edge
+        assert edge is not None
+        read = {leaf.event: [self.coverages[d.name] for d in self.world.providers(leaf.event)] for leaf in self.leaves}
+        cell = Cell(
+            self.world,
+            rows=lambda event: self.rows(event, period, segment),
+            covered=lambda event: any(is_covered(period, found, edge) for found in read[event]),
+        )
+        value = shown(compute(cell, self.kpi.formula.expr, around(self.kpi, self.outer)))
+        flags = [] if self.is_complete(period, segment) else ["incomplete"]
+        if any(is_stale_in(period, found, edge) for found in self.coverages.values()):
+            flags.append("stale")
+        found = {"value": value.number, "money": value.exact, "n": value.n, "state": value.state, "flags": flags}
+        return self.row(period, segment, {**found, "status": self.status(value.number, flags)})
+
+    def status(self, value: Any, flags: list[str]) -> str | None:
+        """The first band that holds; none where there is no value, or the bands are for another grain."""
+        own_grain = self.grain == (self.kpi.grain or "month")
+        if not self.kpi.thresholds or value is None:
+            return None
+        if not own_grain and not is_ratio(self.world, self.kpi.formula.expr):
+            return None
+        if "incomplete" in flags:
+            return "pending"
+        for threshold in self.kpi.thresholds:
+            bounds = [evaluate(bound, NoNames()) for bound in threshold.band.bounds]
+            operators = [">=", "<="] if threshold.band.operator == "between" else [threshold.band.operator]
+            if all(holds_band(value, operator, bound) for operator, bound in zip(operators, bounds, strict=True)):
+                return threshold.status
+        return "critical"
+
+    def row(self, period: Period | None, segment: Segment, found: Mapping[str, Any]) -> dict[str, Any]:
+        start, end = (period.start, period.end) if period else (None, None)
+        dimensions = dict(zip(self.question.by, segment, strict=False)) if segment else {}
+        blank: dict[str, Any] = {"money": None, "n": None, "flags": [], "status": None}
+        level = "segment" if self.question.by else "total"
+        head = {"kpi": self.kpi.name, "grain": self.grain, "start": start, "end": end, **dimensions, "level": level}
+        return {**head, **blank, **found}
+
+
+def holds_band(value: float, operator: str, bound: Any) -> bool:
+    return not compare("==", value, bound, "UTC") if operator == "!=" else compare(operator, value, bound, "UTC")
+
+
+def fields_of(world: World, expr: syntax.Expr) -> Iterable[str]:
+    """The fields that a condition names."""
+    match expr:
+        case syntax.Name(parts):
+            if parts[-1] not in world.catalog.constants:
+                yield parts[-1]
+        case syntax.Apply("col", (syntax.Text(column),)):
+            yield column
+        case syntax.Apply(_, args):
+            for arg in args:
+                yield from fields_of(world, arg)
+
+
+def order_of_segment(segment: Segment) -> list[tuple[bool, Any]]:
+    """Segments sort by value, null first."""
+    return [(value is not None, 0 if value is None else value) for value in segment]

@@ -1,0 +1,253 @@
+"""Formulas: KPIs in one cell (a period and a segment), with state and number of rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from smartkpi.language import syntax
+from smartkpi.spec.model import Kpi
+from tests.oracle.rows import EventRow, World, is_money, micros
+from tests.oracle.values import SECONDS, TESTS, evaluate, numeric
+
+AGGREGATES = ("count", "sum", "avg", "min", "max", "distinct")
+WORST = ("ok", "undefined", "no_data")
+
+Conditions = tuple[syntax.Expr, ...]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of a formula. ``sized``: whether it has an n at all; ``exact``: an exact sum of money."""
+
+    number: Any
+    state: str = "ok"
+    sized: bool = False
+    n: int | None = None
+    exact: Fraction | None = None
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """An aggregate in a KPI: its event, the conditions around it (the question's and those of KPIs), and its own."""
+
+    event: str
+    around: Conditions
+    own: Conditions = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Where a formula is computed: the rows of an event in this period and segment, and whether they are known."""
+
+    world: World
+    rows: Callable[[str], list[EventRow]]
+    covered: Callable[[str], bool]
+
+
+def constant(world: World, name: syntax.Name) -> syntax.Expr | None:
+    found = world.catalog.constants.get(name.text)
+    return found.formula.expr if found else None
+
+
+def around(kpi: Kpi, outer: Conditions) -> Conditions:
+    return (*outer, kpi.where.expr) if kpi.where else outer
+
+
+def leaves(world: World, expr: syntax.Expr, conditions: Conditions) -> list[Leaf]:
+    """All aggregates that a formula reads, directly and through other KPIs."""
+    match expr:
+        case syntax.Name() if expr.text in world.catalog.kpis:
+            kpi = world.catalog.kpis[expr.text]
+            return leaves(world, kpi.formula.expr, around(kpi, conditions))
+        case syntax.Name():
+            return [] if constant(world, expr) else [Leaf(expr.text, conditions)]
+        case syntax.Where(syntax.Name() as operand, condition) if operand.text in world.catalog.kpis:
+            return leaves(world, operand, (*conditions, condition))
+        case syntax.Where(operand, condition):
+            below = leaves(world, operand, conditions)
+            return [replace(leaf, own=(*leaf.own, condition)) for leaf in below]
+        case syntax.Apply(function, args) if function in AGGREGATES:
+            event, _, own = split(args[0])
+            return [Leaf(event, conditions, own)]
+        case syntax.Apply(_, args):
+            return [leaf for arg in args for leaf in leaves(world, arg, conditions)]
+        case _:
+            return []
+
+
+def split(argument: syntax.Expr) -> tuple[str, syntax.Expr, Conditions]:
+    """What an aggregate is about: its event, what is aggregated, its own conditions."""
+    match argument:
+        case syntax.Where(operand, condition):
+            event, inner, conditions = split(operand)
+            return event, inner, (*conditions, condition)
+        case syntax.Member(operand, name):
+            event, _, conditions = split(operand)
+            return event, syntax.Name((name,), argument.span), conditions
+        case syntax.Name(parts):
+            return parts[0], argument, ()
+        case _:
+            raise AssertionError(f"no event in {argument}")
+
+
+def aggregated(expr: syntax.Expr) -> syntax.Apply | None:
+    """The aggregate below conditions that are written behind it."""
+    match expr:
+        case syntax.Apply(function, _) if function in AGGREGATES:
+            return expr
+        case syntax.Where(operand, condition) if (below := aggregated(operand)) is not None:
+            return replace(below, args=(syntax.Where(below.args[0], condition, expr.span),))
+        case _:
+            return None
+
+
+def compute(cell: Cell, expr: syntax.Expr, conditions: Conditions) -> Value:
+    """The value of a formula in a cell, under the conditions around it."""
+    kpis = cell.world.catalog.kpis
+    match expr:
+        case syntax.Number(value):
+            return Value(float(value))
+        case syntax.Duration(count, unit):
+            return Value(float(count * SECONDS[unit]))
+        case syntax.Text(value) | syntax.Boolean(value):
+            return Value(value)
+        case syntax.Null():
+            return Value(None, "undefined")
+        case syntax.Name() if expr.text in kpis:
+            kpi = kpis[expr.text]
+            return compute(cell, kpi.formula.expr, around(kpi, conditions))
+        case syntax.Name():
+            named = constant(cell.world, expr)
+            return compute(cell, named, ()) if named else aggregate(cell, "count", expr, conditions)
+        case syntax.Where(syntax.Name() as operand, condition) if operand.text in kpis:
+            return compute(cell, operand, (*conditions, condition))
+        case syntax.Where(operand, condition) if (inner := aggregated(operand)) is not None:
+            return aggregate(cell, inner.function, syntax.Where(inner.args[0], condition, expr.span), conditions)
+        case syntax.Where():
+            return aggregate(cell, "count", expr, conditions)
+        case syntax.Apply(function, args) if function in AGGREGATES:
+            return aggregate(cell, function, args[0], conditions)
+        case syntax.Apply(function, args):
+            return combine(function, [compute(cell, arg, conditions) for arg in args])
+        case _:
+            raise AssertionError(f"not a formula: {expr}")
+
+
+def aggregate(cell: Cell, function: str, argument: syntax.Expr, conditions: Conditions) -> Value:
+    """An aggregate of the rows that pass all conditions. Where rows are known, none of them is zero, not nothing."""
+    event, inner, own = split(argument)
+    if not cell.covered(event):
+        return Value(None, "no_data", sized=True)
+    rows = [row for row in cell.rows(event) if row.passes((*conditions, *own))]
+    size = weight(rows)
+    if function == "count":
+        return Value(None, "no_data", sized=True) if size is None else Value(float(size), sized=True, n=size)
+    pairs = [(value, row) for row in rows if (value := evaluate(inner, row.names)) is not None]
+    values = [value for value, _ in pairs]
+    if function == "distinct":
+        return Value(float(len(set(values))), sized=True, n=len(set(values)))
+    if function == "sum":
+        return total(event, inner, pairs, cell.world, size)
+    if function == "avg":
+        present = weight([row for _, row in pairs])
+        if not present:
+            return Value(None, "no_data", sized=True, n=present)
+        summed = total(event, inner, pairs, cell.world, size)
+        return Value(summed.number / present, sized=True, n=present)
+    if not values:
+        return Value(None, "no_data", sized=True, n=size)
+    return Value(float({"min": min, "max": max}[function](values)), sized=True, n=size)
+
+
+def weight(rows: list[EventRow]) -> int | None:
+    """How many events rows stand for; none knows it where there are rows and each of them counts null."""
+    known = [row.weight for row in rows if row.weight is not None]
+    return sum(known) if known or not rows else None
+
+
+def total(event: str, inner: syntax.Expr, pairs: list[tuple[Any, EventRow]], world: World, size: int | None) -> Value:
+    """A sum: of money in millionths, of anything else without error until the end."""
+    contract = world.catalog.contracts[event].fields if event in world.catalog.contracts else {}
+    if any(is_money(dataset, inner, contract) for dataset in world.providers(event)):
+        exact = Fraction(sum(micros(value) for value, _ in pairs), 10**6)
+        return Value(float(exact), sized=True, n=size, exact=exact)
+    return Value(float(sum(Fraction(value) for value, _ in pairs)), sized=True, n=size)
+
+
+def combine(function: str, args: list[Value]) -> Value:
+    """A function of values: null in, null out, with the worst state; conditions are true or false and always ok."""
+    sizes = [arg.n for arg in args if arg.sized]
+    sized = bool(sizes)
+    n = least(sizes)
+    numbers = [arg.number for arg in args]
+    if function == "if":
+        chosen = args[1] if numbers[0] is True else args[2]
+        return replace(chosen, sized=sized, n=n)
+    if function == "coalesce":
+        known = [arg for arg in args if arg.number is not None]
+        return replace(known[0], sized=sized, n=n) if known else Value(None, worst(args), sized, n)
+    if function in ("and", "or", "not"):
+        truths = [number is True for number in numbers]
+        return Value({"and": all(truths), "or": any(truths), "not": not truths[0]}[function], "ok", sized, n)
+    if function in TESTS:
+        return Value(TESTS[function](numbers, "UTC"), "ok", sized, n)
+    if function == "/":
+        counting = args[1] if args[1].sized else args[0]
+        sized, n = counting.sized, counting.n
+    if any(number is None for number in numbers):
+        state = worst(args)
+        return Value(None, "undefined" if state == "ok" else state, sized, n)
+    result = numeric(function, [float(number) for number in numbers])
+    return Value(result, "ok" if result is not None else "undefined", sized, n, exactly(function, args))
+
+
+def exactly(function: str, args: list[Value]) -> Fraction | None:
+    """Sums and differences of exact amounts are exact."""
+    if any(arg.exact is None for arg in args):
+        return None
+    amounts = [arg.exact for arg in args if arg.exact is not None]
+    match function:
+        case "+":
+            return sum(amounts, Fraction(0))
+        case "-":
+            return amounts[0] - amounts[1]
+        case "neg":
+            return -amounts[0]
+        case _:
+            return None
+
+
+def worst(args: Iterable[Value]) -> str:
+    return max((arg.state for arg in args), key=WORST.index)
+
+
+def least(sizes: list[int | None]) -> int | None:
+    known = [size for size in sizes if size is not None]
+    return min(known) if known else None
+
+
+def is_ratio(world: World, expr: syntax.Expr) -> bool:
+    """Whether a formula is a division at its top, directly or through references."""
+    match expr:
+        case syntax.Apply("/", _):
+            return True
+        case syntax.Name() if expr.text in world.catalog.kpis:
+            return is_ratio(world, world.catalog.kpis[expr.text].formula.expr)
+        case syntax.Where(operand, _):
+            return is_ratio(world, operand)
+        case _:
+            return False
+
+
+def shown(value: Value) -> Value:
+    """A value as delivered: rounded to twelve significant digits where it is neither whole nor exact money."""
+    number = value.number
+    if value.exact is not None:
+        return replace(value, number=float(value.exact))
+    if number is None or (math.isfinite(number) and number == int(number)):
+        return value
+    return replace(value, number=float(f"{number:.12g}")) if math.isfinite(number) else replace(value, number=None)

@@ -1,0 +1,214 @@
+"""Datasets and events: which rows an event has, when, with what weight, under which names their fields are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from smartkpi.language import syntax
+from smartkpi.spec.model import Binding, Catalog, Column, Dataset, FieldDef, Formula
+from tests.oracle.days import DAY, TICK, local_day, midnight
+from tests.oracle.values import clean, evaluate, holds
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class World:
+    """A project with the rows of its datasets, as far as the as-of of the question lets one see."""
+
+    catalog: Catalog
+    rows: Mapping[str, list[Row]]
+    columns: Mapping[str, tuple[str, ...]]
+    cut: datetime | None = None
+
+    @property
+    def zone(self) -> str:
+        return self.catalog.calendar.timezone
+
+    def providers(self, event: str) -> list[Dataset]:
+        return [dataset for dataset in self.catalog.datasets.values() if event in dataset.events]
+
+    def names(self, dataset: Dataset, row: Row, time: date | None = None, own: str | None = None) -> RowNames:
+        return RowNames(self, dataset, row, time, own)
+
+
+@dataclass(frozen=True)
+class RowNames:
+    """The names that an expression over one row sees.
+
+    In a dataset (its fields, times, `when`): fields, columns, constants. In a condition on an event (``time`` is
+    then the event's): the same, and no column by `col` but the field of that name.
+    """
+
+    world: World
+    dataset: Dataset
+    row: Row
+    time: date | None = None
+    own: str | None = None
+
+    @property
+    def zone(self) -> str:
+        return self.world.zone
+
+    @property
+    def naive_zone(self) -> str:
+        return self.dataset.timezone or self.world.zone
+
+    def column(self, name: str) -> Any:
+        return self.row[name] if self.time is None else self.field(name)
+
+    def value(self, name: syntax.Name) -> Any:
+        return self.field(name.parts[-1])
+
+    def field(self, name: str) -> Any:
+        fields = self.dataset.fields
+        if name in fields and name != self.own:
+            what = fields[name].is_
+            assert what is not None
+            return bound(what, self.world.names(self.dataset, self.row, own=name))
+        if name == "time" and self.time is not None:
+            return self.time
+        if name in self.row:
+            return self.row[name]
+        if name == "time":
+            return dataset_time(self.world, self.dataset, self.row)
+        if name == "dataset":
+            return self.dataset.name
+        return evaluate(self.world.catalog.constants[name].formula.expr, self)
+
+
+def bound(what: Formula | Column, names: RowNames) -> Any:
+    """The value of a field, a time, a count: a column by its exact name, or an expression."""
+    return clean(names.column(what.name), names) if isinstance(what, Column) else evaluate(what.expr, names)
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """One row of an event: its time, and what it stands for (None: a count that is null)."""
+
+    names: RowNames
+    time: date
+    weight: int | None
+
+    @cached_property
+    def day(self) -> date:
+        return day_of(self.time, self.names.zone)
+
+    def field(self, name: str) -> Any:
+        return clean(self.names.field(name), self.names)
+
+    def passes(self, conditions: Iterable[syntax.Expr]) -> bool:
+        return all(holds(condition, self.names) for condition in conditions)
+
+    __hash__ = object.__hash__
+
+
+def day_of(time: date, zone: str) -> date:
+    return local_day(time, zone) if isinstance(time, datetime) else time
+
+
+def starts_at(time: date, zone: str) -> datetime:
+    """The first instant of a time: itself, or the local midnight of a date."""
+    return time if isinstance(time, datetime) else midnight(time, zone)
+
+
+def ends_at(time: date, zone: str) -> datetime:
+    """The first instant after a time; a date covers its day."""
+    return time + TICK if isinstance(time, datetime) else midnight(time + DAY, zone)
+
+
+def seen(world: World, time: date | None) -> bool:
+    """Whether a time lies before the as-of that was asked for."""
+    return time is not None and (world.cut is None or starts_at(time, world.zone) < world.cut)
+
+
+def dataset_time(world: World, dataset: Dataset, row: Row) -> date | None:
+    found: date | None = None if dataset.time is None else bound(dataset.time, world.names(dataset, row))
+    return found
+
+
+def times(world: World, dataset: Dataset) -> list[date]:
+    """All times of a dataset's rows: its own, and those that its events have instead; whatever is asked."""
+    bindings = [b.time for b in dataset.events.values() if b.time is not None]
+    bound_times = [*([dataset.time] if dataset.time is not None else []), *bindings]
+    found = [bound(what, world.names(dataset, row)) for row in world.rows[dataset.name] for what in bound_times]
+    return [time for time in found if seen(world, time)]
+
+
+def distinct_rows(world: World, dataset: Dataset) -> list[Row]:
+    """The rows of a dataset; of those with an equal key the latest by time."""
+    rows = world.rows[dataset.name]
+    if not dataset.key:
+        return rows
+    latest: dict[tuple[Any, ...], tuple[Any, Row]] = {}
+    for row in rows:
+        names = world.names(dataset, row)
+        key = tuple(clean(names.field(part), names) for part in dataset.key)
+        time = dataset_time(world, dataset, row)
+        order = (time is not None, starts_at(time, world.zone) if time is not None else None)
+        if key not in latest or (latest[key][0] < order if latest[key][0][0] == order[0] else order[0]):
+            latest[key] = (order, row)
+    return [row for _, row in latest.values()]
+
+
+def event_rows(world: World, event: str) -> list[EventRow]:
+    """The rows of an event, of all datasets that provide it; those without a time are left out."""
+    found = []
+    for dataset in world.providers(event):
+        binding = dataset.events[event]
+        for row in distinct_rows(world, dataset):
+            time = event_time(world, dataset, binding, row)
+            names = world.names(dataset, row)
+            if time is None or not seen(world, time):
+                continue
+            if binding.when is None or holds(binding.when.expr, names):
+                weight = 1 if binding.count is None else bound(binding.count, names)
+                found.append(EventRow(world.names(dataset, row, time), time, None if weight is None else int(weight)))
+    return found
+
+
+def event_time(world: World, dataset: Dataset, binding: Binding, row: Row) -> date | None:
+    if binding.time is None:
+        return dataset_time(world, dataset, row)
+    return bound(binding.time, world.names(dataset, row))
+
+
+def has_field(world: World, event: str, name: str) -> bool:
+    """Whether every dataset that provides an event has a field of this name."""
+    return all(
+        name in dataset.fields or name in world.columns[dataset.name] or name in ("time", "dataset")
+        for dataset in world.providers(event)
+    )
+
+
+def is_money(dataset: Dataset, expr: syntax.Expr, contract: Mapping[str, FieldDef], own: str = "") -> bool:
+    """Whether a row expression is an amount of money: a money field, or arithmetic that keeps it one."""
+    match expr:
+        case syntax.Name((*_, name)):
+            field = dataset.fields.get(name) if name != own else None
+            for known in (field, contract.get(name)):
+                if known is not None and known.unit is not None:
+                    return known.unit.name == "money"
+            return (
+                field is not None
+                and isinstance(field.is_, Formula)
+                and is_money(dataset, field.is_.expr, contract, own=name)
+            )
+        case syntax.Apply("/", (above, below)):
+            return is_money(dataset, above, contract, own) and not is_money(dataset, below, contract, own)
+        case syntax.Apply("if", (_, *args)) | syntax.Apply(_, args):
+            return any(is_money(dataset, arg, contract, own) for arg in args)
+        case _:
+            return False
+
+
+def micros(value: Any) -> int:
+    """An amount in millionths, half to even: exact for whole and decimal numbers, of the product for floats."""
+    if isinstance(value, float):
+        return round(value * 1e6)
+    return round(Fraction(value) * 10**6)

@@ -1,0 +1,68 @@
+"""A sample of a Brazilian marketplace: orders with five times each, in local time, with empty months."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import smartkpi
+
+Open = Callable[..., smartkpi.Project]
+Cells = Callable[..., dict[Any, Any]]
+
+
+@pytest.fixture
+def olist(open_project: Open) -> smartkpi.Project:
+    return open_project("olist")
+
+
+@pytest.mark.parametrize(
+    ("kpi", "value", "precision"),
+    [
+        ("orders", 14_318, 0),
+        ("delivered", 13_910, 0),
+        ("cancellation_rate", 99 / 14_318, 1e-11),
+        ("late_by_time", 1_103 / 13_910, 1e-11),
+        ("late_by_day", 922 / 13_910, 1e-11),
+        ("delivery_days", 12.5304, 1e-3),  # the reference ignores that a day of clock change has 23 or 25 hours
+        ("approval_time", 10.6003 * 3_600, 1e-3),
+        ("gmv", 1_940_489.10, 0),
+        ("freight", 325_305.27, 0),
+        ("sellers", 1_865, 0),
+        ("score", 4.077158, 1e-6),
+        ("satisfied", 0.7678, 1e-4),
+    ],
+)
+def test_totals(olist: smartkpi.Project, cells: Cells, kpi: str, value: float, precision: float) -> None:
+    assert cells(olist.run([kpi], grain="all"))[kpi, "all"] == pytest.approx(value, rel=precision)
+
+
+def test_money_is_exact(olist: smartkpi.Project) -> None:
+    frame = olist.run(["gmv", "freight"], grain="all").frame
+    assert [str(money) for money in frame["money"]] == ["1940489.100000", "325305.270000"]
+    assert frame["currency"].to_list() == ["BRL", "BRL"]
+
+
+def test_empty_months_are_zero_and_their_rate_is_undefined(olist: smartkpi.Project, cells: Cells) -> None:
+    result = olist.run(["orders", "cancellation_rate"], grain="month", since="2016-09", until="2017-02")
+    values, states = cells(result), cells(result, "state")
+    months = [start for kpi, start in values if kpi == "orders"]
+    assert months == ["2016-09-01", "2016-10-01", "2016-11-01", "2016-12-01", "2017-01-01", "2017-02-01"]
+    for month in ("2016-11-01", "2016-12-01"):
+        assert (values["orders", month], states["orders", month]) == (0, "ok")
+        assert (values["cancellation_rate", month], states["cancellation_rate", month]) == (None, "undefined")
+
+
+def test_months_add_up_to_the_whole(olist: smartkpi.Project, cells: Cells) -> None:
+    values = cells(olist.run(["orders", "gmv"], grain="month"))
+    assert sum(value for (kpi, _), value in values.items() if kpi == "orders") == 14_318
+    assert sum(value or 0 for (kpi, _), value in values.items() if kpi == "gmv") == pytest.approx(1_940_489.10)
+
+
+def test_the_as_of_of_a_kpi_is_that_of_its_own_data(olist: smartkpi.Project) -> None:
+    alone = olist.run(["orders"]).provenance.as_of["orders"]
+    together = olist.run(["orders", "score", "gmv"]).provenance.as_of
+    assert together["orders"] == alone
+    assert together["score"] != alone

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartkpi.report.numbers import form_of, format_change, format_number, sparkline
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [
+        (0.631501, "percent", "63.15%"),
+        (0.05, "percent", "5.00%"),
+        (0.00051234, "percent", "0.0512%"),
+        (0.0, "percent", "0.00%"),
+        (12.3456, "percent", "1,234.56%"),
+        (1234567.0, "number", "1,234,567"),
+        (1234.5678, "number", "1,234.57"),
+        (0.0012345, "number", "0.00123"),
+        (1.5e-9, "number", "1.50e-09"),
+        (-2.5, "number", "-2.50"),
+        (-0.0, "number", "0"),
+        (1e21, "number", "1.00000000000e+21"),
+        (2.5, "integer", "2"),
+        (1234.9, "integer", "1,235"),
+        (1234.5, "money", "1,234.50"),
+        (0.001, "money", "0.001"),
+        (59.94, "duration", "59.9s"),
+        (90.0, "duration", "1min 30s"),
+        (3599.9, "duration", "60min"),
+        (3900.0, "duration", "1h 5min"),
+        (187500.0, "duration", "2d 4h"),
+        (-90.0, "duration", "-1min 30s"),
+        (0.0, "duration", "0s"),
+    ],
+)
+def test_values(value: float, form: str, text: str) -> None:
+    assert format_number(value, form) == text
+
+
+def test_money_is_shown_from_its_exact_amount() -> None:
+    exact = Decimal("12345678901234567890.125000")
+    assert format_number(float(exact), "money", exact, "EUR") == "12,345,678,901,234,567,890.12 EUR"
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "form", "text"),
+    [
+        (0.06, 0.05, "percent", "+1.00 pp"),
+        (0.05, 0.05, "percent", "0.00 pp"),
+        (110.0, 100.0, "number", "+10.0%"),
+        (90.0, 100.0, "money", "-10.0%"),
+        (1.0, 0.0, "number", None),
+        (1.0, -1.0, "number", None),
+    ],
+)
+def test_changes(now: float, before: float, form: str, text: str | None) -> None:
+    assert format_change(now, before, form) == text
+
+
+def test_a_format_comes_from_the_unit_where_none_is_written() -> None:
+    assert [form_of(None, "money"), form_of(None, "duration"), form_of(None, "plain"), form_of("percent", "money")] == [
+        "money",
+        "duration",
+        "number",
+        "percent",
+    ]
+
+
+def test_sparklines() -> None:
+    assert sparkline([1, 2, None, 8]) == "▁▂ █"
+    assert sparkline([1, 2, None, 8], unicode=False) == "_. #"
+    assert sparkline([3, 3]) == "▄▄"
+    assert sparkline([None]) == ""
+    assert sparkline([-1.7e308, 1.7e308]) == "▁█"
+
+
+@given(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["percent", "number", "integer", "money", "duration"]),
+)
+def test_every_number_has_a_text(value: float, form: str) -> None:
+    if form == "percent":
+        value = value / 1e3
+    text = format_number(value, form)
+    assert text.strip()
+    assert "nan" not in text
+    assert "inf" not in text
+
+
+@given(st.integers(-(10**14), 10**14))
+def test_no_digit_of_a_whole_number_is_lost(value: int) -> None:
+    assert int(format_number(float(value)).replace(",", "")) == value

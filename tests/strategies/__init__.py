@@ -1,0 +1,1 @@
+"""Projects, data and questions for hypothesis to draw."""

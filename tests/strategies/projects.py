@@ -1,0 +1,314 @@
+"""Projects over tables: events, fields, KPIs that refer to each other; and questions to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from hypothesis import strategies as st
+
+from tests.strategies.tables import CLOCK_CHANGES, ZONES, Table, tables
+
+GRAINS = ("day", "week", "month", "quarter", "year", "all")
+DIMENSIONS = ("country", "channel", "tier", "paid", "buyer", "due", "big")
+CONSTANTS = {"limit": 1.5, "share": "20%", "home": "BR"}
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event as drawn: its dataset's table, its fields, whether its rows are counted or have a clock."""
+
+    name: str
+    fields: frozenset[str]
+    counted: bool
+    clock: bool
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula as drawn: its text, the events that it reads, whether it is money."""
+
+    text: str
+    events: frozenset[str]
+    money: bool = False
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project as plain data, the tables that it reads, and what questions can name."""
+
+    definition: Mapping[str, Any]
+    tables: Mapping[str, Table]
+    events: Mapping[str, Event]
+    kpis: Mapping[str, Formula]
+    first: date
+    span: int
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        return {name: table.frame for name, table in self.tables.items()}
+
+    @property
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        return {name: table.frame.to_dicts() for name, table in self.tables.items()}
+
+    @property
+    def columns(self) -> dict[str, tuple[str, ...]]:
+        return {name: table.columns for name, table in self.tables.items()}
+
+    @property
+    def zone(self) -> str:
+        return str(self.definition["calendar"]["timezone"])
+
+
+@st.composite
+def conditions(draw: st.DrawFn, fields: frozenset[str], clock: bool = False, depth: int = 1) -> str:
+    """A condition on rows with these fields."""
+    if depth and draw(st.integers(0, 3)) == 0:
+        first, second = draw(conditions(fields, clock, 0)), draw(conditions(fields, clock, 0))
+        return draw(st.sampled_from([f"{first} and {second}", f"{first} or {second}", f"not ({first})"]))
+    pool = [text for name, texts in CONDITIONS.items() if name in fields for text in texts]
+    return draw(st.sampled_from(pool + (CLOCK_CONDITIONS if clock else [])))
+
+
+CONDITIONS: Mapping[str, tuple[str, ...]] = {
+    "country": (
+        'country == "BR"', 'country != "BR"', 'country in ("BR", "US")', 'country not in ("BR", "日本")',
+        "country is null", "country is not null", 'contains(country, "R")', 'lower(trim(country)) == "br"',
+        'country < "M"', 'matches(country, "^[A-Z]+$")', 'starts_with(upper(country), "B")', "country == home",
+        'not ends_with(country, "S")',
+    ),
+    "channel": ('channel == "ads"', 'channel != "ads"', 'channel in ("ads", "mail")', 'col("channel") == "mail"'),
+    "size": (
+        "size > 0", "size between 0 and 3", "size not between 0 and 3", "mod(size, 2) == 1", "size is not null",
+        "size >= limit", "size == 4611686018427387905", "size * 2 > 5", "abs(size) <= 2",
+    ),
+    "tier": ("tier == 1", "tier != 2", "tier in (0, 3)", "-tier < 0"),
+    "amount": (
+        "amount > 1.5", "amount <= 0", "not amount > 2", "amount != 2", "abs(amount) < 2", "round(amount) == 2",
+        "coalesce(amount, 0) >= 1", "amount * 2 + 1 > 3", "if(amount > 1, amount, 0) > 2", "amount >= limit",
+        "greatest(amount, 3) == 3", "sqrt(amount) > 2", "1 / amount > 0.5", "floor(amount / 3) == 1",
+        "amount between -1 and 20%", "amount is null",
+    ),
+    "price": ("price > 5", "price == 1.1", "price < 0", "price is null"),
+    "paid": ("paid", "not paid", "paid == true", "paid is null", "paid != false"),
+    "buyer": ('buyer == "a"', "buyer is null", 'buyer > "b"'),
+    "due": ('due >= "2026-03-29"', "due is null", "day_of_week(due) == 1", "day_of_month(due) > 15"),
+    "big": ("big", "not big"),
+    "at": ('time >= "2026-03-29"', 'time < "2018-11-04"', 'date(time) == "2026-10-25"', "day_of_week(time) in (6, 7)"),
+    "odd": ('odd == "p"', "odd is null"),
+}  # fmt: skip
+CLOCK_CONDITIONS = ["hour_of_day(time) < 12", "hour_of_day(time) in (0, 1, 2)", 'time > "2026-10-25T01:30:00Z"']
+
+
+@st.composite
+def datasets(
+    draw: st.DrawFn, table: Table, events: tuple[str, ...], first: date, span: int
+) -> tuple[dict[str, Any], list[Event]]:
+    """How a dataset is written, and its events."""
+    fields = fields_of(table)
+    written: dict[str, Any] = {"time": "at", "fields": fields}
+    if draw(st.integers(0, 5)) == 0:
+        begin, end = sorted(draw(st.tuples(st.integers(-3, span + 3), st.integers(-3, span + 3))))
+        ends = {"from": first + timedelta(days=begin), "to": first + timedelta(days=end)}
+        said = draw(st.sampled_from([("from",), ("to",), ("from", "to")]))
+        written["covers"] = {name: ends[name].isoformat() for name in said}
+    if draw(st.booleans()):
+        written["timezone"] = table.zone
+    if table.keyed:
+        written["key"] = "id"
+    if table.counted and draw(st.booleans()):
+        written["gaps"] = "zero"
+    names = frozenset(table.columns) | frozenset(fields)
+    clock = table.time != "date"
+    found, bound = [], {}
+    for event in events:
+        binding: dict[str, Any] = {}
+        if draw(st.booleans()):
+            binding["when"] = draw(conditions(names - {"at"}))
+        if draw(st.integers(0, 4)) == 0:
+            binding["time"] = "sent"
+        counted = table.counted and draw(st.integers(0, 3)) > 0
+        if counted:
+            binding["count"] = "shows"
+        bound[event] = binding or "all rows"
+        found.append(Event(event, names, counted, clock))
+    return {**written, "events": bound}, found
+
+
+def fields_of(table: Table) -> dict[str, Any]:
+    """Fields that a table allows: money, a date, a flag, a ratio, a renamed column."""
+    fields: dict[str, Any] = {
+        "revenue": {"is": "price" if "price" in table.columns else "amount", "unit": "money"},
+        "big": "amount > limit",
+        "due": "date(sent)" if table.time != "date" else "sent",
+        "wait": {"is": "sent - at", "unit": "duration"},
+    }
+    if "size" in table.columns:
+        fields["rate"] = "amount / size"
+    if "odd name" in table.columns:
+        fields["odd"] = {"column": "odd name"}
+    return fields
+
+
+@st.composite
+def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Formula:
+    """An aggregate of an event, most with a condition of its own."""
+    where = f" where {draw(conditions(event.fields, event.clock))}" if draw(st.booleans()) else ""
+    money = draw(st.integers(0, 3)) == 0 if money is None else money
+    only = frozenset({event.name})
+    if money:
+        return Formula(f"sum({event.name}.revenue{where})", only, True)
+    numbers = [name for name in ("amount", "size", "rate", "tier") if name in event.fields]
+    things = [name for name in ("country", "buyer", "size", "paid", "due", "amount") if name in event.fields]
+    functions = ["count", "bare", "sum", "avg"] + ([] if event.counted else ["min", "max", "distinct"])
+    match draw(st.sampled_from(functions)):
+        case "bare":
+            text = f"({event.name}{where})" if where else event.name
+        case "count":
+            text = f"count({event.name}{where})"
+        case "distinct":
+            text = f"distinct({event.name}.{draw(st.sampled_from(things))}{where})"
+        case function:
+            text = f"{function}({event.name}.{draw(st.sampled_from(numbers))}{where})"
+    return Formula(text, only)
+
+
+SHAPES = (
+    "{a}", "{a}", "{a} / {b}", "{a} / {b}", "{a} + {b}", "{a} - {b} * 2", "if({a} > 2, {a}, {b})",
+    "coalesce({a} / {b}, 0)", "round({a} / {b}, 2)", "greatest({a}, {b}) - least({a}, 3)", "abs({a}) ^ 2",
+    "{a} * share", "({a} + {b}) / ({a} - {b})", "if({a} == {b} or {b} < 1, 1, {a} / 7)", "-{a}", "sqrt({a})",
+    "mod({a}, 3)", "if({b} is null, 0, {a})",
+)  # fmt: skip
+MONEY_SHAPES = (
+    "{a}",
+    "{a}",
+    "{a} + {b}",
+    "{a} - {b}",
+    "{a} / {n}",
+    "{a} / {b}",
+    "{a} * 2",
+    "-{a}",
+    "coalesce({a} / {n}, 0)",
+)
+
+
+@st.composite
+def formulas(draw: st.DrawFn, events: list[Event], known: Mapping[str, Formula]) -> Formula:
+    """A formula over events and over KPIs that are known already."""
+
+    def part(money: bool) -> Formula:
+        fitting = sorted(name for name, formula in known.items() if formula.money == money)
+        if fitting and draw(st.integers(0, 2)) == 0:
+            name = draw(st.sampled_from(fitting))
+            read = known[name].events
+            if draw(st.booleans()):
+                return Formula(name, read, money)
+            common = frozenset.intersection(*(event.fields for event in events if event.name in read))
+            return Formula(f"({name} where {draw(conditions(common - {'at'}))})", read, money)
+        return draw(aggregates(draw(st.sampled_from(events)), money))
+
+    money = draw(st.integers(0, 3)) == 0
+    a, b, n = part(money), part(money), part(False)
+    shape = draw(st.sampled_from(MONEY_SHAPES if money else SHAPES))
+    read = frozenset().union(
+        *(found.events for key, found in zip("abn", (a, b, n), strict=True) if f"{{{key}}}" in shape)
+    )
+    return Formula(shape.format(a=a.text, b=b.text, n=n.text), read, money and shape != "{a} / {b}")
+
+
+@st.composite
+def kpis(draw: st.DrawFn, events: list[Event]) -> tuple[dict[str, Any], dict[str, Formula]]:
+    """Some KPIs, later ones over earlier ones."""
+    written: dict[str, Any] = {}
+    known: dict[str, Formula] = {}
+    for i in range(draw(st.integers(1, 5))):
+        name = f"k{i}"
+        formula = draw(formulas(events, known))
+        definition: dict[str, Any] = {"formula": formula.text}
+        if draw(st.integers(0, 3)) == 0:
+            common = frozenset.intersection(*(event.fields for event in events if event.name in formula.events))
+            definition["where"] = draw(conditions(common - {"at"}))
+        if draw(st.integers(0, 3)) == 0:
+            definition["grain"] = draw(st.sampled_from(("day", "week", "quarter")))
+        if draw(st.booleans()):
+            definition["thresholds"] = draw(
+                st.sampled_from(
+                    [
+                        {"good": "at least 1", "warning": "at least 0.5"},
+                        {"good": "at most 2", "warning": "between 2 and 7", "critical": "above 7"},
+                        {"good": "below 50%"},
+                        {"warning": "above 0"},
+                    ]
+                )
+            )
+        written[name] = definition
+        known[name] = formula
+    return written, known
+
+
+@st.composite
+def projects(draw: st.DrawFn, plain: bool = False) -> Project:
+    """A project of one to three datasets, each with one or two events."""
+    first = draw(st.sampled_from(CLOCK_CHANGES))
+    span = draw(st.sampled_from([2, 4, 40, 100]))
+    found = {name: draw(tables(first, span, plain)) for name in ("web", "shop", "mail")[: draw(st.integers(1, 3))]}
+    names = {"web": ("visit", "click"), "shop": ("order", "refund"), "mail": ("letter", "reply")}
+    definitions, events = {}, []
+    for name, table in found.items():
+        definitions[name], own = draw(datasets(table, names[name][: draw(st.integers(1, 2))], first, span))
+        events += own
+    written, known = draw(kpis(events))
+    if draw(st.integers(0, 5)) == 0:
+        written["lost"] = {"formula": f"promised / {events[0].name}"}
+        known["lost"] = Formula(written["lost"]["formula"], frozenset({events[0].name}))
+    calendar = {"timezone": draw(st.sampled_from(ZONES)), "week_start": draw(st.sampled_from(["monday", "sunday"]))}
+    contracts = {"promised": {"fields": {"revenue": {"unit": "money"}}}}
+    definition = {
+        "calendar": calendar, "constants": CONSTANTS, "events": contracts, "datasets": definitions, "kpis": written
+    }  # fmt: skip
+    return Project(definition, found, {event.name: event for event in events}, known, first, span)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as drawn."""
+
+    kpis: tuple[str, ...]
+    grain: str | None
+    by: tuple[str, ...]
+    since: date | None
+    until: date | None
+    where: str | None
+    as_of: date | datetime | None
+
+    def alone(self, kpi: str) -> Asked:
+        return replace(self, kpis=(kpi,))
+
+
+@st.composite
+def questions(draw: st.DrawFn, project: Project) -> Asked:
+    """A question that the project has an answer to."""
+    hours = project.span <= 4 and all(event.clock for event in project.events.values())
+    grain = draw(st.sampled_from((None, *GRAINS, *(("hour",) * 3 if hours else ()))))
+    everywhere = frozenset.union(*(event.fields for event in project.events.values()))
+    known = sorted(everywhere & set(DIMENSIONS))
+    by = tuple(draw(st.lists(st.sampled_from(known), max_size=2, unique=True))) if draw(st.booleans()) else ()
+    where = draw(conditions(everywhere - {"at"})) if draw(st.integers(0, 2)) == 0 else None
+    days = st.integers(-3, project.span + 3).map(lambda n: project.first + timedelta(days=n))
+    since = draw(days) if draw(st.integers(0, 4)) == 0 else None
+    until = draw(days) if draw(st.integers(0, 4)) == 0 else None
+    if since and until and until < since:
+        since, until = until, since
+    as_of: date | datetime | None = draw(st.none() | st.none() | days)
+    if as_of and draw(st.booleans()):
+        as_of = datetime(
+            as_of.year, as_of.month, as_of.day, draw(st.sampled_from([0, 1, 2, 13])), tzinfo=ZoneInfo(project.zone)
+        )
+    asked = tuple(draw(st.lists(st.sampled_from(sorted(project.kpis)), unique=True)))
+    return Asked(asked, grain, by, since, until, where, as_of)

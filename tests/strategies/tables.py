@@ -1,0 +1,146 @@
+"""Tables: rows with all that data does to one: nulls, NaN, huge numbers, odd letters, doubled keys, clock changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from hypothesis import strategies as st
+
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "America/Sao_Paulo",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "America/New_York",
+    "Africa/Cairo",
+)
+CLOCK_CHANGES = (date(2026, 3, 27), date(2026, 10, 23), date(2018, 11, 2), date(2018, 2, 15), date(2026, 4, 3))
+TEXTS = ("BR", "US", "br", " BR ", 'a"b', "x;y,z", "=1+1", "日本", "Zoë", "")
+PLAIN_TEXTS = ("BR", "US", "br", 'a"b', "x;y,z", "日本")
+HUGE = (2**63 - 1, -(2**63) + 1, 2**62 + 1)
+TIMES = ("date", "naive", "utc", "zoned")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A dataset's rows: their columns and types, the kind of their time, whether rows are counted or have a key."""
+
+    frame: pl.DataFrame
+    time: str
+    counted: bool
+    keyed: bool
+    zone: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.frame.columns)
+
+
+def values(name: str, plain: bool) -> st.SearchStrategy[Any]:
+    """Values of a column, by its name; plain ones have only what a CSV file can say."""
+    quarters = st.integers(-40, 400).map(lambda n: n / 4)
+    odd = st.sampled_from([float("nan"), float("inf"), -float("inf"), 0.1, 1e15, -0.0, 1e-7])
+    null = st.none()
+    return {
+        "country": null | st.sampled_from(PLAIN_TEXTS if plain else TEXTS),
+        "channel": st.sampled_from(["ads", "mail", "shop"]),
+        "size": null
+        | st.integers(-3, 9)
+        | st.integers(-3, 9)
+        | (st.integers(0, 5) if plain else st.sampled_from(HUGE)),
+        "tier": null | st.integers(0, 3),
+        "amount": null | quarters | quarters | (quarters if plain else odd),
+        "price": null | st.integers(-500, 9999).map(lambda cents: Decimal(cents) / 100),
+        "paid": null | st.booleans(),
+        "buyer": null | st.sampled_from(["a", "b", "c", "d"]),
+        "odd name": null | st.sampled_from(["p", "q"]),
+        "shows": null | st.integers(0, 9) | st.integers(0, 9) | st.integers(0, 9),
+    }[name]
+
+
+TYPES: Mapping[str, Any] = {
+    "country": pl.String,
+    "channel": pl.String,
+    "size": pl.Int64,
+    "tier": pl.Int32,
+    "amount": pl.Float64,
+    "price": pl.Decimal(18, 2),
+    "paid": pl.Boolean,
+    "buyer": pl.String,
+    "odd name": pl.String,
+    "shows": pl.Int64,
+}
+
+
+@st.composite
+def moments(draw: st.DrawFn, kind: str, zone: str, first: date, span: int) -> Any:
+    """A time of a kind within the days from ``first``, often near midnight or a change of the clock."""
+    day = first + timedelta(days=draw(st.integers(0, span - 1)))
+    if kind == "date":
+        return day
+    minute = draw(
+        st.sampled_from([0, 1, 59, 60, 89, 90, 119, 120, 150, 179, 180, 720, 1379, 1439]) | st.integers(0, 1439)
+    )
+    naive = datetime(day.year, day.month, day.day) + timedelta(
+        minutes=minute, microseconds=draw(st.sampled_from([0, 1]))
+    )
+    if kind == "naive":
+        return naive
+    return naive.replace(tzinfo=UTC).astimezone(ZoneInfo("UTC" if kind == "utc" else zone))
+
+
+def time_type(kind: str, zone: str) -> Any:
+    return {"date": pl.Date, "naive": pl.Datetime("us"), "utc": pl.Datetime("us", "UTC")}.get(
+        kind, pl.Datetime("us", zone)
+    )
+
+
+@st.composite
+def tables(draw: st.DrawFn, first: date, span: int, plain: bool = False) -> Table:
+    """A table with a time `at`, another `sent`, and some of the columns."""
+    kind = draw(st.sampled_from(["date", "naive"] if plain else TIMES))
+    zone = draw(st.sampled_from(ZONES))
+    counted = draw(st.integers(0, 3)) == 0
+    names = [
+        "country",
+        "amount",
+        *draw(st.lists(st.sampled_from(sorted(set(TYPES) - {"country", "amount"})), unique=True)),
+    ]
+    if counted and "shows" not in names:
+        names.append("shows")
+    at = moments(kind, zone, first, span)
+    columns = {name: values(name, plain) for name in names}
+    row = st.fixed_dictionaries({"at": at if plain else at | at | at | st.none(), "sent": at | st.none(), **columns})
+    size = draw(st.sampled_from([1, 5, 15, 40]))
+    rows = draw(st.lists(row, min_size=size, max_size=size))
+    if all(found["at"] is None for found in rows):
+        rows[0]["at"] = draw(at)
+    keyed = not counted and draw(st.integers(0, 3)) == 0
+    if keyed:
+        rows = draw(doubled(rows, kind))
+    types = {"at": time_type(kind, zone), "sent": time_type(kind, zone)} | {name: TYPES[name] for name in names}
+    if keyed:
+        types["id"] = pl.Int64
+    frame = pl.DataFrame(rows, schema=types, orient="row")
+    return Table(frame, kind, counted, keyed, zone)
+
+
+@st.composite
+def doubled(draw: st.DrawFn, rows: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """Rows with a key `id`, some of them twice: as they are, or later and changed."""
+    found = [{**row, "id": i} for i, row in enumerate(rows)]
+    for row in list(found):
+        what = draw(st.sampled_from(["once", "once", "twice", "changed"]))
+        if what == "twice":
+            found.append(dict(row))
+        elif what == "changed" and row["at"] is not None:
+            later = row["at"] + (timedelta(days=1) if kind == "date" else timedelta(hours=3))
+            found.append({**row, "at": later, "amount": draw(values("amount", True))})
+    return draw(st.permutations(found))

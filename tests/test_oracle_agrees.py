@@ -1,0 +1,231 @@
+"""Engine and oracle give the same answers to questions that hypothesis draws, and answers keep their own laws.
+
+`HYPOTHESIS_PROFILE=deep` draws many more. A failure prints the project, the tables and the question.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import polars as pl
+import yaml
+from click.testing import CliRunner
+from hypothesis import assume, given, note
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+import smartkpi
+from smartkpi.app.cli import main
+from tests.oracle.answer import Question, answer
+from tests.strategies.projects import Asked, Project, conditions, projects, questions
+
+COMPARED = ("kpi", "grain", "start", "end", "level", "money", "n", "state", "flags", "status")
+
+
+def run(
+    project: Project, asked: Asked, frames: Mapping[str, pl.DataFrame] | None = None, **options: Any
+) -> pl.DataFrame:
+    """The engine's answer to a question over tables in memory."""
+    opened = smartkpi.load(dict(project.definition), data=project.frames if frames is None else frames)
+    return opened.run(**arguments(asked), **options).frame
+
+
+def arguments(asked: Asked) -> dict[str, Any]:
+    """A question as `Project.run` takes it."""
+    found = asdict(asked)
+    for name in ("since", "until", "as_of"):
+        found[name] = found[name].isoformat() if found[name] else None
+    return found
+
+
+def show(project: Project, asked: Asked) -> None:
+    """What a failure prints."""
+    note(yaml.safe_dump(dict(project.definition), allow_unicode=True, sort_keys=False))
+    for name, frame in project.frames.items():
+        note(f"{name}: {frame.schema}\n{frame.to_dicts()}")
+    note(str(asked))
+
+
+def expect(project: Project, asked: Asked) -> list[dict[str, Any]]:
+    return answer(project.definition, project.rows, Question(**asdict(asked)), project.columns)
+
+
+def agree(frame: pl.DataFrame, expected: list[dict[str, Any]], by: tuple[str, ...]) -> None:
+    """Hold a result against the oracle's, cell by cell; the order of rows counts."""
+    found = [plain(row) for row in frame.to_dicts()]
+    key = ("kpi", "start", *by)
+    assert [tuple(row.get(name) for name in key) for row in found] == [
+        tuple(row.get(name) for name in key) for row in expected
+    ]
+    for got, want in zip(found, expected, strict=True):
+        where = {name: got.get(name) for name in key}
+        for name in COMPARED:
+            assert got[name] == want[name], f"{name} of {where}: expected {want[name]}, got {got[name]}"
+        assert close(got["value"], want["value"]), f"value of {where}: expected {want['value']}, got {got['value']}"
+
+
+def plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A result row with instants in UTC and money as a fraction, as the oracle has them."""
+    found = {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in row.items()}
+    return {**found, "money": None if found["money"] is None else Fraction(found["money"])}
+
+
+def close(got: float | None, want: float | None) -> bool:
+    if got is None or want is None:
+        return got is want
+    return math.isclose(got, want, rel_tol=1e-9, abs_tol=1e-9)
+
+
+@given(st.data())
+def test_engine_and_oracle_agree(data: st.DataObject) -> None:
+    project = data.draw(projects())
+    asked = data.draw(questions(project))
+    show(project, asked)
+    frame = run(project, asked)
+    agree(frame, expect(project, asked), asked.by)
+    assert_frame_equal(frame, run(project, asked, optimize=False), check_exact=True)
+
+
+@given(st.data())
+def test_a_kpi_asked_alone_gives_the_same_rows(data: st.DataObject) -> None:
+    project = data.draw(projects())
+    asked = data.draw(questions(project))
+    show(project, asked)
+    together = run(project, asked)
+    for kpi in asked.kpis or tuple(project.kpis):
+        alone = run(project, asked.alone(kpi))
+        assert_frame_equal(alone, together.filter(pl.col("kpi") == kpi), check_exact=True)
+
+
+def pieces(data: st.DataObject, frame: pl.DataFrame) -> list[pl.DataFrame]:
+    """The rows of a table in another order, in several parts."""
+    order = data.draw(st.permutations(range(frame.height)))
+    count = data.draw(st.integers(1, min(3, frame.height)))
+    return [frame[order[i::count]] for i in range(count)]
+
+
+def written(project: Project, tables: Mapping[str, list[pl.DataFrame]], folder: Path, ending: str) -> Path:
+    """Write a project with a folder of files a dataset; returns the path of its YAML."""
+    definition = dict(project.definition)
+    datasets = {name: {"read": f"{name}/*.{ending}", **written} for name, written in definition["datasets"].items()}
+    for name, parts in tables.items():
+        (folder / name).mkdir(parents=True)
+        for number, part in enumerate(parts):
+            path = folder / name / f"{number}.{ending}"
+            part.write_csv(path) if ending == "csv" else part.write_parquet(path)
+    path = folder / "kpis.yml"
+    path.write_text(yaml.safe_dump({**definition, "datasets": datasets}, allow_unicode=True, sort_keys=False), "utf-8")
+    return path
+
+
+def opened_as_files(
+    project: Project, tables: Mapping[str, list[pl.DataFrame]], ending: str, asked: Asked
+) -> pl.DataFrame:
+    with TemporaryDirectory() as folder:
+        path = written(project, tables, Path(folder), ending)
+        return smartkpi.load(path).run(**arguments(asked)).frame
+
+
+@given(st.data())
+def test_files_in_any_order_and_any_number_give_the_same_digits(data: st.DataObject) -> None:
+    project = data.draw(projects())
+    asked = data.draw(questions(project))
+    show(project, asked)
+    whole = run(project, asked)
+    split = {name: pieces(data, frame) for name, frame in project.frames.items()}
+    assert_frame_equal(opened_as_files(project, split, "parquet", asked), whole, check_exact=True)
+    shuffled = {name: pl.concat(parts) for name, parts in split.items()}
+    assert_frame_equal(run(project, asked, shuffled), whole, check_exact=True)
+
+
+@given(st.data())
+def test_csv_files_say_the_same_as_tables(data: st.DataObject) -> None:
+    project = data.draw(projects(plain=True))
+    asked = data.draw(questions(project))
+    assume(all(not frame.select(pl.all().is_null().all().any()).row(0)[0] for frame in project.frames.values()))
+    show(project, asked)
+    whole = {name: [frame] for name, frame in project.frames.items()}
+    agree(opened_as_files(project, whole, "csv", asked), expect(project, asked), asked.by)
+
+
+@given(st.data())
+def test_a_condition_and_its_opposite_add_up_to_the_whole(data: st.DataObject) -> None:
+    project = data.draw(projects())
+    event = data.draw(st.sampled_from(sorted(project.events.values(), key=lambda event: event.name)))
+    condition = data.draw(conditions(event.fields, event.clock, depth=2))
+    kpis = {
+        "all_of_it": event.name,
+        "holds": f"count({event.name} where {condition})",
+        "fails": f"count({event.name} where not ({condition}))",
+        "money": f"sum({event.name}.revenue)",
+        "money_holds": f"sum({event.name}.revenue where {condition})",
+        "money_fails": f"sum({event.name}.revenue where not ({condition}))",
+    }
+    definition = {**project.definition, "kpis": kpis}
+    frame = smartkpi.load(definition, data=project.frames).run(grain="day").frame
+    note(str(definition))
+    amounts = amounts_by_kpi(frame)
+    for number, (whole, holds, fails) in enumerate(zip(*(amounts[name] for name in list(kpis)[:3]), strict=True)):
+        known = [part for part in (holds, fails) if part is not None]
+        assert whole == (sum(known) if known else None), number
+    for whole, holds, fails in zip(*(amounts[name] for name in list(kpis)[3:]), strict=True):
+        assert whole is None or whole == holds + fails
+
+
+def amounts_by_kpi(frame: pl.DataFrame) -> dict[str, list[Any]]:
+    """Values of each KPI in order, exact ones where there are."""
+    found: dict[str, list[Any]] = {}
+    for row in frame.to_dicts():
+        found.setdefault(row["kpi"], []).append(row["value"] if row["money"] is None else row["money"])
+    return found
+
+
+@given(st.data())
+def test_segments_of_additive_kpis_add_up_to_the_total(data: st.DataObject) -> None:
+    project = data.draw(projects())
+    event = data.draw(st.sampled_from(sorted(project.events.values(), key=lambda event: event.name)))
+    dimension = data.draw(st.sampled_from(sorted(event.fields & {"country", "channel", "tier", "paid", "due", "big"})))
+    kpis = {"count": f"count({event.name})", "money": f"sum({event.name}.revenue)", "sum": f"sum({event.name}.amount)"}
+    opened = smartkpi.load({**project.definition, "kpis": kpis}, data=project.frames)
+    total = opened.run(grain="week").frame
+    by = opened.run(grain="week", by=(dimension,)).frame
+    for row in total.filter(pl.col("state") == "ok").to_dicts():
+        parts = by.filter((pl.col("kpi") == row["kpi"]) & (pl.col("start") == row["start"]))
+        if row["money"] is not None:
+            assert parts["money"].sum() == row["money"]
+        assert math.isclose(parts["value"].sum(), row["value"], rel_tol=1e-9, abs_tol=1e-9)
+
+
+@given(st.data())
+def test_after_a_clean_check_a_run_has_an_answer(data: st.DataObject) -> None:
+    project = data.draw(projects())
+    asked = data.draw(questions(project))
+    show(project, asked)
+    with TemporaryDirectory() as folder:
+        path = written(project, {name: [frame] for name, frame in project.frames.items()}, Path(folder), "parquet")
+        runner = CliRunner()
+        checked = runner.invoke(main, ["check", "--data", str(path)])
+        note(checked.output)
+        assert checked.exit_code == 0, checked.output
+        done = runner.invoke(main, ["run", str(path), *options(asked)])
+        note(done.output)
+        assert done.exit_code in (0, 1, 5), done.output
+
+
+def options(asked: Asked) -> Iterator[str]:
+    """A question as the command line takes it."""
+    for kpi in asked.kpis:
+        yield from ("--kpi", kpi)
+    if asked.by:
+        yield from ("--by", ",".join(asked.by))
+    for name, value in arguments(asked).items():
+        if value and name not in ("kpis", "by"):
+            yield from (f"--{name.replace('_', '-')}", str(value))
+    yield from ("--format", "json")

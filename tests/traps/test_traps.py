@@ -1,0 +1,132 @@
+"""Traps that need more than a table: each is named after the number of the defect in the field that it pins down."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import smartkpi
+from smartkpi.diagnostics import Severity
+
+LOG = pl.DataFrame(
+    {
+        "ts": [datetime(2026, 1, 5), datetime(2026, 1, 20), datetime(2026, 2, 10)],
+        "event": ["visit", "order", "visit"],
+        "amount": [None, 10.0, None],
+    }
+)
+DATASETS: dict[str, Any] = {
+    "log": {"time": "ts", "events": {"visit": 'event == "visit"', "order": 'event == "order"'}},
+}
+
+
+def project(kpis: dict[str, Any], **more: Any) -> smartkpi.Project:
+    """Return a project over the small log."""
+    return smartkpi.load({"datasets": DATASETS, "kpis": kpis, **more}, data={"log": LOG})
+
+
+def codes(kpis: Any, **more: Any) -> list[str]:
+    """Return the codes of all errors of a project."""
+    report = project(kpis, **more).check(data=True)
+    return [d.code for d in report.diagnostics if d.severity is Severity.ERROR]
+
+
+def test_trap_16_null_times_are_counted_not_dropped_in_silence() -> None:
+    log = LOG.with_columns(ts=pl.Series([datetime(2026, 1, 5), None, datetime(2026, 2, 10)]))
+    one = smartkpi.load({"datasets": DATASETS, "kpis": {"visits": "visit", "orders": "order"}}, data={"log": log})
+    result = one.run(grain="month")
+    assert result.provenance.datasets["log"]["left_out"]["null_time"] == 1
+    assert result.frame.filter(pl.col("kpi") == "visits")["value"].to_list() == [1.0, 1.0]
+
+
+def test_trap_17_a_kpi_asked_alone_and_with_others_is_the_same() -> None:
+    kpis = {"orders": "order", "visits": "visit", "rate": "order / visit", "revenue": "sum(order.amount)"}
+    together = project(kpis).run(grain="month").frame
+    for name in kpis:
+        alone = project(kpis).run([name], grain="month").frame
+        assert alone.equals(together.filter(pl.col("kpi") == name))
+
+
+def test_trap_18_what_check_passes_runs_and_one_broken_kpi_blocks_no_other() -> None:
+    one = project({"good": "order / visit", "broken": "ordr / visit"})
+    report = one.check(data=True)
+    assert [d.code for d in report.diagnostics if d.severity is Severity.ERROR] == ["unknown-event"]
+    result = one.run(grain="month")
+    assert set(result.frame["kpi"]) == {"good"}
+    assert "unknown-event" in {d.code for d in result.diagnostics}
+
+
+def test_trap_18_a_yaml_mistake_is_named_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "kpis.yml"
+    file.write_text("kpis:\n  rate: {formula: order / visit, thresholds: {good: >= 5%}}\n", encoding="utf-8")
+    report = smartkpi.load(file).check()
+    text = " ".join(f"{d.message} {d.hint} {[n.message for n in d.notes]}" for d in report.diagnostics)
+    assert "quote" in text
+    assert "semicolon" not in text.lower()
+
+
+def test_trap_19_compiling_is_linear() -> None:
+    def seconds(count: int) -> float:
+        kpis = {f"k{i}": f"count(order where amount > {i}) / (visit + {i}) * 100" for i in range(count)}
+        start = time.process_time()
+        one = project(kpis)
+        assert not codes({"a": "order"})
+        one.explain("k1", "optimized")
+        return time.process_time() - start
+
+    seconds(10)
+    small, large = seconds(100), seconds(1000)
+    assert large < 30 * max(small, 0.05)
+
+
+@pytest.mark.parametrize("operator", ["+", "*", "and"])
+def test_trap_25_long_chains_are_flat_and_bounded(operator: str) -> None:
+    term = "(order > 0)" if operator == "and" else "order"
+    chain = f" {operator} ".join([term] * 200)
+    formula = f"if({chain}, 1, 0)" if operator == "and" else chain
+    start = time.process_time()
+    value = project({"chain": formula}).run(grain="all").frame["value"][0]
+    assert value == {"+": 200.0, "*": 1.0, "and": 1.0}[operator]
+    assert time.process_time() - start < 5
+    assert codes({"chain": f"{chain} {operator} {term}"}) == ["too-large"]
+
+
+def test_trap_25_deep_nesting_is_refused() -> None:
+    assert codes({"flat": "(" * 2000 + "order" + ")" * 2000}) == []
+    assert codes({"deep": "abs(" * 2000 + "order" + ")" * 2000}) == ["too-deep"]
+    assert codes({"deep": "-" * 5000 + "order"}) == ["too-deep"]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "__import__('os').system('true')",
+        "order.__class__.__mro__",
+        "{{ 7 * 7 }}",
+        "${jndi:ldap}",
+        "eval('1')",
+        "lambda: 1",
+        "order; drop table order",
+    ],
+)
+def test_trap_27_nothing_of_a_definition_is_executed(formula: str) -> None:
+    assert len(codes({"bad": formula})) == 1
+
+
+def test_trap_27_yaml_tags_make_no_objects(tmp_path: Path) -> None:
+    file = tmp_path / "kpis.yml"
+    file.write_text("kpis:\n  a: !!python/object/apply:os.getcwd []\n", encoding="utf-8")
+    report = smartkpi.load(file).check()
+    assert any(d.severity is Severity.ERROR for d in report.diagnostics)
+
+
+def test_trap_28_unknown_and_misindented_keys_are_refused_with_the_near_name() -> None:
+    report = project({"rate": {"formula": "order / visit", "threshold": {"good": "at least 5%"}}}).check()
+    (error,) = [d for d in report.diagnostics if d.severity is Severity.ERROR]
+    assert "threshold" in error.message
+    assert "thresholds" in error.hint + " ".join(n.message for n in error.notes)
