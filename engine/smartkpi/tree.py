@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from functools import cache
 from typing import Any, TypeVar
 
 Node = TypeVar("Node")
 
+PLAIN = frozenset(("span", "name_span", "type"))
+"""Fields of nodes that hold no nodes, though dataclasses."""
+
 
 @cache
 def _names(kind: type) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind) if f.metadata.get("tree", True) and f.name not in ("span", "type"))
+    return tuple(f.name for f in fields(kind) if f.name not in PLAIN)
+
+
+def _is_node(value: Any) -> bool:
+    return hasattr(value, "__dataclass_fields__")
 
 
 def children(node: Any) -> Iterator[Any]:
@@ -21,9 +28,9 @@ def children(node: Any) -> Iterator[Any]:
         value = getattr(node, name)
         if isinstance(value, tuple):
             for item in value:
-                if is_dataclass(item):
+                if _is_node(item):
                     yield item
-        elif is_dataclass(value):
+        elif _is_node(value):
             yield value
 
 
@@ -42,10 +49,10 @@ def rewrite(node: Node, change: Callable[[Any], Any]) -> Node:
     for name in _names(type(node)):  # type: ignore[arg-type]
         value = getattr(node, name)
         if isinstance(value, tuple):
-            items = tuple(rewrite(item, change) if is_dataclass(item) else item for item in value)
+            items = tuple(rewrite(item, change) if _is_node(item) else item for item in value)
             if any(a is not b for a, b in zip(items, value, strict=True)):
                 new[name] = items
-        elif is_dataclass(value):
+        elif _is_node(value):
             item = rewrite(value, change)
             if item is not value:
                 new[name] = item

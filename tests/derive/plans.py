@@ -21,6 +21,7 @@ from smartkpi.spec.model import Covers, Dataset
 
 AMOUNT = Type(Kind.NUMBER, Unit(MONEY.name, "BRL"))
 TS = Column("ts", TIME)
+EVER, PLAIN = Range(), Calendar()
 NOWHERE = Span(Source("test", ""), 0, 0)
 
 
@@ -74,10 +75,10 @@ def plan_of(
     grain: Grain = Grain.MONTH,
     by: tuple[str, ...] = (),
     datasets: Sequence[TypedDataset] = (dataset("log", ("visit", "order")),),
-    asked: Range = Range(),
+    asked: Range = EVER,
     as_of: date | datetime | None = None,
     scorecard: bool = False,
-    calendar: Calendar = Calendar(),
+    calendar: Calendar = PLAIN,
     reads: Mapping[str, tuple[str, ...]] | None = None,
     outputs: tuple[Output, ...] = (),
 ) -> Plan:

@@ -60,7 +60,11 @@ def test_columns_and_types_are_those_of_a_result() -> None:
     when = pl.Datetime("us", "Asia/Kolkata")
     assert dict(found.schema) == {
         **dict.fromkeys(found.columns, pl.String()),
-        **{"start": when, "end": when, "value": pl.Float64(), "money": pl.Decimal(38, 6), "n": pl.Int64()},
+        "start": when,
+        "end": when,
+        "value": pl.Float64(),
+        "money": pl.Decimal(38, 6),
+        "n": pl.Int64(),
         "flags": pl.List(pl.String),
     }
     assert set(tidy.STATES) == set(result_module.STATES)

@@ -173,8 +173,8 @@ def test_a_reference_is_its_kpi(first: Formula, second: Formula, cell: Cell) -> 
 
 def test_chains_of_references_and_long_sums_are_linear() -> None:
     steps = [step("s0", value("c0"), ())]
-    for i in range(60):  # 2^60 leaves, were the references copied
-        steps.append(step(f"s{i + 1}", apply("+", result(f"s{i}"), result(f"s{i}")), ()))
+    # 2^60 leaves, were the references copied
+    steps += [step(f"s{i + 1}", apply("+", result(f"s{i}"), result(f"s{i}")), ()) for i in range(60)]
     long = step("long", apply("+", *[value("c1")] * 100), ())
     drawn = [Cell({"c0": 1, "c1": 2, "c2": None, "c2_n": None, "c3": None, "c3_n": None}, covered=True)]
     frame, parts = columns([*steps, long], drawn)

@@ -275,10 +275,13 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
         ("datasets: {d: {read: x, fields: {a: {unit: score, currency: EUR}}}}\n", [("bad-value", "dataset:d")]),
         ("datasets: {d: {read: x, covers: {from: 2026-02-01, to: 2026-01-01}}}\n", [("bad-value", "dataset:d")]),
         ("tests: [{name: t, expect: [{kpi: a, value: many}]}]\n", [("bad-value", "test:t")]),
-        ("tests: [{name: t, given: {a: \"x | y\\n1\"}, expect: [{kpi: a}]}]\n", [("bad-table", "test:t")]),
-        ("kpis: {a: {formula: x y, window: 1d, grain: z}}\n", [("syntax", "kpi:a"), ("not-yet", "kpi:a"), ("unknown-grain", "kpi:a")]),
+        ('tests: [{name: t, given: {a: "x | y\\n1"}, expect: [{kpi: a}]}]\n', [("bad-table", "test:t")]),
+        (
+            "kpis: {a: {formula: x y, window: 1d, grain: z}}\n",
+            [("syntax", "kpi:a"), ("not-yet", "kpi:a"), ("unknown-grain", "kpi:a")],
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_said_with_what_it_leaves_out(
     tmp_path: Path, text: str, expected: list[tuple[str, str]]
 ) -> None:

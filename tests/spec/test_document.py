@@ -134,7 +134,8 @@ def test_duplicate_keys_show_both_places_and_the_first_stays() -> None:
 
 
 def test_one_mistake_leaves_the_other_definitions() -> None:
-    text = "kpis:\n  a: x\n  b:\n    thresholds: {good: >= 5%}\n    owner: me\n  c: y\n  d: 'it\n  e: z\nconstants: {f: 1}\n"
+    text = "kpis:\n  a: x\n  b:\n    thresholds: {good: >= 5%}\n    owner: me\n  c: y\n  d: 'it\n  e: z\n"
+    text += "constants: {f: 1}\n"
     found = read(text)
     assert [d.code for d in found.diagnostics] == ["yaml-folded", "yaml-quote"]
     assert [(lost.section, lost.name) for lost in found.lost] == [("kpis", "b"), ("kpis", "d")]

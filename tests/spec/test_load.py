@@ -93,8 +93,17 @@ def test_a_folder_without_a_project(tmp_path: Path) -> None:
     assert codes(load(tmp_path)) == ["no-definitions"]
 
 
-@pytest.mark.parametrize(("text", "code"), [("", "empty-project"), ("# later\n", "empty-project"), ("{}\n", "empty-project"),
-                                            ("- a\n", "wrong-type"), ("x\n", "wrong-type"), ("a: 1\n", "unknown-key")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "empty-project"),
+        ("# later\n", "empty-project"),
+        ("{}\n", "empty-project"),
+        ("- a\n", "wrong-type"),
+        ("x\n", "wrong-type"),
+        ("a: 1\n", "unknown-key"),
+    ],
+)
 def test_a_file_that_is_no_project(tmp_path: Path, text: str, code: str) -> None:
     assert codes(load_text(tmp_path, text)) == [code]
 
@@ -163,11 +172,17 @@ def test_dates_paths_and_amounts_are_texts_and_numbers() -> None:
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts
-    | st.sampled_from(["no", "1e3", "010", "0o7", "~", "", " x", "a: b", "a #b", "- a", "!x", "*a", "é", "\x85", "\x00"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | texts
+    | st.sampled_from(
+        ["no", "1e3", "010", "0o7", "~", "", " x", "a: b", "a #b", "- a", "!x", "*a", "é", "\x85", "\x00"]
+    ),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
 @given(st.dictionaries(texts.filter(bool), values, min_size=1, max_size=4))

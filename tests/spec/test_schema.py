@@ -78,9 +78,34 @@ def test_every_definition_is_used() -> None:
 
 
 VALUES: list[Any] = [
-    "x", "", "2026-01-31", "28d", "EUR", "money", "day", "higher", 0, 1, -3, 2.5, 4.0, True, False, None, [], {}, ["a"], [1, "b"],
-    {"en": "x"}, {"zh-Hant": "x"}, {"english": "x"}, {"column": "A b"}, {"a": {"b": 1}}, [{"kpi": "a", "value": 1}], "monday",
-]  # fmt: skip
+    "x",
+    "",
+    "2026-01-31",
+    "28d",
+    "EUR",
+    "money",
+    "day",
+    "higher",
+    0,
+    1,
+    -3,
+    2.5,
+    4.0,
+    True,
+    False,
+    None,
+    [],
+    {},
+    ["a"],
+    [1, "b"],
+    {"en": "x"},
+    {"zh-Hant": "x"},
+    {"english": "x"},
+    {"column": "A b"},
+    {"a": {"b": 1}},
+    [{"kpi": "a", "value": 1}],
+    "monday",
+]
 
 
 def draw(chance: random.Random, schema: dict[str, Any], depth: int = 0) -> Any:

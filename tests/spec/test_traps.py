@@ -59,7 +59,8 @@ def test_trap_27_environment_and_home_are_no_values() -> None:
 
 
 def test_trap_28_unknown_and_misindented_keys_are_refused(tmp_path: Path) -> None:
-    text = "kpis:\n  a:\n    formula: order\n    treshold: {good: at least 1}\n    week_start: monday\n    good: at least 1\n"
+    text = "kpis:\n  a:\n    formula: order\n    treshold: {good: at least 1}\n"
+    text += "    week_start: monday\n    good: at least 1\n"
     found = load_text(tmp_path, text).diagnostics
     assert [d.code for d in found] == ["unknown-key"] * 3
     assert "did you mean `thresholds`?" in found[0].hint

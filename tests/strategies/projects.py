@@ -243,6 +243,7 @@ def kpis(draw: st.DrawFn, events: list[Event]) -> tuple[dict[str, Any], dict[str
                         {"good": "at least 1", "warning": "at least 0.5"},
                         {"good": "at most 2", "warning": "between 2 and 7", "critical": "above 7"},
                         {"good": "below 50%"},
+                        {"good": "above 3", "warning": "at least 0"},
                         {"warning": "above 0"},
                     ]
                 )
@@ -298,7 +299,7 @@ def questions(draw: st.DrawFn, project: Project) -> Asked:
     grain = draw(st.sampled_from((None, *GRAINS, *(("hour",) * 3 if hours else ()))))
     everywhere = frozenset.union(*(event.fields for event in project.events.values()))
     known = sorted(everywhere & set(DIMENSIONS))
-    by = tuple(draw(st.lists(st.sampled_from(known), max_size=2, unique=True))) if draw(st.booleans()) else ()
+    by = tuple(draw(st.lists(st.sampled_from(known), max_size=2, unique=True)))
     where = draw(conditions(everywhere - {"at"})) if draw(st.integers(0, 2)) == 0 else None
     days = st.integers(-3, project.span + 3).map(lambda n: project.first + timedelta(days=n))
     since = draw(days) if draw(st.integers(0, 4)) == 0 else None

@@ -93,13 +93,13 @@ def test_trap_25_long_chains_are_flat_and_bounded(operator: str) -> None:
     value = project({"chain": formula}).run(grain="all").frame["value"][0]
     assert value == {"+": 200.0, "*": 1.0, "and": 1.0}[operator]
     assert time.process_time() - start < 5
-    assert codes({"chain": f"{chain} {operator} {term}"}) == ["too-large"]
+    assert codes({"chain": f"{chain} {operator} {term}"}) == ["formula-too-large"]
 
 
 def test_trap_25_deep_nesting_is_refused() -> None:
     assert codes({"flat": "(" * 2000 + "order" + ")" * 2000}) == []
-    assert codes({"deep": "abs(" * 2000 + "order" + ")" * 2000}) == ["too-deep"]
-    assert codes({"deep": "-" * 5000 + "order"}) == ["too-deep"]
+    assert codes({"deep": "abs(" * 2000 + "order" + ")" * 2000}) == ["formula-too-deep"]
+    assert codes({"deep": "-" * 5000 + "order"}) == ["formula-too-deep"]
 
 
 @pytest.mark.parametrize(

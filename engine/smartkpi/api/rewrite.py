@@ -51,7 +51,8 @@ def _fill_file(path: Path, source: Source, differences: Sequence[Difference]) ->
     text = source.text
     for one in sorted(differences, key=lambda one: one.span.start, reverse=True):
         old = text[one.span.start : one.span.end]
-        text = text[: one.span.start] + written(one.got, old, percent=one.percent) + text[one.span.end :]
+        gap = " " if text[one.span.start - 1] == ":" else ""  # an empty value right behind its key
+        text = text[: one.span.start] + gap + written(one.got, old, percent=one.percent) + text[one.span.end :]
     if text == source.text:
         return False
     write_whole(path, (whole[:at] + text).encode("utf-8"))
@@ -67,7 +68,7 @@ def written(value: Any, old: str, *, percent: bool = False) -> str:
     if isinstance(value, str) and (not PLAIN.fullmatch(text) or text.lower() in WORDS):
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')
         text = f'"{escaped}"'
-    return text if old else f" {text}"
+    return text
 
 
 def _text(value: Any, *, percent: bool) -> str:

@@ -44,7 +44,7 @@ KINDS: Mapping[FunctionKind, tuple[str, str]] = {
     "row": ("Functions of rows", "They stand in conditions behind `where` and in the fields of datasets."),
     "aggregate": (
         "Aggregates",
-        "They make one number of many rows, and stand in formulas. Each takes `where`, as in `count(order where late)`.",
+        "They make one number of many rows, and stand in formulas. Each takes `where`: `count(order where late)`.",
     ),
 }
 
@@ -159,8 +159,8 @@ def _words() -> list[str]:
         "",
         *fill(f"`{words}`", 120).split("\n"),
         "",
-        'A column of such a name, or of any other, is `col("…")`. Words too, but names elsewhere: `all rows` of an event;',
-        "`all` and `last` behind `match`; `at least`, `at most`, `above`, `below` where a threshold begins.",
+        'A column of such a name, or of any other, is `col("…")`. Words too, but names elsewhere: `all rows` of an',
+        "event; `all` and `last` behind `match`; `at least`, `at most`, `above`, `below` where a threshold begins.",
         "",
     ]
 

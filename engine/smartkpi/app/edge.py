@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from smartkpi.diagnostics import Diagnostic, KpiError
+if TYPE_CHECKING:  # what goes well waits for none of these
+    from smartkpi.diagnostics import Diagnostic, KpiError
 
 FINE, FAILED, USAGE, DEFINITIONS, DATA, SOME_LEFT_OUT, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
 ORDER = (BUG, INTERRUPTED, USAGE, DEFINITIONS, DATA, SOME_LEFT_OUT, FAILED)
@@ -37,13 +37,23 @@ def guarded(command: Callable[[], Any]) -> int:
     except BrokenPipeError:
         _close_quietly()
         return FINE
-    except KpiError as error:
-        say(error.diagnostics)
-        return exit_code(error)
     except OSError as error:
         return _failed_output(error)
     except BaseException as error:  # noqa: BLE001 (also a panic of the engine, which is no Exception)
-        return _bug(error)
+        return _ended(error)
+
+
+def _ended(error: BaseException) -> int:
+    from smartkpi.diagnostics import KpiError
+
+    match error:
+        case KpiError():
+            say(error.diagnostics)
+            return exit_code(error)
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else FINE
+        case _:
+            return _bug(error)
 
 
 def exit_code(error: KpiError) -> int:
@@ -73,6 +83,8 @@ def say(diagnostics: Iterable[Diagnostic]) -> None:
 
 
 def _failed_output(error: OSError) -> int:
+    from smartkpi.diagnostics import Diagnostic
+
     place = f" `{error.filename}`" if error.filename else ""
     reason = error.strerror or type(error).__name__
     say([Diagnostic("cannot-write", f"the output{place} cannot be written: {reason}")])
@@ -82,9 +94,9 @@ def _failed_output(error: OSError) -> int:
 
 
 def _bug(error: BaseException) -> int:
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else FINE
     if os.environ.get("SMARTKPI_DEBUG") == "1":
+        import traceback
+
         traceback.print_exception(error, file=sys.stderr)
     words = " ".join(str(error).split())[:200]
     print(f"kpi: a bug of ours, {type(error).__name__}: {words}; {REPORT_TO}", file=sys.stderr)

@@ -98,7 +98,7 @@ def describe(
         known = coverage.get(name)
         if known is None:
             continue
-        readers = [edges.get(output.kpi) for output in plan.outputs if name in output.datasets]
+        readers = {edges.get(output.kpi) for output in plan.outputs if name in output.datasets}
         covers = [cover(plan.calendar, plan.datasets[name], known, edge) for edge in readers if edge is not None]
         found[name] = {
             "first": known.days[0] if known.days else None,

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from smartkpi.derive.coverage import FULL, NONE, TICK, Cover, cover, describe, edge_of, judge
-from smartkpi.derive.formula import Parts, evaluate
+from smartkpi.derive.formula import OK, Parts, evaluate
 from smartkpi.derive.spine import (
     Answers,
     Periods,
@@ -79,7 +79,6 @@ def derive(plan: Plan, answer: Answer, limit: int = MAX_CELLS) -> Derived:
         frame=frame,
         trend=trend,
         as_of={kpi: None if edge is None else (edge - TICK).astimezone(zone) for kpi, edge in edges.items()},
-        diagnostics=answer.notes,
         datasets=describe(plan, answer.coverage, edges),
     )
 
@@ -193,32 +192,30 @@ def _stack(plan: Plan, kpis: list[_Shown], spine: pl.DataFrame, uncovered: Mappi
     """Return the tall table of KPIs with the same window, from one selection of all their columns."""
     known = set(spine.columns)
     made = {f"{one.k}.{name}": e for one in kpis for name, e in _own(one, uncovered, known).items()}
-    wide = spine.lazy().filter(kpis[0].window.holds())
-    wide = wide.select("i", "start", "end", "stale", *plan.by, **made)
+    complete = (~pl.col("complete")).alias("incomplete")
+    wide = spine.lazy().filter(kpis[0].window.holds()).select("i", "start", "end", "stale", complete, *plan.by, **made)
     columns = {column.name: column for column in wide.collect(engine="in-memory").get_columns()}
-    height = len(columns["i"])
-    columns["shown"] = pl.repeat(value=True, n=height, dtype=pl.Boolean, eager=True)
+    period = columns.pop("i")
     if kpis[0].window.shown is not None:
-        columns["shown"] = columns["i"] == kpis[0].window.shown
+        columns["shown"] = period == kpis[0].window.shown
+    constant = {"why": OK, "shown": True, "unknown": False, "uncovered": False}
     tall = []
     for name, kind in TALL.items():
-        blank = pl.repeat(0 if name == "why" else None, height, dtype=kind, eager=True)
-        if name == "k":
-            parts = [pl.repeat(one.k, height, dtype=kind, eager=True) for one in kpis]
-        else:
-            parts = [columns.get(f"{one.k}.{name}", columns.get(name, blank)) for one in kpis]
-        tall.append(pl.concat([part.alias(name) for part in parts]).cast(kind))
+        values = [one.k for one in kpis] if name == "k" else [constant.get(name)]
+        blanks = [pl.Series([value], dtype=kind).new_from_index(0, len(period)) for value in values]
+        own = [columns.get(f"{one.k}.{name}", columns.get(name)) for one in kpis]
+        parts = blanks if name == "k" else [blanks[0] if column is None else column for column in own]
+        tall.append(pl.concat([part.alias(name).cast(kind) for part in parts]))
     return pl.DataFrame([*tall, *(pl.concat([columns[name]] * len(kpis)) for name in plan.by)])
 
 
 def _own(one: _Shown, uncovered: Mapping[str, str], known: AbstractSet[str]) -> dict[str, pl.Expr]:
     """Return the columns of the tall table that one KPI has for itself."""
     parts, ids = one.parts, one.step.components
-    unknown = pl.any_horizontal(
-        pl.lit(value=False), *(pl.col(f"{id}_null").fill_null(0) > 0 for id in ids if f"{id}_null" in known)
-    )
     made = {"value": parts.value.cast(pl.Float64), "why": parts.why, "money": parts.money, "n": parts.n}
-    made |= {"unknown": unknown, "incomplete": ~pl.col("complete") | unknown}
+    if counts := [pl.col(f"{id}_null").fill_null(0) > 0 for id in ids if f"{id}_null" in known]:
+        made["unknown"] = pl.any_horizontal(counts)
+        made["incomplete"] = ~pl.col("complete") | pl.any_horizontal(counts)
     if missing := {uncovered[id] for id in ids if id in uncovered}:
         made["uncovered"] = pl.any_horizontal(sorted(missing))
     return {name: e for name, e in made.items() if e is not None}

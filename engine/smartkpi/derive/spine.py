@@ -200,18 +200,23 @@ def place(answers: Answers, periods: Periods) -> list[pl.DataFrame]:
 def null_counts(frames: Iterable[pl.DataFrame], ids: Iterable[str]) -> dict[str, set[int]]:
     """Return for each counted cell the numbers of the periods in which some row's count is null."""
     found: dict[str, set[int]] = {}
+    wanted = list(ids)
     for frame in frames:
-        for id in ids:
-            if f"{id}_null" in frame.columns:
+        known = set(frame.columns)
+        for id in wanted:
+            if f"{id}_null" in known:
                 found[id] = set(frame.filter(pl.col(f"{id}_null") > 0)["i"].to_list())
     return found
 
 
 def build_spine(segments: pl.DataFrame, low: pl.Expr, high: int) -> pl.DataFrame:
-    """Return a row (`sid`, `i`) for each segment and period from `low` (null: the segment has none) to `high`."""
+    """Return a row (`sid`, `i`) for each segment and period from `low` (null: the segment has none) to `high`.
+
+    They come in the order of a result: by period, then segment.
+    """
     ranges = segments.select("sid", low.alias("low")).drop_nulls("low")
     ranges = ranges.select("sid", pl.int_ranges("low", high + 1).alias("i"))
-    return ranges.explode("i")
+    return ranges.explode("i").sort("i", "sid")
 
 
 def attach(
@@ -220,7 +225,8 @@ def attach(
     """Return the spine with a column a cell, null where the engine has no row."""
     for frame in frames:
         spine = spine.join(frame, on=["sid", "i"], how="left", maintain_order="left")
-    missing = [id for id in ids if id not in spine.columns]
+    known = set(spine.columns)
+    missing = [id for id in ids if id not in known]
     return spine.with_columns(pl.lit(None, dtype=_raw_type(components[id])).alias(id) for id in missing)
 
 

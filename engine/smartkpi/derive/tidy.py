@@ -48,7 +48,8 @@ def tidy(
         if name != "k"
     )
     rows = blank.select(*schema) if tall is None else pl.concat([tall.select(*schema), blank.select(*schema)])
-    rows = rows.sort(["k", "start", *plan.by])
+    if not rows["k"].is_sorted():
+        rows = rows.sort("k", maintain_order=True)  # each KPI's rows are in order
     words = _words(plan, rows)
     frame = words.filter(rows["shown"])
     has_value = rows["why"] != UNAVAILABLE

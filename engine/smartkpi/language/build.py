@@ -149,7 +149,8 @@ def if_call(text: Text, span: Span, parts: Parts) -> Expr:
 
 def _flat(text: Text, span: Span, function: str, args: Parts, sign: Token) -> Expr:
     if len(args) > MOST_PARTS:
-        fail("formula-too-large", f"more than {MOST_PARTS} parts are joined by `{function}`", span, "split it, or use `in (…)`")
+        message = f"more than {MOST_PARTS} parts are joined by `{function}`"
+        fail("formula-too-large", message, span, "split it, or use `in (…)`")
     return Apply(function, tuple(args), span, _at(text, sign))
 
 

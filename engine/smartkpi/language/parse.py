@@ -189,6 +189,6 @@ def _check_depth(tree: Any) -> None:
     while level:
         depth += 1
         if depth > DEEPEST:
-            hint = "give inner parts names of their own"
-            raise KpiError(Diagnostic("formula-too-deep", f"this nests more than {DEEPEST} levels", level[0].span, hint))
+            message, hint = f"this nests more than {DEEPEST} levels", "give inner parts names of their own"
+            raise KpiError(Diagnostic("formula-too-deep", message, level[0].span, hint))
         level = [child for node in level for child in children(node)]

@@ -203,44 +203,61 @@ def _scans(build: _Build, steps: tuple[Step, ...], outputs: list[Output], by: tu
             step = by_id[output.step]
             for id in (*step.components, *step.presence):
                 grains.setdefault(id, {})[output.grain] = None
-    for id, component in build.components.items():
-        for binding in build.checked.events[component.event] if id in grains else ():
-            dataset = build.checked.datasets[binding.dataset]
-            yield Scan(
-                dataset=binding.dataset,
-                time=binding.time,
-                state=STATES.get(component.aggregate, "additive"),
-                filter=(),
-                keys=tuple((name, bind(Field(name, TEXT_TYPE), dataset, binding)) for name in by),
-                grains=tuple(sorted(grains[id], key=lambda grain: grain.rank)),
-                cells=(_cell(id, component, dataset, binding),),
-            )
+    rows = {
+        binding.event: Rows(build.checked.datasets[binding.dataset], binding)
+        for bindings in build.checked.events.values()
+        for binding in bindings
+    }
+    dimensions = {event: tuple((name, one.bind(Field(name, TEXT_TYPE))) for name in by) for event, one in rows.items()}
+    for id in (id for id in build.components if id in grains):
+        component = build.components[id]
+        one = rows[component.event]
+        yield Scan(
+            dataset=one.dataset.name,
+            time=one.binding.time,
+            state=STATES.get(component.aggregate, "additive"),
+            filter=(),
+            keys=dimensions[component.event],
+            grains=tuple(sorted(grains[id], key=lambda grain: grain.rank)),
+            cells=(_cell(id, component, one),),
+        )
 
 
-def _cell(id: str, component: Component, dataset: TypedDataset, binding: TypedBinding) -> Cell:
-    when = () if binding.when is None else (binding.when,)
-    where = _join(when, (bind(condition, dataset, binding) for condition in component.where))
-    argument = component.argument
+def _cell(id: str, component: Component, rows: Rows) -> Cell:
     if component.aggregate == "weight":
-        bound = binding.count
+        argument = rows.binding.count
     else:
-        bound = None if argument is None else bind(argument, dataset, binding)
-    return Cell(id, where, component.aggregate, bound, component.type)
+        argument = None if component.argument is None else rows.bind(component.argument)
+    return Cell(id, rows.where(component.where), component.aggregate, argument, component.type)
 
 
-def bind(expr: Expr, dataset: TypedDataset, binding: TypedBinding) -> Expr:
-    """Return a row expression of an event as one over a dataset's columns."""
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of an event in the dataset that provides it; what was bound to them is kept by identity."""
 
-    def resolve(node: Expr) -> Expr:
+    dataset: TypedDataset
+    binding: TypedBinding
+    bound: dict[int, tuple[Expr, Expr]] = field(default_factory=dict)
+
+    def where(self, conditions: Iterable[Expr]) -> tuple[Expr, ...]:
+        """Return what makes a row one of the event, and conditions on it, over the dataset's columns."""
+        when = () if self.binding.when is None else (self.binding.when,)
+        return _join(when, map(self.bind, conditions))
+
+    def bind(self, expr: Expr) -> Expr:
+        """Return a row expression of the event as one over the dataset's columns."""
+        if id(expr) not in self.bound:
+            self.bound[id(expr)] = (expr, rewrite(expr, self._resolve))
+        return self.bound[id(expr)][1]
+
+    def _resolve(self, node: Expr) -> Expr:
         if not isinstance(node, Field):
             return node
-        if node.name == "time" and "time" not in dataset.fields:
-            assert binding.time is not None
-            return binding.time
-        if node.name == "dataset" and "dataset" not in dataset.fields:
-            return Literal(dataset.name, TEXT_TYPE)
-        found = dataset.field(node.name)
-        assert found is not None, f"check let a field through that {dataset.name} lacks: {node.name}"
+        if node.name == "time" and "time" not in self.dataset.fields:
+            assert self.binding.time is not None
+            return self.binding.time
+        if node.name == "dataset" and "dataset" not in self.dataset.fields:
+            return Literal(self.dataset.name, TEXT_TYPE)
+        found = self.dataset.field(node.name)
+        assert found is not None, f"check let a field through that {self.dataset.name} lacks: {node.name}"
         return found
-
-    return rewrite(expr, resolve)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smartkpi.plan.lower import bind
+from smartkpi.plan.lower import Rows
 from smartkpi.plan.nodes import Cell, Plan, Result, Scan, Value
 from smartkpi.tree import walk
 
@@ -35,21 +35,22 @@ def verify(plan: Plan) -> None:
         if output.step is not None
         for id in (*steps[output.step].components, *steps[output.step].presence)
     }
+    providers: dict[str, list[Rows]] = {}
+    for dataset in plan.datasets.values():
+        for event, binding in dataset.events.items():
+            providers.setdefault(event, []).append(Rows(dataset, binding))
     for id, grain in asked:
-        _verify_component(plan, id, [(scan, cell) for scan, cell in answers[id] if grain in scan.grains])
+        found = [(scan, cell) for scan, cell in answers[id] if grain in scan.grains]
+        _verify_component(plan, id, found, providers[plan.components[id].event])
 
 
-def _verify_component(plan: Plan, id: str, answers: list[tuple[Scan, Cell]]) -> None:
+def _verify_component(plan: Plan, id: str, answers: list[tuple[Scan, Cell]], providers: list[Rows]) -> None:
     """Hold one component against the cells that answer it at one grain: each provider once, every filter there."""
-    component = plan.components[id]
-    providers = sorted(name for name, dataset in plan.datasets.items() if component.event in dataset.events)
-    assert sorted(scan.dataset for scan, _ in answers) == providers, f"{id} is not answered once by each provider"
-    for scan, cell in answers:
-        dataset = plan.datasets[scan.dataset]
-        binding = dataset.events[component.event]
-        wanted = [] if binding.when is None else [binding.when]
-        wanted += [bind(condition, dataset, binding) for condition in component.where]
-        missing = [condition for condition in wanted if condition not in cell.where]
+    by_dataset = {scan.dataset: (scan, cell) for scan, cell in answers}
+    assert len(answers) == len(by_dataset) == len(providers), f"{id} is not answered once by each provider"
+    for rows in providers:
+        scan, cell = by_dataset[rows.dataset.name]
+        missing = [condition for condition in rows.where(plan.components[id].where) if condition not in cell.where]
         assert not missing, f"{id} lost a filter in {scan.dataset}: {missing}"
-        assert scan.time == binding.time, f"{id} is dated by another time"
+        assert scan.time == rows.binding.time, f"{id} is dated by another time"
         assert tuple(name for name, _ in scan.keys) == plan.by, f"{id} lost a dimension"

@@ -24,7 +24,7 @@ class Literal:
     """A constant: Decimal for numbers (durations in seconds), str, bool, date, datetime in UTC, None for null."""
 
     value: Value
-    type: Type
+    type: Type = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Column:
     """A column of a dataset, by its exact name."""
 
     name: str
-    type: Type
+    type: Type = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Field:
     """A field of the event that the expression is about, by name (`time` and `dataset` are implicit)."""
 
     name: str
-    type: Type
+    type: Type = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Apply:
 
     function: str
     args: tuple[Expr, ...]
-    type: Type
+    type: Type = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Aggregate:
     event: str
     argument: Expr | None
     where: tuple[Expr, ...]
-    type: Type
+    type: Type = field(hash=False)
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
@@ -78,7 +78,7 @@ class Reference:
 
     kpi: str
     where: tuple[tuple[str, tuple[Expr, ...]], ...]
-    type: Type
+    type: Type = field(hash=False)
 
 
 Expr = Literal | Column | Field | Apply | Aggregate | Reference
@@ -136,7 +136,7 @@ class TypedKpi:
     spec: Kpi
     formula: Expr
     where: tuple[tuple[str, tuple[Expr, ...]], ...]
-    type: Type
+    type: Type = field(hash=False)
     ratio: bool
     direction: str
     thresholds: tuple[Threshold, ...]

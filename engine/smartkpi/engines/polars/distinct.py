@@ -45,9 +45,9 @@ def distinct_queries(plan: Plan, scan: Scan, opened: Opened) -> Iterator[tuple[G
         if clock is not None and grain is not Grain.ALL:
             columns.append(key_of(clock, grain, plan.calendar.week_start).alias(PERIOD))
             names = [PERIOD, *names]
-        values = {name: value.alias(name) for name, value in _values(scan, keys, opened)}
-        sizes = [pl.col(name).drop_nulls().n_unique().cast(pl.Int64) for name in values]
-        yield grain, grouped(frame.with_columns(columns + list(values.values())), names, sizes), keys
+        values = [_value(counted_, opened).alias(name) for counted_, name in _names(scan, keys).items()]
+        sizes = [pl.col(value.meta.output_name()).drop_nulls().n_unique().cast(pl.Int64) for value in values]
+        yield grain, grouped(frame.with_columns(columns + values), names, sizes), keys
 
 
 def told_apart(scan: Scan) -> bool:
@@ -60,9 +60,10 @@ def finish(scan: Scan, found: pl.DataFrame, keys: Keys, opened: Opened, grain: G
     """Return the answer's frame: each cell from the groups that its conditions on keys choose."""
     names = [name for name in (PERIOD, *keys.dimensions) if name in found.columns]
     outputs = []
+    sizes = _names(scan, keys)
     for cell in scan.cells:
         chosen = [condition(expr, opened.rows, keys.known) for expr in cell.where if decided(expr, keys.known)]
-        size = pl.col(_name_of(scan, cell, keys))
+        size = pl.col(sizes[_counted(cell, keys)])
         outputs.append((pl.when(reduce(and_, chosen)).then(size) if chosen else size).sum().alias(cell.id))
     frame = grouped(found.lazy(), names, outputs)
     if names:
@@ -82,24 +83,25 @@ def _is_one(expr: Expr, column: Expr) -> bool:
             return False
 
 
-def _values(scan: Scan, keys: Keys, opened: Opened) -> Iterator[tuple[str, pl.Expr]]:
-    """Yield the values to count, each once: those of an argument under what keys do not decide."""
-    for cell in scan.cells:
-        argument, under = _counted(cell, keys)
-        value = compile_row(argument, opened.rows).expr
-        mask = conditions(under, opened.rows)
-        yield _name_of(scan, cell, keys), value if mask is None else pl.when(mask).then(value)
+Counted = tuple[Expr, tuple[Expr, ...]]
+"""What is counted: an argument, under the conditions that keys do not decide."""
 
 
-def _counted(cell: Cell, keys: Keys) -> tuple[Expr, tuple[Expr, ...]]:
+def _counted(cell: Cell, keys: Keys) -> Counted:
     assert cell.argument is not None
     return cell.argument, tuple(expr for expr in cell.where if not decided(expr, keys.known))
 
 
-def _name_of(scan: Scan, cell: Cell, keys: Keys) -> str:
-    """Return the column of what a cell counts: named by the first cell that counts the same."""
-    wanted = _counted(cell, keys)
-    return "__v" + next(other.id for other in scan.cells if _counted(other, keys) == wanted)
+def _names(scan: Scan, keys: Keys) -> dict[Counted, str]:
+    """Return the column of each thing that is counted, each once."""
+    return {what: f"__v{i}" for i, what in enumerate(dict.fromkeys(_counted(cell, keys) for cell in scan.cells))}
+
+
+def _value(what: Counted, opened: Opened) -> pl.Expr:
+    argument, under = what
+    value = compile_row(argument, opened.rows).expr
+    mask = conditions(under, opened.rows)
+    return value if mask is None else pl.when(mask).then(value)
 
 
 def _range(plan: Plan, clock: Clock, grain: Grain) -> list[pl.Expr]:

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import smartkpi
+from smartkpi.api import DataError, DefinitionError, UsageError
+
+LOG = pl.DataFrame(
+    {
+        "ts": [datetime(2026, 1, 5), datetime(2026, 1, 20), datetime(2026, 2, 10), datetime(2026, 3, 1)],
+        "event": ["visit", "order", "visit", "visit"],
+        "country": ["BR", "BR", "DE", None],
+        "amount": [None, 10, None, None],
+    }
+)
+DEFINITION: dict[str, Any] = {
+    "datasets": {"log": {"time": "ts", "events": {"visit": 'event == "visit"', "order": 'event == "order"'}}},
+    "kpis": {
+        "rate": {"formula": "order / visit", "format": "percent", "label": {"en": "Rate", "zh": "比率"}, "tags": ["a"]},
+        "amount": "sum(order.amount)",
+        "secret": {"formula": "visit", "hidden": True},
+    },
+}
+
+
+@pytest.fixture
+def project() -> smartkpi.Project:
+    return smartkpi.load(DEFINITION, data={"log": LOG})
+
+
+def test_import_is_cheap() -> None:
+    code = "import sys, smartkpi; print([m for m in ('polars', 'click', 'yaml') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_check_of_definitions_waits_for_no_engine() -> None:
+    code = "import sys, smartkpi; smartkpi.load({'kpis': {'a': 'b'}}).check(); print('polars' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_names_of_the_package() -> None:
+    assert dir(smartkpi) == ["KpiError", "Project", "__version__", "load"]
+    with pytest.raises(AttributeError, match="nothing"):
+        smartkpi.nothing  # noqa: B018
+
+
+def test_check(project: smartkpi.Project) -> None:
+    report = project.check(data=True)
+    assert report.ok
+    assert repr(report) == "no problems"
+    wrong = smartkpi.load({**DEFINITION, "kpis": {"bad": "ordr / visit"}}, data={"log": LOG}).check()
+    assert not wrong.ok
+    assert "did you mean `order`?" in repr(wrong)
+
+
+def test_run(project: smartkpi.Project) -> None:
+    result = project.run()
+    assert result.frame["kpi"].to_list() == ["rate", "amount"]
+    assert result.kpis["rate"].format == "percent"
+    assert result.provenance.datasets["log"]["rows"] == 4
+    assert "Rate" in repr(result)
+    assert "<table>" in result._repr_html_()
+    assert "比率" in repr(project.run(lang="zh"))
+    assert result.left_out == {}
+
+
+@pytest.mark.parametrize("until", ["2026-01", "2026-01-31", "2026-01-07", date(2026, 1, 31), datetime(2026, 1, 31, 12)])
+def test_periods_are_inclusive_and_whole(project: smartkpi.Project, until: Any) -> None:
+    frame = project.run("amount", grain="month", until=until).frame
+    assert frame["start"].dt.date().to_list() == [date(2026, 1, 1)]
+    assert frame["value"].to_list() == [10.0]
+
+
+def test_hidden_kpis_answer_by_name(project: smartkpi.Project) -> None:
+    assert project.run(["secret"], grain="all").frame["value"].to_list() == [3.0]
+
+
+def test_order_and_limit(project: smartkpi.Project) -> None:
+    frame = project.run("secret", grain="month", order_by="-start", limit=2).frame
+    assert frame["start"].dt.month().to_list() == [3, 2]
+
+
+def test_on_and_off_the_optimizer_agree(project: smartkpi.Project) -> None:
+    on, off = (project.run(grain="week", by="country", optimize=flag).frame for flag in (True, False))
+    assert on.equals(off)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "question"),
+    [
+        (UsageError, "unknown-kpi", {"kpis": ["nope"]}),
+        (UsageError, "unknown-grain", {"grain": "fortnight"}),
+        (UsageError, "unknown-order", {"order_by": "country"}),
+        (UsageError, "unknown-field", {"by": "countri"}),
+        (UsageError, "bad-period", {"since": "soon"}),
+        (UsageError, "bad-period", {"as_of": "soon"}),
+        (UsageError, "bad-limit", {"limit": -1}),
+        (UsageError, "empty-range", {"since": "2026-02", "until": "2026-01"}),
+        (UsageError, "repeated-dimension", {"by": "country,country"}),
+    ],
+)
+def test_wrong_questions(project: smartkpi.Project, kind: type[Exception], code: str, question: dict[str, Any]) -> None:
+    with pytest.raises(kind) as caught:
+        project.run(**question)
+    assert isinstance(caught.value, smartkpi.KpiError)
+    assert caught.value.diagnostics[0].code == code
+
+
+def test_nothing_valid_to_run() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        smartkpi.load({**DEFINITION, "kpis": {"bad": "ordr / visit"}}, data={"log": LOG}).run()
+    assert caught.value.diagnostics[0].code == "unknown-event"
+    with pytest.raises(DefinitionError) as caught:
+        smartkpi.load({"datasets": DEFINITION["datasets"]}, data={"log": LOG}).run()
+    assert caught.value.diagnostics[0].code == "no-kpis"
+
+
+def test_no_data_to_run() -> None:
+    with pytest.raises(DataError) as caught:
+        smartkpi.load(DEFINITION).run()
+    assert caught.value.diagnostics[0].code == "no-table"
+    with pytest.raises(UsageError) as usage:
+        smartkpi.load(DEFINITION, data={"lgo": LOG}).run()
+    assert usage.value.diagnostics[0].code == "unknown-dataset"
+
+
+def test_one_broken_kpi_is_left_out(project: smartkpi.Project) -> None:
+    kpis = {**DEFINITION["kpis"], "bad": {"formula": "ordr / visit", "tags": ["a", "b"]}}
+    wrong = smartkpi.load({**DEFINITION, "kpis": kpis}, data={"log": LOG})
+    assert wrong.run().left_out == {"bad": "definition"}
+    assert wrong.run().diagnostics[0].code == "unknown-event"
+    assert wrong.run("tag:a").left_out == {"bad": "definition"}
+    alone = wrong.run("amount")
+    assert (alone.left_out, alone.diagnostics) == ({}, ())
+    for pattern in ("bad", "tag:b", "b*"):
+        with pytest.raises(DefinitionError):
+            wrong.run(pattern)
+
+
+def test_constants(tmp_path: Path) -> None:
+    definition = {**DEFINITION, "constants": {"fee": "10%"}, "kpis": {"net": "sum(order.amount) * (1 - fee)"}}
+    project = smartkpi.load(definition, data={"log": LOG})
+    assert project.run(grain="all").frame["value"].to_list() == [9.0]
+    assert project.run(grain="all", sets={"fee": "50%"}).frame["value"].to_list() == [5.0]
+    assert project.run(grain="all").frame["value"].to_list() == [9.0]
+
+
+def test_explain(project: smartkpi.Project) -> None:
+    texts = {stage: project.explain("rate", stage) for stage in smartkpi.api.STAGES}
+    assert texts["syntax"].startswith("rate = order / visit\n")
+    assert len(set(texts.values())) == 5
+    with pytest.raises(UsageError):
+        project.explain("nope")
+    with pytest.raises(UsageError):
+        project.explain("rate", "guess")  # type: ignore[arg-type]
+
+
+def test_threads_share_a_project(project: smartkpi.Project) -> None:
+    expected = project.run(grain="month", by="country").frame
+    with ThreadPoolExecutor(4) as pool:
+        frames = list(pool.map(lambda _: project.run(grain="month", by="country").frame, range(8)))
+    assert all(frame.equals(expected) for frame in frames)
+
+
+def test_tests_of_a_mapping() -> None:
+    case = {
+        "name": "types",
+        "given": {
+            "order": [
+                {"time": "2026-01-05T10:00:00-03:00", "amount": 10, "sku": "7", "late": True, "due": "2026-01-07"}
+            ]
+        },
+        "as_of": "2026-02-01",
+        "expect": [
+            {"kpi": "amount", "period": "2026-01", "value": 10, "state": "ok"},
+            {"kpi": "amount", "period": "2026-01", "sku": "7", "value": 10},
+            {"kpi": "late", "period": "2026-01-05", "value": 1},
+            {"kpi": "rate", "period": "2026-01", "value": None, "state": "undefined"},
+        ],
+    }
+    kpis = {**DEFINITION["kpis"], "late": "count(order where late and date(due) > date(time))"}
+    project = smartkpi.load({**DEFINITION, "kpis": kpis, "tests": [case]})
+    (outcome,) = project.test()
+    assert outcome.passed, outcome
