@@ -3,7 +3,8 @@
     python benchmarks/run.py [--rows 1m|20m|NUMBER] [--quick] [--repeat N]
 
 Each measurement is a process of its own: wall and CPU seconds of the query alone, peak memory of the whole process.
-Prints a Markdown table and exits 1 where a limit is missed (goals are shown, and miss nothing).
+Prints Markdown tables and exits 1 where a limit is missed (goals are shown, and miss nothing). The limit against the
+two-level plan is held in CPU seconds, which a busy machine disturbs least.
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ def _queries(rows: int, repeat: int, quick: bool, peers: list[str]) -> list[str]
         cells = [_cell(ours, None), *(_cell(found[side], ours) for side in peers)]
         grid = " × ".join(["day", *by])
         print(f"| {number} | {grid} | {' | '.join(cells)} |", flush=True)
-        if "two-level" in found and ours.wall > LIMIT * found["two-level"].wall:
-            ratio = ours.wall / found["two-level"].wall
+        if "two-level" in found and ours.cpu > LIMIT * found["two-level"].cpu:
+            ratio = ours.cpu / found["two-level"].cpu
             missed.append(f"{number} KPIs by {grid}: {ratio:.2f} × the two-level plan (limit {LIMIT})")
     return missed
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import smartkpi
+from smartkpi import errors
 from smartkpi.api import DataError, DefinitionError, UsageError
 
 LOG = pl.DataFrame(
@@ -192,3 +193,17 @@ def test_tests_of_a_mapping() -> None:
     project = smartkpi.load({**DEFINITION, "kpis": kpis, "tests": [case]})
     (outcome,) = project.test()
     assert outcome.passed, outcome
+
+
+PYTHON = [entry for entry in errors.register().values() if entry.stage == "python"]
+
+
+@pytest.mark.parametrize("entry", PYTHON, ids=[entry.code for entry in PYTHON])
+def test_examples_of_the_register(entry: errors.Entry, tmp_path: Path) -> None:
+    file = tmp_path / "kpis.yml"
+    file.write_text(entry.good, encoding="utf-8")
+    assert smartkpi.load(file, data={"logs": LOG}).run().frame.height == 1
+    file.write_text(entry.bad, encoding="utf-8")
+    with pytest.raises(smartkpi.KpiError) as caught:
+        smartkpi.load(file, data={"logs": LOG}).run()
+    assert [d.code for d in caught.value.diagnostics] == [entry.code]

@@ -20,6 +20,7 @@ QUESTIONS = {
     "scorecard": "",
     "scorecard.zh": "--lang zh",
     "months": "--kpi revenue --kpi conversion_rate --grain month",
+    "countries": "visits orders ctr return_on_ads --by country",
     "salespeople": "--kpi reply_time --kpi reply_in_time --by salesperson",
     "bad_month": "--kpi conversion_rate --by country --grain month --since 2025-07 --until 2025-09 --format csv",
     "ads": "--kpi tag:ads --grain quarter --format markdown",

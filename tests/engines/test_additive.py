@@ -93,7 +93,7 @@ def expected(cell_: Cell, rows: list[dict[str, Any]]) -> Any:
         case "min" | "max":
             return {"min": min, "max": max}[cell_.aggregate](values, default=None)
         case "weight":
-            return sum(values)
+            return sum(values) if values else None
     if cell_.type == CASH:
         return sum((micros(v) for v in values), Decimal(0))
     return sum(values) if cell_.type.whole else math.fsum(values)
@@ -129,7 +129,7 @@ def check(frame: pl.DataFrame, data: pl.DataFrame, grain: Grain, by: list[str]) 
         for cell_, wanted in CELLS:
             under = [row for row in rows if all(CONDITIONS[name][1](row) for name in wanted)]
             value, want = got[key][cell_.id], expected(cell_, under)
-            if cell_.type == NUMBER:
+            if cell_.type == NUMBER and want is not None:
                 assert value == pytest.approx(want, rel=1e-13, abs=1e-3), (key, cell_.id)
             elif cell_.aggregate in ("rows", "present"):
                 assert (value or 0) == (want or 0), (key, cell_.id)
@@ -208,7 +208,9 @@ def test_conditions_leave_the_mask_where_groups_would_explode(monkeypatch: pytes
 
 
 def test_whole_sums_do_not_wrap() -> None:
-    data = pl.DataFrame({"ts": [date(2026, 1, 1)] * 3, "k": [2**63 - 1] * 3, "small": pl.Series([127] * 3, dtype=pl.Int8)})
+    data = pl.DataFrame(
+        {"ts": [date(2026, 1, 1)] * 3, "k": [2**63 - 1] * 3, "small": pl.Series([127] * 3, dtype=pl.Int8)}
+    )
     cells = [cell("a", "sum", K), cell("b", "sum", col("small", WHOLE)), cell("c", "sum", K, type_=CASH)]
     (frame,) = engine(data).collect(plan([scan(cells, time=TS)], dataset(time=TS))).frames[Grain.DAY]
     assert frame.row(0)[1:] == (3 * (2**63 - 1), 381, Decimal(3 * (2**63 - 1)))
@@ -238,10 +240,9 @@ def test_no_rows() -> None:
     assert answer.coverage["log"].edge is None
 
 
-@pytest.mark.parametrize(("weights", "code"), [([1, -1], "negative-count"), ([1.0, 0.5], "fraction-count")])
-def test_counts_are_whole_and_not_negative(weights: list[float], code: str) -> None:
-    data = pl.DataFrame({"ts": [date(2026, 1, 1)] * 2, "w": weights})
-    with pytest.raises(KpiError, match=code):
+def test_counts_are_not_negative() -> None:
+    data = pl.DataFrame({"ts": [date(2026, 1, 1)] * 2, "w": [1, -1]})
+    with pytest.raises(KpiError, match="negative-count"):
         engine(data).collect(plan([scan([cell("n", "weight", W)], time=TS)], dataset(time=TS)))
 
 

@@ -56,7 +56,7 @@ def test_versions_after_the_as_of_do_not_count() -> None:
 def test_a_tie_is_an_error(schema: Any) -> None:
     with pytest.raises(KpiError, match="such as id a") as caught:
         run([("a", 1, 1), ("a", 1, 2), ("b", 1, 1)], schema=schema)
-    assert caught.value.diagnostics[0].code == "duplicate-key"
+    assert caught.value.diagnostics[0].code == "tied-key"
 
 
 def test_uniqueness_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,9 +49,14 @@ def test_aware_times_fall_in_local_days_and_hours(zone: str, unit: str) -> None:
 @pytest.mark.parametrize("zone", ["UTC", NY])
 def test_naive_times_are_in_the_zone_of_their_dataset(local: str, zone: str) -> None:
     gaps = {datetime(2026, 3, 8, 2, 13) + timedelta(minutes=15 * n) for n in range(4)}
-    naive = [t for n in range(9000) if (t := datetime(2026, 1, 1) + timedelta(minutes=53 * n)) not in gaps] + sorted(gaps)
+    naive = [t for n in range(9000) if (t := datetime(2026, 1, 1) + timedelta(minutes=53 * n)) not in gaps] + sorted(
+        gaps
+    )
     data = dataset(time=TS, zone=local)
-    scans = [scan([cell("n")], (Grain.HOUR, Grain.DAY), time=TS), scan([cell("d", "distinct", TS)], time=TS, state="distinct")]
+    scans = [
+        scan([cell("n")], (Grain.HOUR, Grain.DAY), time=TS),
+        scan([cell("d", "distinct", TS)], time=TS, state="distinct"),
+    ]
     answer = engine(pl.DataFrame({"ts": naive})).collect(plan(scans, data, calendar=Calendar(zone)))
     days: dict[date, int] = {}
     hours: dict[datetime, int] = {}
@@ -71,7 +76,10 @@ def test_naive_times_are_in_the_zone_of_their_dataset(local: str, zone: str) -> 
 def test_weeks_begin_where_the_calendar_says(start: int) -> None:
     days = [date(2026, 1, 1) + timedelta(days=n) for n in range(30)]
     calendar = Calendar(week_start=start)
-    scans = [scan([cell("n")], (Grain.WEEK,), time=TS), scan([cell("d", "distinct", TS)], (Grain.WEEK,), time=TS, state="distinct")]
+    scans = [
+        scan([cell("n")], (Grain.WEEK,), time=TS),
+        scan([cell("d", "distinct", TS)], (Grain.WEEK,), time=TS, state="distinct"),
+    ]
     answer = engine(pl.DataFrame({"ts": days})).collect(plan(scans, dataset(time=TS), calendar=calendar))
     wanted: dict[date, int] = {}
     for day in days:

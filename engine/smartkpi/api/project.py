@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from smartkpi.api.failures import DataError, UsageError
 from smartkpi.api.question import Ask, Period, names
-from smartkpi.diagnostics import Diagnostic, errors
-from smartkpi.report.problems import boxes
+from smartkpi.diagnostics import Diagnostic, errors, render
 from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.question import Question
 from smartkpi.spec.load import Loaded
@@ -46,7 +45,7 @@ class Report:
         return not errors(self.diagnostics)
 
     def __repr__(self) -> str:
-        return boxes(self.diagnostics) or "no problems"
+        return "\n\n".join(map(render, self.diagnostics)) or "no problems"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

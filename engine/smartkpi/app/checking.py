@@ -10,8 +10,7 @@ from pathlib import Path
 from smartkpi.api import Report, load
 from smartkpi.app.edge import DATA, DEFINITIONS, FINE, worst
 from smartkpi.app.terminal import style_of, write
-from smartkpi.diagnostics import Severity, errors
-from smartkpi.report.problems import as_dict, boxes, github
+from smartkpi.diagnostics import Severity, errors, render, to_github, to_json
 
 
 def check(path: Path, sets: Mapping[str, str], data: bool, form: str) -> int:
@@ -21,15 +20,15 @@ def check(path: Path, sets: Mapping[str, str], data: bool, form: str) -> int:
     style = style_of(sys.stdout)
     match form:
         case "json":
-            found = {"ok": report.ok, "diagnostics": [as_dict(one) for one in report.diagnostics]}
+            found = {"ok": report.ok, "diagnostics": [to_json(one) for one in report.diagnostics]}
             write(json.dumps(found, ensure_ascii=not style.unicode, indent=2) + "\n")
         case "github":
-            write("".join(github(one) for one in report.diagnostics))
+            write("".join(f"{to_github(one)}\n" for one in report.diagnostics))
         case _:
-            text = boxes(report.diagnostics, style)
+            text = "\n\n".join(render(one, style.color) for one in report.diagnostics)
             catalog = project.catalog
             size = f"{_count(len(catalog.kpis), 'KPI')}, {_count(len(catalog.datasets), 'dataset')}"
-            write(f"{text}\n{_summary(report)}\n" if text else f"no problems: {size}\n")
+            write(f"{text}\n\n{_summary(report)}\n" if text else f"no problems: {size}\n")
     return worst((DEFINITIONS if errors(report.definitions) else FINE, DATA if errors(report.data) else FINE))
 
 

@@ -26,18 +26,20 @@ WEEKDAY = (1.1, 1.15, 1.12, 1.08, 1.02, 0.78, 0.75)
 BAD_MONTH = (2025, 8)  # a new checkout loses orders in Brazil and Germany
 ADS_LOSE = date(2026, 1, 12)  # more ads are bought, and fewer who click them want anything
 
-EVENT_SCHEMA = {
-    "event_id": pl.Int64,
-    "ts": pl.Datetime("us", "UTC"),
-    "event": pl.String,
-    "visitor": pl.Int64,
-    "country": pl.String,
-    "channel": pl.String,
-    "salesperson": pl.String,
-    "order_id": pl.Int64,
-    "amount": pl.Float64,
-    "wait_minutes": pl.Float64,
-}
+EVENT_SCHEMA = pl.Schema(
+    {
+        "event_id": pl.Int64(),
+        "ts": pl.Datetime("us", "UTC"),
+        "event": pl.String(),
+        "visitor": pl.Int64(),
+        "country": pl.String(),
+        "channel": pl.String(),
+        "salesperson": pl.String(),
+        "order_id": pl.Int64(),
+        "amount": pl.Float64(),
+        "wait_minutes": pl.Float64(),
+    }
+)
 
 
 def make(folder: Path, seed: int = 1) -> Path:

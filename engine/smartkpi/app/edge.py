@@ -72,12 +72,11 @@ def exit_code(error: KpiError) -> int:
 def say(diagnostics: Iterable[Diagnostic]) -> None:
     """Show diagnostics on stderr: errors with their place, others in a line each."""
     from smartkpi.app.terminal import style_of
-    from smartkpi.diagnostics import Severity
-    from smartkpi.report.problems import box, line
+    from smartkpi.diagnostics import Severity, render, render_line
 
     style = style_of(sys.stderr)
     for one in diagnostics:
-        text = box(one, style) + "\n" if one.severity is Severity.ERROR else line(one, style)
+        text = f"{render(one, style.color)}\n\n" if one.severity is Severity.ERROR else f"{render_line(one)}\n"
         encoding = sys.stderr.encoding or "utf-8"
         sys.stderr.write(text.encode(encoding, "replace").decode(encoding))
 

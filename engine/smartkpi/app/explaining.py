@@ -7,9 +7,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from smartkpi import errors
 from smartkpi.api import Stage, load
 from smartkpi.app.edge import FINE
-from smartkpi.app.register import entry
 from smartkpi.app.terminal import style_of, write
 
 
@@ -22,7 +22,7 @@ def explain(path: Path, sets: Mapping[str, str], name: str, stage: Stage, form: 
 
 def explain_code(name: str, form: str, path: Path | None) -> int | None:
     """Write what a code means and return the exit code; None where the name is no code, or a KPI of the project."""
-    text = entry(name)
+    text = errors.explain(name)
     if text is None or (path is not None and name in load(path).catalog.kpis):
         return None
     _write({"code": name, "text": text}, text, form)

@@ -61,7 +61,11 @@ def _form_of(output: Path | None) -> str:
 
 def _write(result: Result, form: str, output: Path | None, lang: str) -> None:
     if output is not None:
-        write_whole(output, render(result, form, Style(lang=lang)))
+        content = render(result, form, Style(lang=lang))
+        try:
+            write_whole(output, content)
+        except OSError as error:  # name the file that was asked for, not the one beside it
+            raise OSError(error.errno, error.strerror, str(output)) from error
     elif form == "table":
         write(FORMATS[form](result, style_of(sys.stdout, lang)))
     else:

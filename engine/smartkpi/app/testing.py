@@ -13,11 +13,11 @@ from smartkpi.api import load
 from smartkpi.api.cases import Difference, Outcome
 from smartkpi.app.edge import DEFINITIONS, FAILED, FINE, say, worst
 from smartkpi.app.terminal import style_of, write
-from smartkpi.diagnostics import errors
-from smartkpi.report.problems import as_dict, boxes, where
+from smartkpi.diagnostics import errors, render, to_json
 from smartkpi.report.rows import exact
 from smartkpi.report.style import Style, pad, plain
 from smartkpi.report.style import cells as width_of
+from smartkpi.source import Span
 
 
 def test(path: Path, sets: Mapping[str, str], update: bool, form: str) -> int:
@@ -54,7 +54,7 @@ def _failure(outcome: Outcome, style: Style) -> str:
         "   " + "  ".join(pad(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
     table = "\n".join(lines) + "\n" if len(rows) > 1 else ""
-    return head + table + boxes(outcome.diagnostics, style)
+    return head + table + "".join(f"{render(one, style.color)}\n" for one in outcome.diagnostics)
 
 
 def _rows(differences: Sequence[Difference]) -> Iterator[tuple[str, str, str, str, str]]:
@@ -90,7 +90,7 @@ def _as_dict(outcome: Outcome) -> dict[str, Any]:
     return {
         "name": outcome.name,
         "passed": outcome.passed,
-        "place": where(outcome.span),
+        "place": _place(outcome.span),
         "cells": outcome.cells,
         "differences": [
             {
@@ -100,9 +100,13 @@ def _as_dict(outcome: Outcome) -> dict[str, Any]:
                 "column": one.column or None,
                 "expected": one.expected,
                 "got": one.got,
-                "place": where(one.span),
+                "place": _place(one.span),
             }
             for one in outcome.differences
         ],
-        "diagnostics": [as_dict(one) for one in outcome.diagnostics],
+        "diagnostics": [to_json(one) for one in outcome.diagnostics],
     }
+
+
+def _place(span: Span) -> dict[str, Any]:
+    return {"file": span.source.name, "line": span.line, "column": span.column}

@@ -145,9 +145,7 @@ def _lower_formula(build: _Build, expr: Expr, around: Conditions, parts: _Parts)
             assert_never(expr)
 
 
-def _lower_aggregate(
-    build: _Build, expr: Aggregate, where: tuple[Expr, ...], parts: _Parts
-) -> nodes.Formula:
+def _lower_aggregate(build: _Build, expr: Aggregate, where: tuple[Expr, ...], parts: _Parts) -> nodes.Formula:
     counted = any(binding.count is not None for binding in build.checked.events[expr.event])
     size = "weight" if counted else "rows"
 
@@ -205,8 +203,8 @@ def _scans(build: _Build, steps: tuple[Step, ...], outputs: list[Output], by: tu
                 grains.setdefault(id, {})[output.grain] = None
     rows = {
         binding.event: Rows(build.checked.datasets[binding.dataset], binding)
-        for bindings in build.checked.events.values()
-        for binding in bindings
+        for event in {build.components[id].event for id in grains}
+        for binding in build.checked.events[event]
     }
     dimensions = {event: tuple((name, one.bind(Field(name, TEXT_TYPE))) for name in by) for event, one in rows.items()}
     for id in (id for id in build.components if id in grains):

@@ -56,7 +56,9 @@ def _discriminate(scan: Scan) -> Scan:
 def compared_column(condition: Expr) -> Column | None:
     """Return the column of `column == literal` or `column in (literals)`, if the condition has that form."""
     match condition:
-        case Apply("==", (Column() as column, Literal() as choice)) | Apply("==", (Literal() as choice, Column() as column)):
+        case Apply("==", (Column() as column, Literal() as choice)) | Apply(
+            "==", (Literal() as choice, Column() as column)
+        ):
             choices = [choice]
         case Apply("in", (Column() as column, *others)):
             choices = [other for other in others if isinstance(other, Literal)]

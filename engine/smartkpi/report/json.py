@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from smartkpi.report.problems import as_dict
+from smartkpi.diagnostics import to_json
 from smartkpi.report.rows import exact, plain_rows
 from smartkpi.report.style import Style
 from smartkpi.result import KpiInfo, Provenance, Result
@@ -30,7 +30,7 @@ def as_data(result: Result, lang: str = "en") -> dict[str, Any]:
         "trend": list(plain_rows(result.trend)),
         "left_out": dict(result.left_out),
         "provenance": provenance_data(result.provenance),
-        "diagnostics": [as_dict(diagnostic) for diagnostic in result.diagnostics],
+        "diagnostics": [to_json(diagnostic) for diagnostic in result.diagnostics],
     }
 
 

@@ -64,10 +64,11 @@ def open_delimited(read: Read, files: tuple[Path, ...], tabs: bool) -> tuple[pl.
     raw = _texts(files, audits, separator, read)
     small = sum(size for _, size, _ in mark) <= SMALL
     with reading(f"`{read.path}`", read.span):
+        if known is None:
+            _compare_rows(raw, files, audits, separator, read)
         if small:
             raw = raw.collect().lazy()
         if known is None:
-            _compare_rows(raw, files, audits, separator, read)
             known = Known(separator, audits, infer(raw, read.dates))
             _remember(key, known)
         if any(audit.blanks for audit in audits):
@@ -190,6 +191,7 @@ def _count_quoted(file: Path, separator: str, width: int, span: Span | None) -> 
         line = 1
         try:
             next(reader)
+            line = reader.line_num + 1
             for record in reader:
                 if len(record) == width:
                     rows += 1
@@ -218,12 +220,21 @@ def _compare_rows(
     raw: pl.LazyFrame, files: tuple[Path, ...], audits: tuple[Audit, ...], separator: str, read: Read
 ) -> None:
     """Raise where the engine sees other rows than the audit did: a stray quote swallowed some."""
-    if raw.select(pl.len()).collect().item() == sum(audit.rows + audit.blanks for audit in audits):
+    if _count(raw) == sum(audit.rows + audit.blanks for audit in audits):
         return
     for file, audit in zip(files, audits, strict=True):
-        seen = _texts((file,), (audit,), separator, read).select(pl.len()).collect().item()
-        if seen != audit.rows + audit.blanks:
+        if _count(_texts((file,), (audit,), separator, read)) != audit.rows + audit.blanks:
             raise _bad_quote(file, _odd_line(file), read.span)
+
+
+def _count(raw: pl.LazyFrame) -> int:
+    """Return how many rows the engine sees; -1 where quotes confuse it so that it gives up."""
+    try:
+        return int(raw.select(pl.len(), pl.all().count().name.prefix("count ")).collect()["len"].item())
+    except pl.exceptions.ComputeError as error:
+        if "utf" in str(error).lower():
+            raise
+        return -1
 
 
 def _odd_line(file: Path) -> int:

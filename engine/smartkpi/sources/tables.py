@@ -106,7 +106,7 @@ def _open_handed(dataset: Dataset, handed: Any) -> Table:
             case _:
                 got = type(handed).__name__
                 hint = "hand over a Polars, pandas, Arrow or DuckDB table"
-                raise fault("bad-table", f"{origin} is of type `{got}`, no table", dataset.span, hint)
+                raise fault("not-a-table", f"{origin} is of type `{got}`, no table", dataset.span, hint)
         schema = frame.collect_schema()
     return Table(dataset.name, frame, types_of(schema), dict(schema), origin, rows, dataset.span, rows is not None)
 
@@ -116,7 +116,7 @@ def _taken(handed: Any, dataset: Dataset) -> pl.DataFrame:
         taken = pl.DataFrame(handed)
     except (TypeError, ValueError) as error:
         raise fault(
-            "bad-table", f"the table for `{dataset.name}` cannot be taken over: {error}", dataset.span
+            "not-a-table", f"the table for `{dataset.name}` cannot be taken over: {error}", dataset.span
         ) from error
     return taken.select(c for c in taken.columns if not c.startswith("__index_level_"))
 

@@ -55,7 +55,7 @@ def _at_grain(plan: Plan, scan: Scan, level: Level1, small: pl.DataFrame, grain:
     outputs: list[pl.Expr] = []
     seen: dict[str, pl.Expr] = {}
     for place, cell in enumerate(scan.cells):
-        totals = _totals(second, level, place, cell, opened)
+        totals = _totals(second, level, place, cell)
         seen[totals["rows"].meta.output_name()] = totals["rows"] > 0
         outputs += _outputs(cell, totals)
     keys = _keys(plan, level, grain)
@@ -92,12 +92,12 @@ def _in_range(plan: Plan, level: Level1) -> pl.Expr:
     return (day >= start) & (day < end)
 
 
-def _totals(second: _Second, level: Level1, place: int, cell: Cell, opened: Opened) -> dict[str, pl.Expr]:
+def _totals(second: _Second, level: Level1, place: int, cell: Cell) -> dict[str, pl.Expr]:
     """Return the totals of the partials that a cell is made of, by kind."""
-    how = {"min": "min", "max": "max", "fraction": "any"}
+    how = {"min": "min", "max": "max"}
     moved, mask = level.moved[place], level.masks[place]
     under = frozenset(cell.where) - frozenset(moved)
-    uses = uses_of(cell, opened.rows, moved)
+    uses = uses_of(cell, moved)
     return {use[0]: second.total(level.partials[use], how.get(use[0], "sum"), under, mask) for use in uses}
 
 
@@ -114,10 +114,7 @@ def _outputs(cell: Cell, totals: dict[str, pl.Expr]) -> list[pl.Expr]:
         case "weight":
             value = pl.when(totals["count"] > 0).then(totals["whole"].cast(pl.Int64)).alias(cell.id)
             nulls = (totals["rows"] - totals["count"]).alias(f"{cell.id}_null")
-            bad = [(totals["min"] < 0).alias(f"__bad_negative_{cell.id}")]
-            if "fraction" in totals:
-                bad.append(totals["fraction"].alias(f"__bad_fraction_{cell.id}"))
-            return [value, nulls, *bad]
+            return [value, nulls, (totals["min"] < 0).alias(f"__bad_{cell.id}")]
         case "sum":
             return [pl.when(seen).then(_sum(cell, totals)).alias(cell.id)]
         case _:
@@ -142,13 +139,9 @@ def money(micros: pl.Expr) -> pl.Expr:
 
 def _check_weights(scan: Scan, found: pl.DataFrame, opened: Opened) -> None:
     for cell in scan.cells:
-        problems = {
-            "negative-count": ("has a negative count", "a count says how many events a row stands for: 0 or more"),
-            "fraction-count": ("has a count that is no whole number", "use the column as a field: sum(event.column)"),
-        }
-        for code, (words, hint) in problems.items():
-            column = f"__bad_{code.split('-')[0]}_{cell.id}"
-            if column in found.columns and found[column].any():
-                name = opened.table.name
-                message = f"a row of dataset `{name}` {words}"
-                raise KpiError(Diagnostic(code, message, opened.table.span, hint, subject=f"dataset:{name}"))
+        column = f"__bad_{cell.id}"
+        if column in found.columns and found[column].any():
+            name = opened.table.name
+            message = f"a row of dataset `{name}` has a negative count"
+            hint = "a count says how many events a row stands for: 0 or more"
+            raise KpiError(Diagnostic("negative-count", message, opened.table.span, hint, subject=f"dataset:{name}"))

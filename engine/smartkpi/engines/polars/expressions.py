@@ -12,7 +12,6 @@ from typing import assert_never
 
 import polars as pl
 
-from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.engines.polars.functions import ROW, SCALAR, Builder, finite
 from smartkpi.engines.polars.times import INSTANT, LOCAL, Clock, localise, to_zone
 from smartkpi.language.types import Kind, Type
@@ -123,8 +122,7 @@ def clock_of(expr: Expr, rows: Rows) -> Clock:
         case Kind.NULL:
             return Clock("date", typed.expr.cast(pl.Date), rows.zone)
         case kind:
-            message = f"the time of dataset `{rows.dataset}` is a {kind}, not a time"
-            raise KpiError(Diagnostic("bad-time", message, subject=f"dataset:{rows.dataset}"))
+            raise AssertionError(f"check let a time of {rows.dataset} through that is a {kind}")
 
 
 def _literal(literal: Literal, zone: str) -> Typed:
@@ -149,9 +147,7 @@ def _literal(literal: Literal, zone: str) -> Typed:
 
 
 def _column(name: str, rows: Rows) -> Typed:
-    if name not in rows.dtypes:
-        message = f"dataset `{rows.dataset}` has no column `{name}`"
-        raise KpiError(Diagnostic("unknown-column", message, subject=f"dataset:{rows.dataset}"))
+    assert name in rows.dtypes, f"check let a column through that {rows.dataset} lacks: {name}"
     dtype, column = rows.dtypes[name], pl.col(name)
     if name in rows.types and rows.types[name].kind is Kind.UNKNOWN:
         return Typed(pl.lit(None), Kind.NULL)
@@ -177,8 +173,7 @@ def _column(name: str, rows: Rows) -> Typed:
         case pl.Duration():
             return Typed(column.dt.total_microseconds() / 1e6, Kind.NUMBER)
         case _:
-            message = f"column `{name}` of dataset `{rows.dataset}` is of a type that KPIs cannot use ({dtype})"
-            raise KpiError(Diagnostic("unknown-column", message, subject=f"dataset:{rows.dataset}"))
+            raise AssertionError(f"check let a column of {rows.dataset} through that is no field: {name} {dtype}")
 
 
 def _apply(expr: Apply, args: tuple[Typed, ...], rows: Rows) -> Typed:

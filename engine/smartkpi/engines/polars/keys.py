@@ -36,7 +36,7 @@ def unique_by_key(opened: Opened, dataset: TypedDataset) -> bool:
 
 
 def deduplicate(opened: Opened, dataset: TypedDataset) -> Deduplicated:
-    """Return a dataset with one row a key, of the rows before the as-of. Raises KpiError `duplicate-key` on a tie."""
+    """Return a dataset with one row a key, of the rows before the as-of. Raises KpiError `tied-key` on a tie."""
     columns = list(opened.table.polars)
     names, keyed = _keyed(opened, dataset)
     has_key = pl.all_horizontal(pl.col(name).is_not_null() for name in names)
@@ -87,4 +87,4 @@ def _refuse_ties(latest: pl.DataFrame, names: list[str], opened: Opened, dataset
     many = "1 key" if tied.height == 1 else f"{tied.height} keys"
     message = f"dataset `{dataset.name}` has different rows of one key and time ({many}, such as {shown})"
     hint = "add a column to `key:`, or remove the rows that do not hold"
-    raise KpiError(Diagnostic("duplicate-key", message, dataset.spec.span, hint, subject=f"dataset:{dataset.name}"))
+    raise KpiError(Diagnostic("tied-key", message, dataset.spec.span, hint, subject=f"dataset:{dataset.name}"))

@@ -22,10 +22,10 @@ HUGE = 2.0**64
 MICROS = 1_000_000
 
 Use = tuple[str, Expr | None, tuple[Expr, ...]]
-"""A partial: what (rows count whole micro high low min max fraction), of which argument, under which filters."""
+"""A partial: what (rows count whole micro high low min max), of which argument, under which filters."""
 
 
-def uses_of(cell: Cell, rows: Rows, moved: tuple[Expr, ...]) -> list[Use]:
+def uses_of(cell: Cell, moved: tuple[Expr, ...]) -> list[Use]:
     """Return the partials that a cell is made of; the first is the number of rows under its conditions."""
     uses: list[Use] = [("rows", None, moved)]
     if cell.argument is None:
@@ -34,8 +34,7 @@ def uses_of(cell: Cell, rows: Rows, moved: tuple[Expr, ...]) -> list[Use]:
         case "sum":
             kinds = sum_kinds(cell)
         case "weight":
-            whole = compile_row(cell.argument, rows).whole
-            kinds = ("count", "whole", "min") if whole else ("count", "whole", "min", "fraction")
+            kinds = ("count", "whole", "min")
         case "present":
             kinds = ("count",)
         case _:
@@ -99,8 +98,6 @@ class Partials:
                 return self._place(2, kind, argument, value - high.cast(pl.Float64) / SCALE)
             case "whole" | "micro":
                 return self._place(0, kind, argument, _whole(typed) if kind == "whole" else _micro(typed))
-            case "fraction":
-                return self._place(0, kind, argument, number(typed) != number(typed).round(0))
             case _:
                 return self._place(0, "value", argument, number(typed) if typed.kind is Kind.NUMBER else typed.expr)
 
@@ -116,7 +113,7 @@ def partials_of(cells: Sequence[Cell], moved: Sequence[tuple[Expr, ...]], rows: 
     partials = Partials(rows)
     partials.add(("rows", None, ()))
     for cell, under in zip(cells, moved, strict=True):
-        for use in uses_of(cell, rows, under):
+        for use in uses_of(cell, under):
             partials.add(use)
     return partials
 
@@ -151,7 +148,5 @@ def _aggregate(kind: str, value: pl.Expr) -> pl.Expr:
             return value.min()
         case "max":
             return value.max()
-        case "fraction":
-            return value.any()
         case _:
             return value.sum()

@@ -1,0 +1,26 @@
+"""The codes of wrong questions: each example of the register has its command in its first line."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from smartkpi import errors
+from tests.app.conftest import ROWS, Kpi
+
+QUESTIONS = [entry for entry in errors.register().values() if entry.stage == "question"]
+
+
+@pytest.mark.parametrize("entry", QUESTIONS, ids=[entry.code for entry in QUESTIONS])
+def test_examples_of_the_register(entry: errors.Entry, project: Path, kpi: Kpi) -> None:
+    (project / "events.csv").write_text(ROWS, encoding="utf-8")
+    for text, good in ((entry.bad, False), (entry.good, True)):
+        (project / "kpis.yml").write_text(text, encoding="utf-8")
+        words = shlex.split(text.splitlines()[0].removeprefix("# kpi"))
+        done = kpi(*words)
+        assert (done.exit_code == 0) is good, done.output
+        if not good:
+            assert done.exit_code in (2, 3)
+            assert f"error[{entry.code}]" in done.stderr or "Invalid value for" in done.stderr
