@@ -8,7 +8,7 @@ from datetime import tzinfo
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from smartkpi.diagnostics import Diagnostic, Note, Severity
+from smartkpi.diagnostics import Diagnostic, Note, Severity, errors
 from smartkpi.language import syntax
 from smartkpi.language.types import TEXT, TIME, UNKNOWN, Kind, Type
 from smartkpi.language.units import describe, of_unit
@@ -250,6 +250,10 @@ def _check_kpis(
                 lacking = ", ".join(f"`{event}`" for event in typed.missing)
                 findings.note("unavailable", f"`{name}` has no value: no dataset provides {lacking}", spec.span)
         found.extend(findings.diagnostics)
+    for name, spec in catalog.spoiled.items():
+        findings = Findings(f"kpi:{name}")
+        check_kpi(spec, space, findings)
+        found.extend(errors(findings.diagnostics))
     return kpis, tuple(name for name in order if name in kpis), left_out
 
 

@@ -109,6 +109,7 @@ def _catalog(state: _State, root: Path) -> Catalog:
         {name: item for name, item in state.kpis.items() if f"kpi:{name}" not in broken},
         tuple(state.cases),
         broken,
+        {name: item for name, item in state.kpis.items() if f"kpi:{name}" in broken},
     )
 
 

@@ -209,7 +209,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All definitions of a project. ``broken`` maps a definition that an error left out to that error."""
+    """All definitions of a project. ``broken`` maps a definition that an error left out to that error.
+
+    ``spoiled`` has the KPIs among those as far as they can be read, so that check finds what else is wrong with them.
+    """
 
     root: Path
     calendar: Calendar = Calendar()
@@ -219,6 +222,7 @@ class Catalog:
     kpis: Mapping[str, Kpi] = field(default_factory=lambda: EMPTY)
     cases: tuple[Case, ...] = ()
     broken: Mapping[str, Diagnostic] = field(default_factory=lambda: EMPTY)
+    spoiled: Mapping[str, Kpi] = field(default_factory=lambda: EMPTY)
     files: tuple[Path, ...] = ()
 
 
