@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from tests.oracle.days import DAY, TICK, local_day, midnight
 from tests.oracle.values import clean, evaluate, holds
 
 Row = Mapping[str, Any]
+FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def times(world: World, dataset: Dataset) -> list[date]:
 
 
 def distinct_rows(world: World, dataset: Dataset) -> list[Row]:
-    """The rows of a dataset; of those with an equal key the latest by time."""
+    """The rows of a dataset; of those with an equal key the latest by time that the as-of lets one see."""
     rows = world.rows[dataset.name]
     if not dataset.key:
         return rows
@@ -150,8 +151,9 @@ def distinct_rows(world: World, dataset: Dataset) -> list[Row]:
         names = world.names(dataset, row)
         key = tuple(clean(names.field(part), names) for part in dataset.key)
         time = dataset_time(world, dataset, row)
-        order = (time is not None, starts_at(time, world.zone) if time is not None else None)
-        if key not in latest or (latest[key][0] < order if latest[key][0][0] == order[0] else order[0]):
+        instant = FIRST if time is None else starts_at(time, world.zone)
+        order = (time is None or seen(world, time), instant)
+        if key not in latest or latest[key][0] < order:
             latest[key] = (order, row)
     return [row for _, row in latest.values()]
 

@@ -112,7 +112,7 @@ def datasets(
 ) -> tuple[dict[str, Any], list[Event]]:
     """How a dataset is written, and its events."""
     fields = fields_of(table)
-    written: dict[str, Any] = {"time": "at", "fields": fields}
+    written: dict[str, Any] = {"time": table.written, "fields": fields}
     if draw(st.integers(0, 5)) == 0:
         begin, end = sorted(draw(st.tuples(st.integers(-3, span + 3), st.integers(-3, span + 3))))
         ends = {"from": first + timedelta(days=begin), "to": first + timedelta(days=end)}
@@ -148,6 +148,7 @@ def fields_of(table: Table) -> dict[str, Any]:
         "big": "amount > limit",
         "due": "date(sent)" if table.time != "date" else "sent",
         "wait": {"is": "sent - at", "unit": "duration"},
+        "day": "date(time)",
     }
     if "size" in table.columns:
         fields["rate"] = "amount / size"
@@ -164,14 +165,20 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
     only = frozenset({event.name})
     if money:
         return Formula(f"sum({event.name}.revenue{where})", only, True)
-    numbers = [name for name in ("amount", "size", "rate", "tier") if name in event.fields]
-    things = [name for name in ("country", "buyer", "size", "paid", "due", "amount") if name in event.fields]
-    functions = ["count", "bare", "sum", "avg"] + ([] if event.counted else ["min", "max", "distinct"])
+    numbers = [name for name in ("amount", "size", "rate", "tier", "price") if name in event.fields]
+    things = [
+        name
+        for name in ("country", "buyer", "size", "paid", "due", "amount", "channel", "price", "day")
+        if name in event.fields
+    ]
+    functions = ["count", "bare", "sum", "avg", "wait"] + ([] if event.counted else ["min", "max", "distinct"])
     match draw(st.sampled_from(functions)):
         case "bare":
             text = f"({event.name}{where})" if where else event.name
         case "count":
             text = f"count({event.name}{where})"
+        case "wait":
+            text = f"avg({event.name}.wait{where}) / 1h"
         case "distinct":
             text = f"distinct({event.name}.{draw(st.sampled_from(things))}{where})"
         case function:
@@ -183,7 +190,7 @@ SHAPES = (
     "{a}", "{a}", "{a} / {b}", "{a} / {b}", "{a} + {b}", "{a} - {b} * 2", "if({a} > 2, {a}, {b})",
     "coalesce({a} / {b}, 0)", "round({a} / {b}, 2)", "greatest({a}, {b}) - least({a}, 3)", "abs({a}) ^ 2",
     "{a} * share", "({a} + {b}) / ({a} - {b})", "if({a} == {b} or {b} < 1, 1, {a} / 7)", "-{a}", "sqrt({a})",
-    "mod({a}, 3)", "if({b} is null, 0, {a})",
+    "mod(least(greatest({a}, -99), 99), 3)", "if({b} is null, 0, {a})",
 )  # fmt: skip
 MONEY_SHAPES = (
     "{a}",

@@ -30,10 +30,11 @@ TIMES = ("date", "naive", "utc", "zoned")
 
 @dataclass(frozen=True)
 class Table:
-    """A dataset's rows: their columns and types, the kind of their time, whether rows are counted or have a key."""
+    """A dataset's rows: the kind of their time and how it is written, whether rows are counted or have a key."""
 
     frame: pl.DataFrame
     time: str
+    written: str
     counted: bool
     keyed: bool
     zone: str
@@ -132,7 +133,53 @@ def tables(draw: st.DrawFn, first: date, span: int, plain: bool = False) -> Tabl
     if keyed:
         types["id"] = pl.Int64
     frame = pl.DataFrame(rows, schema=types, orient="row")
-    return Table(frame, kind, counted, keyed, zone)
+    written = draw(st.sampled_from(["column", "column", "column", "text", "parts" if kind == "date" else "epoch"]))
+    if not plain:
+        frame = draw(stored(frame))
+    if plain or written == "column":
+        return Table(frame, kind, "at", counted, keyed, zone)
+    spelled, time = SPELLINGS[written](frame, kind)
+    return Table(spelled, kind, time, counted, keyed, zone)
+
+
+@st.composite
+def stored(draw: st.DrawFn, frame: pl.DataFrame) -> pl.DataFrame:
+    """The same values in other types: small integers, Float32, Categorical, times in milli- and nanoseconds."""
+    casts = []
+    for name, types in OTHER_TYPES.items():
+        if name in frame.columns and draw(st.integers(0, 3)) == 0:
+            casts.append(pl.col(name).cast(draw(st.sampled_from(types))))
+    if isinstance(frame.schema["at"], pl.Datetime) and draw(st.integers(0, 3)) == 0:
+        casts.append(pl.col("at").dt.cast_time_unit(draw(st.sampled_from(["ms", "ns"]))))
+    return frame.with_columns(casts)
+
+
+OTHER_TYPES: Mapping[str, tuple[Any, ...]] = {
+    "tier": (pl.Int8, pl.UInt8, pl.UInt64),
+    "shows": (pl.UInt16, pl.Int32),
+    "amount": (pl.Float32,),
+    "channel": (pl.Categorical, pl.Enum(["mail", "shop", "ads"])),
+    "buyer": (pl.Categorical,),
+}
+
+
+def as_text(frame: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, str]:
+    pattern = "%d.%m.%Y" if kind == "date" else "%d.%m.%Y %H:%M"
+    return frame.with_columns(
+        pl.col("at").dt.to_string(pattern).alias("at text")
+    ), f'parse_time(col("at text"), "{pattern}")'
+
+
+def as_parts(frame: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, str]:
+    at = pl.col("at").dt
+    return frame.with_columns(at.year().alias("y"), at.month().alias("m"), at.day().alias("d")), "make_date(y, m, d)"
+
+
+def as_epoch(frame: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, str]:
+    return frame.with_columns(pl.col("at").dt.epoch("ms").alias("stamp")), "epoch_ms(stamp)"
+
+
+SPELLINGS = {"text": as_text, "parts": as_parts, "epoch": as_epoch}
 
 
 @st.composite

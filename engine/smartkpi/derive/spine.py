@@ -36,8 +36,8 @@ class Periods:
 
 
 def key_type(grain: Grain) -> pl.DataType:
-    """Return the type of the period column of a grain."""
-    return INSTANT if grain is Grain.HOUR else pl.Date()
+    """Return the type of the period column of a grain (`all`, which has none: of the number 0)."""
+    return INSTANT if grain is Grain.HOUR else pl.Int64() if grain is Grain.ALL else pl.Date()
 
 
 def lay_out(calendar: Calendar, grain: Grain, keys: Sequence[Key]) -> Periods:
@@ -185,7 +185,7 @@ def first_rows(answers: Answers, presence: Iterable[str]) -> pl.DataFrame:
         if here:
             firsts = frame.group_by("sid").agg(position.filter(pl.col(id) > 0).min().alias(id) for id in here)
             found = found.join(firsts, on="sid", how="left", maintain_order="left")
-    kind = pl.Int64() if answers.grain is Grain.ALL else key_type(answers.grain)
+    kind = key_type(answers.grain)
     return found.with_columns(pl.lit(None, dtype=kind).alias(id) for id in wanted if id not in found.columns)
 
 

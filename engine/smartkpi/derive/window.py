@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from smartkpi.derive.spine import Periods, lay_out, lay_out_one, unplaced
+from smartkpi.derive.spine import Periods, key_type, lay_out, lay_out_one, unplaced
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.periods.calendar import Key
 from smartkpi.periods.grain import Grain
@@ -18,6 +18,9 @@ from smartkpi.plan.nodes import Output, Plan, Step
 
 DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
+DAYS = {Grain.HOUR: 1 / 24, Grain.DAY: 1, Grain.WEEK: 7, Grain.MONTH: 31, Grain.QUARTER: 92, Grain.YEAR: 366}
+"""How many days a period has at most."""
+
 TREND = {Grain.DAY: 29}
 TREND_ELSE = 13
 """The periods of a trend: the ones drawn, and one before them for the first change."""
@@ -102,22 +105,9 @@ def _key(value: Any) -> Key:
 
 def _refuse_many(grain: Grain, start: Key, end: Key, limit: int) -> None:
     """Refuse before the periods are made what alone would be too many."""
-    days: dict[Grain, float] = {
-        Grain.HOUR: 1 / 24,
-        Grain.DAY: 1,
-        Grain.WEEK: 7,
-        Grain.MONTH: 31,
-        Grain.QUARTER: 92,
-        Grain.YEAR: 366,
-    }
-    span = end - start if isinstance(end, datetime) and isinstance(start, datetime) else _days(start, end)
-    count = int(span / DAY / days[grain])
+    count = int((end.toordinal() - start.toordinal()) / DAYS[grain])
     if count > limit:
         raise too_many_cells(limit, count)
-
-
-def _days(start: date, end: date) -> timedelta:
-    return DAY * (end.toordinal() - start.toordinal())
 
 
 def windows_of(
@@ -129,30 +119,25 @@ def windows_of(
     nulls: Mapping[str, AbstractSet[int]],
 ) -> tuple[pl.DataFrame, tuple[Window, ...]]:
     """Return the window of each KPI, and the segments with the columns that the windows name."""
-    columns: dict[tuple[str, ...], str] = {}
-    windows = []
+    asked = [steps[output.step] for _, output in outputs if output.step is not None]
+    columns = {presence: f"first.{i}" for i, presence in enumerate(dict.fromkeys(step.presence for step in asked))}
+    none = pl.lit(None, dtype=key_type(periods.grain))
+    found = firsts.select("sid", *((pl.min_horizontal(p) if p else none).alias(name) for p, name in columns.items()))
+    numbers = [_numbers(found[name], periods).alias(name) for name in columns.values()]
+    begins = {column.name: column.min() for column in numbers}
     complete = periods.frame["complete"].to_list()
-    for _, output in outputs:
-        assert output.step is not None
-        step = steps[output.step]
-        if step.presence not in columns:
-            columns[step.presence] = name = f"first.{len(columns)}"
-            firsts = firsts.with_columns(_first_number(firsts, step.presence, periods).alias(name))
-        column = columns[step.presence]
-        begin = firsts[column].min()
-        assert begin is None or isinstance(begin, int)
+    windows = []
+    for step in asked:
         missing = set[int]().union(*(nulls.get(id, ()) for id in step.components))
-        windows.append(_window(plan, output.grain, len(complete), complete, missing, column, begin, periods.ahead))
-    return firsts, tuple(windows)
+        column = columns[step.presence]
+        windows.append(_window(plan, periods, complete, missing, column, begins[column]))
+    return firsts.with_columns(numbers), tuple(windows)
 
 
-def _first_number(firsts: pl.DataFrame, presence: tuple[str, ...], periods: Periods) -> pl.Series:
+def _numbers(first: pl.Series, periods: Periods) -> pl.Series:
     """Return the number of each segment's first period, null where it has no row."""
-    if not presence:
-        return pl.Series([None], dtype=pl.Int64).new_from_index(0, firsts.height)
-    first = firsts.select(pl.min_horizontal(presence).alias("first"))["first"]
     if periods.grain is Grain.ALL:
-        return first
+        return first.cast(pl.Int64)
     if periods.keys == (None,):  # a period without place holds them all
         numbers = pl.Series([0], dtype=pl.Int64).new_from_index(0, len(first))
     else:
@@ -161,28 +146,22 @@ def _first_number(firsts: pl.DataFrame, presence: tuple[str, ...], periods: Peri
 
 
 def _window(
-    plan: Plan,
-    grain: Grain,
-    count: int,
-    complete: list[bool],
-    missing: set[int],
-    column: str,
-    begin: int | None,
-    ahead: bool,
+    plan: Plan, periods: Periods, complete: list[bool], missing: AbstractSet[int], column: str, begin: Any
 ) -> Window:
-    last = count - 1
+    """Return the window of one KPI: ``begin`` is its first period with a row, ``missing`` those with a null count."""
+    last = len(complete) - 1
     if begin is None and plan.by:
         return Window(1, 0, column)
-    if begin is not None and (ahead or begin > last):
+    if begin is not None and (periods.ahead or begin > last):
         return Window(1, 0, column)
-    start = begin or 0
     if not plan.scorecard:
         return Window(last, last, None) if begin is None else Window(0, last, column)
+    start = begin or 0
     over = (i for i in range(last, start - 1, -1) if complete[i] and i not in missing)
     shown = next(over, last)
     if begin is None:
         return Window(shown, shown, None, shown)
-    length = TREND.get(grain, TREND_ELSE)
+    length = TREND.get(periods.grain, TREND_ELSE)
     return Window(max(start, shown - length + 1), shown, column, shown)
 
 
