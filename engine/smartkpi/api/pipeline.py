@@ -12,7 +12,7 @@ from smartkpi.api.failures import DataError, DefinitionError, UsageError, failin
 from smartkpi.api.question import Ask, check_order, understand
 from smartkpi.assess.thresholds import assess
 from smartkpi.derive.derive import derive
-from smartkpi.diagnostics import Diagnostic, KpiError, errors
+from smartkpi.diagnostics import Diagnostic, KpiError, Severity, errors
 from smartkpi.engines.answer import Answer
 from smartkpi.engines.polars.engine import PolarsEngine
 from smartkpi.plan.lower import lower
@@ -72,7 +72,8 @@ def answer(
     result = evaluate(opened.checked, opened.tables, question, optimized=ask.optimize, progress=progress)
     left_out |= result.left_out
     shown = opened.definitions if "definition" in left_out.values() else _no_errors(opened.definitions)
-    diagnostics = tuple(dict.fromkeys((*shown, *opened.data, *result.diagnostics)))
+    mine = (one for one in shown if _concerns(one, {*question.kpis, *left_out}))
+    diagnostics = tuple(dict.fromkeys((*mine, *opened.data, *result.diagnostics)))
     result = replace(result, left_out=left_out, diagnostics=diagnostics, display=partial(_display, lang))
     return arrange(result, ask.order_by, ask.limit)
 
@@ -208,6 +209,12 @@ def _display(lang: str, result: Result, form: str) -> str:
 
 def _datasets(checked: Checked, kpis: Iterable[str]) -> set[str]:
     return {dataset for name in kpis for dataset in checked.kpis[name].datasets}
+
+
+def _concerns(one: Diagnostic, asked: set[str]) -> bool:
+    """Return whether a diagnostic is to be shown with these KPIs: an error always, a note on another KPI not."""
+    kind, _, name = one.subject.partition(":")
+    return one.severity is Severity.ERROR or kind != "kpi" or name in asked
 
 
 def _no_errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
