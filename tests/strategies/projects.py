@@ -148,7 +148,7 @@ def fields_of(table: Table) -> dict[str, Any]:
         "big": "amount > limit",
         "due": "date(sent)" if table.time != "date" else "sent",
         "wait": {"is": "sent - at", "unit": "duration"},
-        "day": "date(time)",
+        "day": "date(at)" if table.time != "date" else "at",
     }
     if "size" in table.columns:
         fields["rate"] = "amount / size"

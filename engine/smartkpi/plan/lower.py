@@ -150,7 +150,8 @@ def _lower_aggregate(build: _Build, expr: Aggregate, where: tuple[Expr, ...], pa
     size = "weight" if counted else "rows"
 
     def value(aggregate: str, argument: Expr | None, conditions: tuple[Expr, ...] = where) -> Value:
-        component = Component(expr.event, conditions, aggregate, argument, expr.type if argument else WHOLE)
+        kind = WHOLE if argument is None else argument.type if expr.function == "avg" else expr.type
+        component = Component(expr.event, conditions, aggregate, argument, kind)
         id = _component(build, component)
         parts.components[id] = None
         return Value(id, component.type)

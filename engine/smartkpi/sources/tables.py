@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -25,8 +24,8 @@ class Table:
     """The rows of a dataset, not yet read.
 
     ``schema`` has the columns that the language can use; ``polars`` the data types of all. ``origin`` says where the
-    rows come from, for messages; ``rows_hint`` how many there are, where that is known for nothing. ``pruned`` says
-    that a condition on time spares reading (Parquet).
+    rows come from, for messages; ``rows_hint`` how many there are, where that is known for nothing. ``sliceable``
+    says that a slice can be read without what is before it (Parquet, tables in memory).
     """
 
     name: str
@@ -72,8 +71,6 @@ def open_tables(catalog: Catalog, handed: Mapping[str, object]) -> tuple[dict[st
 
 
 def _about(diagnostic: Diagnostic, dataset: str) -> Diagnostic:
-    from dataclasses import replace
-
     return diagnostic if diagnostic.subject else replace(diagnostic, subject=f"dataset:{dataset}")
 
 
@@ -119,8 +116,3 @@ def _taken(handed: Any, dataset: Dataset) -> pl.DataFrame:
             "not-a-table", f"the table for `{dataset.name}` cannot be taken over: {error}", dataset.span
         ) from error
     return taken.select(c for c in taken.columns if not c.startswith("__index_level_"))
-
-
-def path_of(read: Read) -> Path:
-    """Return the path that a dataset reads, not yet expanded."""
-    return read.base / read.path
