@@ -85,6 +85,7 @@ def plan_of(
     names = tuple(d.name for d in datasets)
     made = tuple(Output(s.kpi, s.id, grain, (reads or {}).get(s.id, names)) for s in steps)
     return Plan(
+        samples={id: f"{id}_n" for id in components if f"{id}_n" in components},
         calendar=calendar,
         components=components,
         scans=(),

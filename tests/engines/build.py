@@ -83,6 +83,7 @@ def plan(
 ) -> Plan:
     """A plan of scans over one dataset."""
     return Plan(
+        samples={},
         calendar=calendar or Calendar(),
         components={},
         scans=tuple(scans),

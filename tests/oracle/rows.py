@@ -133,11 +133,17 @@ def dataset_time(world: World, dataset: Dataset, row: Row) -> date | None:
     return found
 
 
+def is_stated(dataset: Dataset, day: date) -> bool:
+    """Whether a day lies within the coverage that a dataset states, if it does: of a period partly covered, that part."""
+    first, last = (dataset.covers.start, dataset.covers.end) if dataset.covers else (None, None)
+    return (first is None or first <= day) and (last is None or day <= last)
+
+
 def times(world: World, dataset: Dataset) -> list[date]:
     """All times of a dataset's rows: its own, and those that its events have instead; whatever is asked."""
     bindings = [b.time for b in dataset.events.values() if b.time is not None]
     bound_times = [*([dataset.time] if dataset.time is not None else []), *bindings]
-    found = [bound(what, world.names(dataset, row)) for row in world.rows[dataset.name] for what in bound_times]
+    found = [bound(what, world.names(dataset, row)) for row in distinct_rows(world, dataset) for what in bound_times]
     return [time for time in found if seen(world, time)]
 
 
@@ -166,7 +172,7 @@ def event_rows(world: World, event: str) -> list[EventRow]:
         for row in distinct_rows(world, dataset):
             time = event_time(world, dataset, binding, row)
             names = world.names(dataset, row)
-            if time is None or not seen(world, time):
+            if time is None or not seen(world, time) or not is_stated(dataset, day_of(time, world.zone)):
                 continue
             if binding.when is None or holds(binding.when.expr, names):
                 weight = 1 if binding.count is None else bound(binding.count, names)

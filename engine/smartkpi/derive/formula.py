@@ -40,6 +40,7 @@ class _Build:
     frame: pl.DataFrame
     raw: Mapping[str, pl.DataType]
     components: Mapping[str, Component]
+    samples: Mapping[str, str]
     uncovered: Mapping[str, str]
     steps: Mapping[str, Step]
     parts: dict[Formula, Parts] = field(default_factory=dict)
@@ -54,7 +55,7 @@ def evaluate(
     ``frame`` has a raw column a component, by its id. ``uncovered`` names, for components that some period does not
     cover, the boolean column that says where.
     """
-    build = _Build(frame, frame.schema, plan.components, uncovered, {step.id: step for step in plan.steps})
+    build = _Build(frame, frame.schema, plan.components, plan.samples, uncovered, {step.id: step for step in plan.steps})
     wanted = list(steps)
     for step in wanted:
         _depth(build, step.formula)
@@ -148,7 +149,7 @@ def _component(build: _Build, id: str) -> Parts:
     money = filled if build.raw[id] == MONEY else None
     match component.aggregate:
         case "sum" | "min" | "max":
-            n = _filled(build, f"{id}_n") if f"{id}_n" in build.components else None
+            n = _filled(build, build.samples[id]) if id in build.samples else None
         case _:
             n = filled
     return Parts(filled.cast(pl.Float64), pl.lit(NO_DATA), money, n)

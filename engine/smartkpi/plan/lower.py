@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from smartkpi.language.types import BOOLEAN, WHOLE, Kind
+from smartkpi.language.types import BOOLEAN, DATE, WHOLE, Kind
 from smartkpi.language.types import TEXT as TEXT_TYPE
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
@@ -44,6 +44,7 @@ class _Build:
 
     checked: Checked
     components: dict[str, Component] = field(default_factory=dict)
+    samples: dict[str, str] = field(default_factory=dict)
     ids: dict[Component, str] = field(default_factory=dict)
     steps: dict[tuple[str, tuple[tuple[str, tuple[Expr, ...]], ...]], Step] = field(default_factory=dict)
 
@@ -67,6 +68,7 @@ def lower(checked: Checked, resolved: Resolved) -> Plan:
     return Plan(
         calendar=Calendar(calendar.timezone, calendar.week_start),
         components=build.components,
+        samples=build.samples,
         scans=tuple(_scans(build, steps, outputs, question.by)),
         steps=steps,
         outputs=tuple(outputs),
@@ -150,11 +152,15 @@ def _lower_aggregate(build: _Build, expr: Aggregate, where: tuple[Expr, ...], pa
     size = "weight" if counted else "rows"
 
     def value(aggregate: str, argument: Expr | None, conditions: tuple[Expr, ...] = where) -> Value:
-        kind = WHOLE if argument is None else argument.type if expr.function == "avg" else expr.type
-        component = Component(expr.event, conditions, aggregate, argument, kind)
+        component = Component(expr.event, conditions, aggregate, argument, expr.type if argument else WHOLE)
         id = _component(build, component)
         parts.components[id] = None
         return Value(id, component.type)
+
+    def sampled(aggregate: str) -> Value:
+        found = value(aggregate, expr.argument)
+        build.samples[found.id] = value(size, None).id
+        return found
 
     match expr.function:
         case "count":
@@ -162,21 +168,16 @@ def _lower_aggregate(build: _Build, expr: Aggregate, where: tuple[Expr, ...], pa
         case "distinct":
             return value("distinct", expr.argument)
         case "sum" | "min" | "max":
-            found = value(expr.function, expr.argument)
-            build.components.setdefault(f"{found.id}_n", Component(expr.event, where, size, None, WHOLE))
-            parts.components[f"{found.id}_n"] = None
-            return found
+            return sampled(expr.function)
         case "avg":
             assert expr.argument is not None
+            total = sampled("sum")
             if counted:
-                present = Apply("is not null", (expr.argument,), BOOLEAN)
-                size_of = value("weight", None, _join(where, (present,)))
+                known = Apply("is not null", (expr.argument,), BOOLEAN)
+                present = value("weight", None, _join(where, (known,)))
             else:
-                size_of = value("present", expr.argument)
-            total = value("sum", expr.argument)
-            build.components.setdefault(f"{total.id}_n", Component(expr.event, where, size, None, WHOLE))
-            parts.components[f"{total.id}_n"] = None
-            return Apply("mean", (total, size_of), expr.type)  # type: ignore[arg-type]
+                present = value("present", expr.argument)
+            return Apply("mean", (total, present), expr.type)  # type: ignore[arg-type]
         case _:
             raise AssertionError(f"an aggregate that check lets through but lowering does not know: {expr.function}")
 
@@ -241,7 +242,15 @@ class Rows:
     def where(self, conditions: Iterable[Expr]) -> tuple[Expr, ...]:
         """Return what makes a row one of the event, and conditions on it, over the dataset's columns."""
         when = () if self.binding.when is None else (self.binding.when,)
-        return _join(when, map(self.bind, conditions))
+        return _join((*when, *self._stated()), map(self.bind, conditions))
+
+    def _stated(self) -> tuple[Expr, ...]:
+        """Return that a row lies in the coverage that its dataset states: of a period partly covered, that part counts."""
+        stated, time = self.dataset.spec.covers, self.binding.time
+        if stated is None or time is None:
+            return ()
+        ends = ((">=", stated.start), ("<=", stated.end))
+        return tuple(Apply(op, (time, Literal(day, DATE)), BOOLEAN) for op, day in ends if day is not None)
 
     def bind(self, expr: Expr) -> Expr:
         """Return a row expression of the event as one over the dataset's columns."""

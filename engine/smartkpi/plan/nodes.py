@@ -113,10 +113,15 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a question needs. ``profiles`` are the datasets whose coverage is to be read."""
+    """All that a question needs.
+
+    ``samples`` names, for a sum, minimum or maximum, the component that tells of how many rows; ``profiles`` are the
+    datasets whose coverage is to be read.
+    """
 
     calendar: Calendar
     components: Mapping[str, Component]
+    samples: Mapping[str, str]
     scans: tuple[Scan, ...]
     steps: tuple[Step, ...]
     outputs: tuple[Output, ...]

@@ -95,5 +95,5 @@ def _edge(latest: Sequence[Any], zone: str) -> datetime | None:
 
 
 def _left_out(before_: dict[str, int], null: int, late: int) -> dict[str, int]:
-    found = {"null_time": null, "after_as_of": late}
+    found = {"null_time": null, "after_as_of": late + before_.get("after_as_of", 0)}
     return before_ | {reason: count for reason, count in found.items() if count}

@@ -139,8 +139,10 @@ class _Run:
         if dataset.key and not self.engine.is_unique(opened, dataset):
             found = deduplicate(opened, dataset)
             opened = found.opened
+            if found.late:
+                self.left_out[name]["after_as_of"] = found.late
             if found.equal or found.older:
-                self.left_out[name] = {"duplicate": found.equal + found.older}
+                self.left_out[name]["duplicate"] = found.equal + found.older
                 self.notes.append(_duplicates(dataset, found.equal, found.older))
         self.opened[name] = opened
         return opened

@@ -14,16 +14,20 @@ from smartkpi.engines.polars.times import before
 from smartkpi.language.types import Kind
 from smartkpi.semantics.formula import Column, TypedDataset
 
-TIME = "__time"
+TIME, LATE = "__time", "__late"
 
 
 @dataclass(frozen=True, slots=True)
 class Deduplicated:
-    """A dataset whose rows have unique keys: what is read of it, and how many rows were left out."""
+    """A dataset whose rows have unique keys: what is read of it, and how many rows were left out.
+
+    ``late`` ones lie past the as-of, and an earlier row of their key does not.
+    """
 
     opened: Opened
     equal: int = 0
     older: int = 0
+    late: int = 0
 
 
 def unique_by_key(opened: Opened, dataset: TypedDataset) -> bool:
@@ -36,22 +40,24 @@ def unique_by_key(opened: Opened, dataset: TypedDataset) -> bool:
 
 
 def deduplicate(opened: Opened, dataset: TypedDataset) -> Deduplicated:
-    """Return a dataset with one row a key, of the rows before the as-of. Raises KpiError `tied-key` on a tie."""
+    """Return a dataset with one row a key, the latest before the as-of if any is. Raises KpiError `tied-key` on a tie."""
     columns = list(opened.table.polars)
     names, keyed = _keyed(opened, dataset)
     has_key = pl.all_horizontal(pl.col(name).is_not_null() for name in names)
     clock = None if dataset.time is None else clock_of(dataset.time, opened.rows)
+    late = pl.lit(value=False)
     if clock is not None:
         keyed = keyed.with_columns(clock.expr.alias(TIME))
         if opened.edge is not None:
             late = (~before(clock, opened.edge)).fill_null(value=False)
-            has_key = has_key & ~late
+    keyed = keyed.with_columns(late.alias(LATE))
     repeated = opened.collect(keyed.filter(has_key).group_by(names).agg(pl.len()).filter(pl.col("len") > 1))
     if not repeated.height:
         return Deduplicated(opened)
     once = repeated.select(names)
     rows = opened.collect(keyed.filter(has_key).join(once.lazy(), on=names, how="semi"))
-    distinct = rows.unique(subset=columns)
+    seen = rows.filter(~pl.col(LATE) | pl.col(LATE).all().over(names))
+    distinct = seen.unique(subset=columns)
     latest = distinct
     if clock is not None:
         newest = pl.col(TIME).max().over(names)
@@ -60,7 +66,7 @@ def deduplicate(opened: Opened, dataset: TypedDataset) -> Deduplicated:
     rest = keyed.filter(~has_key)
     alone = keyed.filter(has_key).join(once.lazy(), on=names, how="anti")
     frame = pl.concat([alone.select(columns), rest.select(columns), latest.lazy().select(columns)])
-    left = rows.height - distinct.height, distinct.height - latest.height
+    left = seen.height - distinct.height, distinct.height - latest.height, rows.height - seen.height
     return Deduplicated(replace(opened, frame=frame), *left)
 
 
