@@ -237,6 +237,14 @@ def test_coverage_may_be_stated() -> None:
     ]  # fmt: skip
 
 
+def test_of_a_period_partly_covered_the_covered_part_counts() -> None:
+    covered = {"shop": {**SHOP["shop"], "covers": {"from": "2026-01-10"}}}
+    found = ask({"orders": "order"}, {"shop": on("2026-01-09", "2026-01-10", "2026-02-28")}, covered, grain="month")
+    assert columns(found, "value", "flags") == [(1, ["incomplete"]), (1, [])]
+    (whole,) = ask({"orders": "order"}, {"shop": on("2026-01-09", "2026-01-10", "2026-02-28")}, covered, grain="all")
+    assert (whole["start"], whole["value"], whole["flags"]) == (utc("2026-01-10"), 2, [])
+
+
 def test_the_as_of_is_that_of_the_datasets_read() -> None:
     rows = {"shop": on("2026-01-01", "2026-01-31"), "web": on("2026-01-01", "2026-03-31")}
     found = ask({"orders": "order", "visits": "visit"}, rows, TWO)
@@ -446,6 +454,21 @@ def test_of_rows_with_an_equal_key_the_latest_counts() -> None:
     }
     found = ask({"orders": "order", "revenue": "sum(order.amount)"}, rows, datasets, grain="all")
     assert columns(found, "value") == [2, 8]
+
+
+def test_a_later_row_of_a_key_is_not_known_at_an_earlier_as_of() -> None:
+    datasets = {"shop": {"time": "at", "key": "id", "events": {"order": "all rows", "booking": {"time": "on"}}}}
+    rows = {
+        "shop": [
+            {"at": date(2026, 1, 3), "on": date(2026, 1, 1), "id": 1, "amount": 5.0},
+            {"at": date(2026, 1, 9), "on": date(2026, 1, 1), "id": 1, "amount": 7.0},
+            {"at": date(2026, 1, 8), "on": date(2026, 1, 2), "id": 2, "amount": 1.0},
+            {"at": date(2026, 1, 9), "on": date(2026, 1, 2), "id": 2, "amount": 2.0},
+        ]
+    }
+    kpis = {"revenue": "sum(order.amount)", "booked": "sum(booking.amount)"}
+    assert columns(ask(kpis, rows, datasets, grain="all"), "value") == [9, 9]
+    assert columns(ask(kpis, rows, datasets, grain="all", as_of=date(2026, 1, 5)), "value") == [5, 7]
 
 
 def test_rows_without_a_time_are_left_out() -> None:

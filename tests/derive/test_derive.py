@@ -275,6 +275,18 @@ def test_hours_of_the_day_when_the_clock_goes_back() -> None:
     assert column(found, "flags") == [[]] * 25
 
 
+def test_hours_run_to_the_end_of_the_last_day_asked_for() -> None:
+    asked = Range(date(2026, 1, 2), date(2026, 1, 3))
+    steps = [step("s0", value("c0"), ("c0",))]
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    answers = frame({first: {"c0": 1}}, **{PERIOD: pl.Datetime("us", "UTC")})
+    plan = plan_of({"c0": VISIT}, steps, Grain.HOUR, asked=asked)
+    found = run(plan, covered(JAN, date(2026, 1, 9)), answers, grain=Grain.HOUR)
+    assert column(found, "start") == [first + timedelta(hours=24 + n) for n in range(24)]
+    silent = run(plan_of({"c0": VISIT}, steps, Grain.HOUR, asked=asked, as_of=date(2025, 1, 1)), covered(JAN, JAN))
+    assert column(silent, "start") == [first + timedelta(hours=47)]  # no row, and all of it after the as-of
+
+
 def test_exact_money_through_sums_differences_choices_and_references() -> None:
     big, small = Decimal("90071992547409.930001"), Decimal("0.100000")
     components = {

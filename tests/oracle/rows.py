@@ -134,7 +134,7 @@ def dataset_time(world: World, dataset: Dataset, row: Row) -> date | None:
 
 
 def is_stated(dataset: Dataset, day: date) -> bool:
-    """Whether a day lies within the coverage that a dataset states, if it does: of a period partly covered, that part."""
+    """Whether a day lies within the coverage that a dataset states, if it states any."""
     first, last = (dataset.covers.start, dataset.covers.end) if dataset.covers else (None, None)
     return (first is None or first <= day) and (last is None or day <= last)
 

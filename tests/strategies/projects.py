@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -47,7 +47,6 @@ class Project:
     kpis: Mapping[str, Formula]
     first: date
     span: int
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:

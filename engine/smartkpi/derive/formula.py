@@ -55,7 +55,8 @@ def evaluate(
     ``frame`` has a raw column a component, by its id. ``uncovered`` names, for components that some period does not
     cover, the boolean column that says where.
     """
-    build = _Build(frame, frame.schema, plan.components, plan.samples, uncovered, {step.id: step for step in plan.steps})
+    by_id = {step.id: step for step in plan.steps}
+    build = _Build(frame, frame.schema, plan.components, plan.samples, uncovered, by_id)
     wanted = list(steps)
     for step in wanted:
         _depth(build, step.formula)

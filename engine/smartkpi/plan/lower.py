@@ -245,7 +245,7 @@ class Rows:
         return _join((*when, *self._stated()), map(self.bind, conditions))
 
     def _stated(self) -> tuple[Expr, ...]:
-        """Return that a row lies in the coverage that its dataset states: of a period partly covered, that part counts."""
+        """Return that a row lies in the coverage that its dataset states: rows outside are not known to be all."""
         stated, time = self.dataset.spec.covers, self.binding.time
         if stated is None or time is None:
             return ()

@@ -40,7 +40,7 @@ def unique_by_key(opened: Opened, dataset: TypedDataset) -> bool:
 
 
 def deduplicate(opened: Opened, dataset: TypedDataset) -> Deduplicated:
-    """Return a dataset with one row a key, the latest before the as-of if any is. Raises KpiError `tied-key` on a tie."""
+    """Return a dataset with one row a key: the latest that the as-of lets one see. KpiError `tied-key` on a tie."""
     columns = list(opened.table.polars)
     names, keyed = _keyed(opened, dataset)
     has_key = pl.all_horizontal(pl.col(name).is_not_null() for name in names)
