@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from smartkpi.spec.load import load
+from smartkpi.language.parse import parse_formula
 from smartkpi.periods.grain import Grain
 from smartkpi.plan import explain, lower, rules, verify
 from smartkpi.semantics.check import check
 from smartkpi.semantics.question import Question, resolve
-from smartkpi.language.parse import parse_formula
 from smartkpi.source import text_of
+from smartkpi.spec.load import load
 
 CASES = sorted((Path(__file__).parent.parent / "rules").glob("*.txt"))
 SECTION = re.compile(r"^== (\w+)\n", re.MULTILINE)

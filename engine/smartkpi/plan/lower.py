@@ -152,7 +152,7 @@ def _lower_aggregate(build: _Build, expr: Aggregate, where: tuple[Expr, ...], pa
     size = "weight" if counted else "rows"
 
     def value(aggregate: str, argument: Expr | None, conditions: tuple[Expr, ...] = where) -> Value:
-        component = Component(expr.event, conditions, aggregate, argument, expr.type if argument else WHOLE)
+        component = Component(expr.event, conditions, aggregate, argument, WHOLE if argument is None else argument.type)
         id = _component(build, component)
         parts.components[id] = None
         return Value(id, component.type)

@@ -12,11 +12,12 @@ from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.engines.answer import PERIOD
 from smartkpi.engines.polars.additive import CUT, PERIOD_KEY, Level1
 from smartkpi.engines.polars.compile import Opened, collect, dimension, grouped
+from smartkpi.engines.polars.expressions import condition
 from smartkpi.engines.polars.partials import MICROS, SCALE, sum_kinds, uses_of
 from smartkpi.engines.polars.times import coarsen, to_zone
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Cell, Plan, Scan
-from smartkpi.semantics.formula import Expr
+from smartkpi.semantics.formula import Apply, Expr
 
 MONEY = pl.Decimal(38, 6)
 
@@ -47,30 +48,77 @@ def second_level(
         counted = counted.filter(~pl.col(CUT))
     if level.covers:
         counted = counted.filter(pl.col(PERIOD_KEY).is_not_null())
-    return {grain: _at_grain(plan, scan, level, counted, grain, opened) for grain in scan.grains}
+    parts = [
+        (counted if only is None else counted.filter(condition(only, opened.rows, level.keys.known)), places)
+        for only, places in _by_discriminator(scan, level).items()
+    ]
+    found: dict[Grain, pl.DataFrame] = {}
+    for grain in scan.grains:
+        names = list(_keys(plan, level, grain))
+        frames = [_at_grain(plan, scan, level, part, places, grain) for part, places in parts]
+        cells = _align(frames, names).with_columns(pl.col(_counts(scan)).fill_null(0))
+        _check_weights(scan, cells, opened)
+        found[grain] = _labelled(scan, level, cells)
+    return found
 
 
-def _at_grain(plan: Plan, scan: Scan, level: Level1, small: pl.DataFrame, grain: Grain, opened: Opened) -> pl.DataFrame:
+def _by_discriminator(scan: Scan, level: Level1) -> dict[Expr | None, list[int]]:
+    """Group cells by the value of a discriminator that they ask for: each group needs only its rows of the table."""
+    others = {expr for expr in scan.discriminators if expr in level.keys.known}
+    parts: dict[Expr | None, list[int]] = {}
+    for place, cell in enumerate(scan.cells):
+        mine = (e for e in cell.where if isinstance(e, Apply) and e.function == "==" and not others.isdisjoint(e.args))
+        parts.setdefault(next(mine, None), []).append(place)
+    return parts
+
+
+def _at_grain(
+    plan: Plan, scan: Scan, level: Level1, small: pl.DataFrame, places: list[int], grain: Grain
+) -> pl.DataFrame:
+    """Return some cells of a scan at a grain, under their keys."""
     second = _Second()
     outputs: list[pl.Expr] = []
     seen: dict[str, pl.Expr] = {}
-    for place, cell in enumerate(scan.cells):
+    for place in places:
+        cell = scan.cells[place]
         totals = _totals(second, level, place, cell)
         seen[totals["rows"].meta.output_name()] = totals["rows"] > 0
         outputs += _outputs(cell, totals)
     keys = _keys(plan, level, grain)
-    names = list(keys)
     frame = small.lazy()
     if grain is Grain.ALL and PERIOD_KEY in small.columns:
         frame = frame.filter(_in_range(plan, level))
-    frame = grouped(frame.with_columns(expr.alias(name) for name, expr in keys.items()), names, second.aggregates)
-    if names:
-        frame = frame.filter(pl.any_horizontal(seen.values())).sort(names, nulls_last=True)
-    found = collect(frame.select(*names, *outputs))
-    _check_weights(scan, found, opened)
-    labels = {f"__d{i}": dimension(t, f"__d{i}").alias(scan.keys[i][0]) for i, t in enumerate(level.keys.kinds)}
-    kept = (name for name in found.columns if not name.startswith("__bad"))
-    return found.select(labels.get(name, pl.col(name)) for name in kept)
+    keyed = frame.with_columns(expr.alias(name) for name, expr in keys.items())
+    frame = grouped(keyed, list(keys), second.aggregates)
+    if keys:
+        frame = frame.filter(pl.any_horizontal(seen.values()))
+    return collect(frame.select(*keys, *outputs))
+
+
+def _align(frames: list[pl.DataFrame], names: list[str]) -> pl.DataFrame:
+    """Return frames side by side, by key; a cell is null where its frame has no such key."""
+    if not names:
+        return pl.concat(frames, how="horizontal")
+    if len(frames) == 1:
+        return frames[0].sort(names, nulls_last=True)
+    spine = pl.concat([frame.select(names) for frame in frames]).unique().sort(names, nulls_last=True)
+    for frame in frames:
+        spine = spine.join(frame, on=names, how="left", nulls_equal=True, maintain_order="left")
+    return spine
+
+
+def _counts(scan: Scan) -> list[str]:
+    """Return the columns that are 0 and not null where another part of the table has the key alone."""
+    plain = [cell.id for cell in scan.cells if cell.aggregate in ("rows", "present")]
+    return plain + [f"{cell.id}_null" for cell in scan.cells if cell.aggregate == "weight"]
+
+
+def _labelled(scan: Scan, level: Level1, cells: pl.DataFrame) -> pl.DataFrame:
+    """Return the columns of an answer: the period, dimensions by their own names, cells in the order of the scan."""
+    period = [PERIOD] if PERIOD in cells.columns else []
+    dims = [dimension(t, f"__d{i}").alias(scan.keys[i][0]) for i, t in enumerate(level.keys.kinds)]
+    columns = [name for cell in scan.cells for name in (cell.id, f"{cell.id}_null") if name in cells.columns]
+    return cells.select(*period, *dims, *columns)
 
 
 def _keys(plan: Plan, level: Level1, grain: Grain) -> dict[str, pl.Expr]:

@@ -16,14 +16,14 @@ from smartkpi.semantics.formula import Expr
 
 WORTH = 2_000_000
 SLICES, SLICE = 4, 5_000
-SHARE = 50
+SHARE = 8
 MANY = 500
 
 
 def lay_out(opened: Opened, scan: Scan) -> tuple[tuple[Expr, ...], frozenset[Expr]]:
     """Return which discriminators stay keys and which conditions leave the bit mask; the answer is the same for any.
 
-    A first level should have fewer groups than rows / 50 (measured): beyond, the least shared conditions become
+    A first level should have fewer groups than rows / 8 (measured with 20M rows): beyond, the least shared become
     filters of single partials.
     """
     count = opened.table.rows_hint or 0
