@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,7 +13,8 @@ from smartkpi.diagnostics import KpiError
 from smartkpi.engines.answer import Answer
 from smartkpi.language.types import TIME, WHOLE
 from smartkpi.periods.grain import Grain
-from tests.engines.build import cell, col, dataset, engine, plan, scan
+from smartkpi.sources.tables import open_table
+from tests.engines.build import cell, col, dataset, engine, plan, read, scan
 
 TS, X = col("ts", TIME), col("x", WHOLE)
 
@@ -59,12 +61,12 @@ def test_a_tie_is_an_error(schema: Any) -> None:
     assert caught.value.diagnostics[0].code == "tied-key"
 
 
-def test_uniqueness_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uniqueness_is_looked_up_once_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     calls = []
-    module = "smartkpi.engines.polars.engine.unique_by_key"
-    monkeypatch.setattr(module, lambda *args: bool(calls.append(args)) or True)
-    runner = engine(pl.DataFrame({"id": ["a"], "ts": [date(2026, 1, 1)]}))
+    monkeypatch.setattr("smartkpi.engines.polars.keys._look_up", lambda *args: bool(calls.append(args)) or True)
     made = plan([scan([cell("n")], time=TS)], dataset(time=TS, key=["id"]))
-    runner.collect(made)
-    runner.collect(made)
-    assert len(calls) == 1
+    for rows in (1, 2):
+        pl.DataFrame({"id": ["a"] * rows, "ts": [date(2026, 1, 1)] * rows}).write_parquet(tmp_path / "log.parquet")
+        for _ in range(2):
+            engine(open_table(read("log.parquet", tmp_path))).collect(made)
+        assert len(calls) == rows

@@ -105,7 +105,12 @@ def _unit(kind: Type | None) -> str | None:
 
 
 def _reasons(plan: Plan, rows: pl.DataFrame, why: pl.Series, steps: Mapping[str, Step]) -> pl.Series:
-    """Return why a value is null, in plain words."""
+    """Return why a value is null, in plain words; null where it is not."""
+    places = (why != OK).arg_true()
+    reasons = pl.Series("reason", [None], dtype=pl.String).new_from_index(0, rows.height)
+    if not len(places):
+        return reasons
+    rows, why = rows.select("k", "uncovered", "unknown")[places], why.gather(places)
     undefined = [_undefined(plan, steps, steps[o.step]) if o.step is not None else "" for o in plan.outputs]
     unavailable = [output.unavailable for output in plan.outputs]
     known = pl.DataFrame(
@@ -120,7 +125,8 @@ def _reasons(plan: Plan, rows: pl.DataFrame, why: pl.Series, steps: Mapping[str,
     uncovered, missing, none = (pl.lit(text) for text in ("not covered by data", "counts are missing", "no rows"))
     no_data = pl.when("uncovered").then(uncovered).when("unknown").then(missing).otherwise(none)
     reason = pl.when(pl.col("why") == UNDEFINED).then("undefined").when(pl.col("why") == NO_DATA).then(no_data)
-    return known.select(reason.when(pl.col("why") == UNAVAILABLE).then("unavailable").alias("reason"))["reason"]
+    words = known.select(reason.when(pl.col("why") == UNAVAILABLE).then("unavailable"))
+    return reasons.scatter(places, words.to_series())
 
 
 def _undefined(plan: Plan, steps: Mapping[str, Step], step: Step) -> str:

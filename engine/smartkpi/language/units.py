@@ -67,21 +67,23 @@ def _differ(verb: str, types: Types, i: int, hint: str = "") -> Mismatch:
 
 
 def join(types: Types, verb: str = "mixed") -> Outcome:
-    """Return the one type that all values have; whole and decimal only where all are. Null goes with anything."""
+    """Return the one type that all values have; whole and decimal only where all are.
+
+    Null goes with anything; so does what is unknown, but it leaves the others to go together, and the type open.
+    """
     found: Type | None = None
     for i, type_ in enumerate(types):
-        if type_.kind is Kind.NULL:
+        if type_.kind in (Kind.NULL, Kind.UNKNOWN):
             continue
-        if found is None or _open(found):
-            found = type_ if found is None else found
-            continue
-        if _open(type_):
-            found = UNKNOWN
+        if found is None:
+            found = type_
             continue
         unit = join_units(found.unit, type_.unit)
         if found.kind is not type_.kind or unit is None:
             return _differ(verb, types, i, _join_hint(found, type_))
         found = Type(found.kind, unit, found.whole and type_.whole, found.decimal and type_.decimal)
+    if _open(*types):
+        return UNKNOWN
     return found if found is not None else Type(Kind.NULL)
 
 
@@ -120,7 +122,7 @@ def _moved(moment: Type, by: Type) -> Type | None:
 
 
 def _fold(types: Types, times: Callable[[Type, Type], Type | None], verb: str) -> Outcome:
-    total = types[0]
+    total, opened = types[0], False
     for i, type_ in enumerate(types):
         if type_.kind in (Kind.TEXT, Kind.BOOLEAN):
             hint = "count rows with `count(… where …)`" if type_.kind is Kind.BOOLEAN else ""
@@ -128,14 +130,23 @@ def _fold(types: Types, times: Callable[[Type, Type], Type | None], verb: str) -
             return Mismatch(f"{describe(type_)} cannot be {verb}", i, parts, hint)
         if i == 0:
             continue
+        if _open(total, type_):
+            opened, total = True, _whatever(total, type_)
+            continue
         moved = times(total, type_)
-        if moved is None and not _open(total, type_) and {total.kind, type_.kind} & {Kind.TIME, Kind.DATE}:
+        if moved is None and {total.kind, type_.kind} & {Kind.TIME, Kind.DATE}:
             return _differ(verb, types, i, _moment_hint(total, type_))
         outcome = moved or join((total, type_), verb)
         if isinstance(outcome, Mismatch):
             return _differ(verb, types, i, outcome.hint)
         total = outcome
-    return _computed(total)
+    return UNKNOWN if opened else _computed(total)
+
+
+def _whatever(left: Type, right: Type) -> Type:
+    """Return what a sum is whatever the unknown one of two parts may be: beside a duration it may be a time."""
+    known = right if _open(left) else left
+    return known if known.kind is Kind.NUMBER and known.unit != DURATION else UNKNOWN
 
 
 def _moment_hint(left: Type, right: Type) -> str:

@@ -11,7 +11,7 @@ from smartkpi.diagnostics import Note
 from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.types import BOOLEAN, DATE, NULL, NUMBER, UNKNOWN, Kind, Type
-from smartkpi.language.units import Mismatch, join
+from smartkpi.language.units import Mismatch
 from smartkpi.semantics.findings import Findings, did_you_mean
 from smartkpi.semantics.formula import Apply, Expr, Literal
 from smartkpi.semantics.literals import FAILED, dated, is_text
@@ -21,9 +21,6 @@ from smartkpi.source import Span
 COMPARING = frozenset({"==", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "not between"})
 DATED = COMPARING | {"-", "coalesce", "if"}
 """What brings its arguments to one kind: a text beside a time or a date stands for one."""
-
-ALIKE = frozenset({"in", "not in", "between", "not between", "coalesce", "least", "greatest"})
-"""What takes three or more values of one kind."""
 
 WHOLE_RESULTS = frozenset({"round", "floor", "ceil"})
 """What gives whole numbers, when it has one argument: such a field can be a segment or a count."""
@@ -78,8 +75,6 @@ def fits(expr: syntax.Apply, place: Place, findings: Findings) -> bool:
 def infer(expr: syntax.Apply, types: tuple[Type, ...], findings: Findings) -> Type:
     """Return the type that a function gives for these, or say which argument is wrong."""
     found = FUNCTIONS[expr.function].infer(types)
-    if expr.function in ALIKE and not isinstance(found, Mismatch):
-        found = _alike(types) or found
     if not isinstance(found, Mismatch):
         return NULL if found is UNKNOWN and UNKNOWN not in types else found
     span = expr.args[found.argument].span if 0 <= found.argument < len(expr.args) else expr.name_span
@@ -92,18 +87,6 @@ def infer(expr: syntax.Apply, types: tuple[Type, ...], findings: Findings) -> Ty
     notes = tuple(Note(f"`{written(expr.args[index].span)}` is {what}") for index, what in found.parts)
     findings.error(code, found.message, span, found.hint, notes if len(notes) > 1 else ())
     return UNKNOWN
-
-
-def _alike(types: tuple[Type, ...]) -> Mismatch | None:
-    """Say which of several values do not go together, whatever an unknown one between them may be."""
-    places = [index for index, type in enumerate(types) if type.kind is not Kind.UNKNOWN]
-    if len(places) in (0, 1, len(types)):
-        return None
-    found = join(tuple(types[index] for index in places), "compared")
-    if not isinstance(found, Mismatch):
-        return None
-    parts = tuple((places[index], what) for index, what in found.parts)
-    return Mismatch(found.message, places[found.argument], parts, found.hint)
 
 
 def written(span: Span) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from smartkpi.language.types import BARE, PLAIN, Kind, Type, Unit
+from smartkpi.language.types import BARE, PLAIN, UNKNOWN, Kind, Type, Unit
 from smartkpi.language.units import describe, of_unit
 from smartkpi.semantics.datasets import united
 from smartkpi.semantics.findings import Findings
@@ -88,10 +88,13 @@ def _reads(formula: Expr, space: Namespace) -> _Reads:
 
 
 def _check_type(spec: Kpi, found: Type, findings: Findings) -> Type:
-    """Return the type of a KPI's value: a number, in the unit that is written or follows from the formula."""
+    """Return the type of a KPI's value: a number, in the unit that is written or follows from the formula.
+
+    It is unknown while the data is not at hand that would tell the unit.
+    """
     span = spec.formula.expr.span
     if found.kind is Kind.UNKNOWN:
-        return Type(Kind.NUMBER, spec.unit or PLAIN)
+        return UNKNOWN if spec.unit is None else Type(Kind.NUMBER, spec.unit)
     if found.kind is not Kind.NUMBER:
         hint = {
             Kind.BOOLEAN: "write `if(…, 1, 0)` around it",
@@ -133,7 +136,8 @@ def _check_band(written: Threshold, type: Type, space: Namespace, findings: Find
             message = f"a band is held against a number, this is {describe(found.type)}"
             findings.error("bad-band", message, bound.span)
             return None
-        if found.type.unit not in (BARE, PLAIN) and found.type.unit.name != type.unit.name:
+        known = type.kind is not Kind.UNKNOWN
+        if known and found.type.unit not in (BARE, PLAIN) and found.type.unit.name != type.unit.name:
             message = f"the band is {describe(found.type)}, the KPI is {describe(type)}"
             findings.error("unit-mismatch", message, bound.span)
             return None

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
 import polars as pl
 
@@ -18,12 +17,12 @@ from smartkpi.source import Span
 from smartkpi.sources.faults import fault, reading
 from smartkpi.sources.files import Fingerprint, fingerprint
 from smartkpi.sources.infer import convert, infer
+from smartkpi.sources.memo import Memo
 from smartkpi.sources.schema import types_of
 from smartkpi.spec.model import Read
 
 SEPARATORS = (",", ";", "\t", "|")
 SMALL = 64 * 1024 * 1024
-REMEMBERED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,7 @@ class Known:
     conversions: dict[str, str | None]
 
 
-_known: dict[tuple[object, ...], Known] = {}
-_lock = Lock()
+_memo: Memo[Known] = Memo()
 
 
 def open_delimited(read: Read, files: tuple[Path, ...], tabs: bool) -> tuple[pl.LazyFrame, dict[str, Type], int]:
@@ -57,8 +55,7 @@ def open_delimited(read: Read, files: tuple[Path, ...], tabs: bool) -> tuple[pl.
     """
     mark: Fingerprint = fingerprint(files)
     key = (mark, read.separator, tabs, read.nulls, read.dates)
-    with _lock:
-        known = _known.get(key)
+    known = _memo.find(key)
     separator = known.separator if known else read.separator or ("\t" if tabs else _separator(files[0], read.span))
     audits = known.audits if known else _audit_all(files, separator, read.span)
     raw = _texts(files, audits, separator, read)
@@ -70,7 +67,7 @@ def open_delimited(read: Read, files: tuple[Path, ...], tabs: bool) -> tuple[pl.
             raw = raw.collect().lazy()
         if known is None:
             known = Known(separator, audits, infer(raw, read.dates))
-            _remember(key, known)
+            _memo.keep(key, known)
         if any(audit.blanks for audit in audits):
             raw = raw.filter(~pl.all_horizontal(pl.all().is_null()))
         frame = raw.select(convert(name, kind, read.dates) for name, kind in known.conversions.items())
@@ -79,13 +76,6 @@ def open_delimited(read: Read, files: tuple[Path, ...], tabs: bool) -> tuple[pl.
         types = types_of(frame.collect_schema())
     types |= {name: UNKNOWN for name, kind in known.conversions.items() if kind is None}
     return frame, types, sum(audit.rows for audit in audits)
-
-
-def _remember(key: tuple[object, ...], known: Known) -> None:
-    with _lock:
-        while len(_known) >= REMEMBERED:
-            _known.pop(next(iter(_known)))
-        _known[key] = known
 
 
 def _texts(files: tuple[Path, ...], audits: tuple[Audit, ...], separator: str, read: Read) -> pl.LazyFrame:

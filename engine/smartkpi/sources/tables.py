@@ -14,7 +14,7 @@ from smartkpi.source import Span
 from smartkpi.sources.columnar import open_parquet
 from smartkpi.sources.delimited import open_delimited
 from smartkpi.sources.faults import fault, reading
-from smartkpi.sources.files import find_files
+from smartkpi.sources.files import Fingerprint, find_files, fingerprint
 from smartkpi.sources.schema import types_of
 from smartkpi.spec.model import Catalog, Dataset, Read
 
@@ -25,7 +25,8 @@ class Table:
 
     ``schema`` has the columns that the language can use; ``polars`` the data types of all. ``origin`` says where the
     rows come from, for messages; ``rows_hint`` how many there are, where that is known for nothing. ``sliceable``
-    says that a slice can be read without what is before it (Parquet, tables in memory).
+    says that a slice can be read without what is before it (Parquet, tables in memory). ``mark`` tells one state of
+    the files from another; it is None for a table handed over.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Table:
     rows_hint: int | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
     sliceable: bool = False
+    mark: Fingerprint | None = None
 
 
 def open_table(dataset: Dataset, handed: object | None = None) -> Table:
@@ -85,7 +87,7 @@ def _open_files(dataset: Dataset, read: Read) -> Table:
         frame, types, rows = open_delimited(read, files, format_ == "tsv")
         schema = frame.collect_schema()
     origin = f"`{read.path}`"
-    return Table(dataset.name, frame, types, dict(schema), origin, rows, span, format_ == "parquet")
+    return Table(dataset.name, frame, types, dict(schema), origin, rows, span, format_ == "parquet", fingerprint(files))
 
 
 def _open_handed(dataset: Dataset, handed: Any) -> Table:

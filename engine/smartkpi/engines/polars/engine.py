@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from threading import Lock
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -17,10 +16,10 @@ from smartkpi.engines.polars.coverage import coverage_query, from_level, from_qu
 from smartkpi.engines.polars.distinct import distinct_queries, finish
 from smartkpi.engines.polars.estimate import lay_out
 from smartkpi.engines.polars.explain import describe
-from smartkpi.engines.polars.keys import deduplicate, unique_by_key
+from smartkpi.engines.polars.keys import deduplicate, is_unique
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Plan, Scan
-from smartkpi.semantics.formula import Expr, TypedDataset
+from smartkpi.semantics.formula import TypedDataset
 from smartkpi.sources.tables import Table
 
 Progress = Callable[[int, int | None], None]
@@ -32,8 +31,6 @@ class PolarsEngine:
 
     tables: Mapping[str, Table]
     progress: Progress | None = None
-    _unique: dict[tuple[str, tuple[Expr, ...]], bool] = field(default_factory=dict, init=False, repr=False)
-    _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def collect(self, plan: Plan) -> Answer:
         """Run a plan's scans. Raises KpiError for data that cannot be used."""
@@ -43,17 +40,6 @@ class PolarsEngine:
         """Return for each scan the optimised logical plan and the nodes of the physical one, as text."""
         run = _Run(self, plan)
         return describe(run.queries())
-
-    def is_unique(self, opened: Opened, dataset: TypedDataset) -> bool:
-        """Say whether a dataset's key is unique; looked up once."""
-        mark = (dataset.name, dataset.key)
-        with self._lock:
-            known = self._unique.get(mark)
-        if known is None:
-            known = unique_by_key(opened, dataset)
-            with self._lock:
-                self._unique[mark] = known
-        return known
 
 
 class _Run:
@@ -136,7 +122,7 @@ class _Run:
         table, dataset = self.engine.tables[name], self.plan.datasets[name]
         opened = Opened(table, table.frame, rows_of(self.plan, table, name), edge(self.plan))
         self.left_out[name] = {}
-        if dataset.key and not self.engine.is_unique(opened, dataset):
+        if dataset.key and not is_unique(opened, dataset):
             found = deduplicate(opened, dataset)
             opened = found.opened
             if found.late:

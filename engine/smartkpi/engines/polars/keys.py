@@ -13,6 +13,7 @@ from smartkpi.engines.polars.expressions import clock_of, compile_row, text
 from smartkpi.engines.polars.times import before
 from smartkpi.language.types import Kind
 from smartkpi.semantics.formula import Column, TypedDataset
+from smartkpi.sources.memo import Memo
 
 TIME, LATE = "__time", "__late"
 
@@ -30,8 +31,21 @@ class Deduplicated:
     late: int = 0
 
 
-def unique_by_key(opened: Opened, dataset: TypedDataset) -> bool:
-    """Say whether no two rows share a key; rows with a null in their key do not count."""
+_memo: Memo[bool] = Memo()
+
+
+def is_unique(opened: Opened, dataset: TypedDataset) -> bool:
+    """Say whether no two rows share a key; rows with a null in their key do not count. Looked up once a file."""
+    mark = (opened.table.mark, dataset.spec.read, dataset.key, opened.rows.local, opened.rows.zone)
+    known = None if opened.table.mark is None else _memo.find(mark)
+    if known is None:
+        known = _look_up(opened, dataset)
+        if opened.table.mark is not None:
+            _memo.keep(mark, known)
+    return known
+
+
+def _look_up(opened: Opened, dataset: TypedDataset) -> bool:
     names, keyed = _keyed(opened, dataset)
     pairs = keyed.select(names).filter(pl.all_horizontal(pl.col(name).is_not_null() for name in names))
     value = pl.col(names[0]) if len(names) == 1 else pl.struct(names)
