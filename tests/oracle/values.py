@@ -154,6 +154,8 @@ TESTS: dict[str, Callable[[list[Any], str], bool]] = {
 def shift(function: str, args: list[Any], zone: str) -> Any:
     """Times: their difference in seconds, or one that is moved by a duration."""
     first, second = args
+    if isinstance(first, datetime) and isinstance(second, datetime):  # within one zone Python compares clocks
+        return (first.astimezone(UTC) - second.astimezone(UTC)).total_seconds()
     if isinstance(first, date) and isinstance(second, date):
         return (first - second).total_seconds()
     if not isinstance(first, date):
