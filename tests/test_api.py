@@ -13,6 +13,7 @@ import pytest
 import smartkpi
 from smartkpi import errors
 from smartkpi.api import DataError, DefinitionError, UsageError
+from tests.rendering import hold, rendered
 
 LOG = pl.DataFrame(
     {
@@ -35,6 +36,23 @@ DEFINITION: dict[str, Any] = {
 @pytest.fixture
 def project() -> smartkpi.Project:
     return smartkpi.load(DEFINITION, data={"log": LOG})
+
+
+def test_a_stream_can_be_asked_again() -> None:
+    reader = pytest.importorskip("pyarrow").RecordBatchReader.from_stream(LOG)
+    project = smartkpi.load(DEFINITION, data={"log": reader})
+    first, second = (project.run("amount", grain="month").frame["value"].to_list() for _ in range(2))
+    assert first == second == [10, 0, 0]
+
+
+def test_a_lost_dataset_takes_its_events_along(tmp_path: Path) -> None:
+    text = """datasets:
+  log: {read: a.csv, time: ts, fields: {x: {is: col("a [b]")}}, events: {visit: all rows}}
+kpis: {visits: visit, other: vist}
+"""
+    (tmp_path / "kpis.yml").write_text(text, encoding="utf-8")
+    found = smartkpi.load(tmp_path / "kpis.yml").check().diagnostics
+    assert [one.code for one in found] == ["yaml-bracket", "depends-on-broken", "unknown-event"]
 
 
 def test_import_is_cheap() -> None:
@@ -199,11 +217,48 @@ PYTHON = [entry for entry in errors.register().values() if entry.stage == "pytho
 
 
 @pytest.mark.parametrize("entry", PYTHON, ids=[entry.code for entry in PYTHON])
-def test_examples_of_the_register(entry: errors.Entry, tmp_path: Path) -> None:
-    file = tmp_path / "kpis.yml"
+def test_examples_of_the_register(
+    entry: errors.Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, update: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path("kpis.yml")
     file.write_text(entry.good, encoding="utf-8")
     assert smartkpi.load(file, data={"logs": LOG}).run().frame.height == 1
     file.write_text(entry.bad, encoding="utf-8")
     with pytest.raises(smartkpi.KpiError) as caught:
         smartkpi.load(file, data={"logs": LOG}).run()
     assert [d.code for d in caught.value.diagnostics] == [entry.code]
+    hold(entry.code, entry.bad, rendered(caught.value.diagnostics), update)
+
+
+def test_a_dataset_tells_its_fields_the_time() -> None:
+    fields = {"day": "date(time)", "wait": "done - time", "month": "month_of_year(day)"}
+    events = {"order": "all rows", "delivery": {"when": "wait > 1d", "time": "done"}}
+    project = smartkpi.load(
+        {
+            "datasets": {"log": {"time": "ts", "fields": fields, "events": events}},
+            "kpis": {"orders": "order", "slow": "delivery", "wait": "avg(delivery.wait) / 1d"},
+        },
+        data={"log": pl.DataFrame({"ts": [date(2026, 1, 30), date(2026, 2, 1)], "done": [date(2026, 2, 3)] * 2})},
+    )
+    assert not project.check(data=True).diagnostics
+    months = project.run(("orders", "slow"), grain="all", by=("month",)).frame
+    assert months.select("kpi", "month", "value").rows() == [
+        ("orders", 1, 1.0), ("orders", 2, 1.0), ("slow", 1, 1.0), ("slow", 2, 1.0)
+    ]  # fmt: skip
+    assert project.run(("wait",), grain="month").frame.filter(pl.col("state") == "ok")["value"].to_list() == [3.0]
+
+
+def test_a_unit_that_only_the_data_tells_stops_nothing() -> None:
+    fields = {"revenue": {"is": "amount", "unit": "money"}}
+    project = smartkpi.load(
+        {
+            "datasets": {"log": {"time": "ts", "fields": fields, "events": {"order": "all rows"}}},
+            "kpis": {"a": "sum(order.revenue) / avg(order.tier)", "b": "sum(order.revenue) - a"},
+        },
+        data={"log": pl.DataFrame({"ts": [date(2026, 1, 5)] * 2, "amount": [3, 5], "tier": [2, 2]})},
+    )
+    assert not project.check().diagnostics
+    result = project.run(("b",), grain="all")
+    assert result.frame["value"].to_list() == [4.0]
+    assert result.kpis["b"].unit == "money"

@@ -1,6 +1,7 @@
 """The register of errors: each code's bad example gives it and nothing else, its good example nothing at all.
 
-tests/errors/CODE.txt has the bad example and how it is shown, to the letter; `pytest --update` writes it again.
+tests/errors/CODE.txt has the bad example and how it is shown, to the letter; `pytest --update` writes it again. Codes
+of data are run in sources/test_register.py, those of questions and tests in app/test_questions.py.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from smartkpi import errors
-from smartkpi.diagnostics import Diagnostic, Severity, render
+from smartkpi.diagnostics import Diagnostic, Severity
 from smartkpi.semantics.check import check
 from smartkpi.spec import document
 from smartkpi.spec.load import load
+from tests.rendering import SHOWN, hold, rendered
 
-SHOWN = Path(__file__).parent / "errors"
 PACKAGE = Path(errors.__file__).parent
 REGISTER = errors.register()
 CHECKED = [code for code, entry in REGISTER.items() if entry.stage == "check"]
@@ -107,7 +108,7 @@ def test_the_bad_example_gives_the_code(
     entry = REGISTER[code]
     found = problems(write(tmp_path, entry.bad, monkeypatch))
     assert holds(code, found), found
-    compare(code, entry.bad, found, update)
+    hold(code, entry.bad, rendered(found), update)
 
 
 @pytest.mark.parametrize("code", FILES)
@@ -119,7 +120,7 @@ def test_the_bad_file_gives_the_code(code: str, tmp_path: Path, monkeypatch: pyt
     with monkeypatch.context() as patched:
         found = problems(arrange(Path(), entry.bad, patched), sets)
     assert holds(code, found), found
-    compare(code, entry.bad, found, update)
+    hold(code, entry.bad, rendered(found), update)
 
 
 def test_each_code_of_a_file_is_arranged() -> None:
@@ -131,19 +132,8 @@ def test_the_good_example_gives_nothing(code: str, tmp_path: Path, monkeypatch: 
     assert codes(problems(write(tmp_path, REGISTER[code].good, monkeypatch))) == set()
 
 
-def compare(code: str, project: str, found: list[Diagnostic], update: bool) -> None:
-    """Hold what is shown against tests/errors/CODE.txt."""
-    text = f"{project}\n---- is shown as ----\n\n" + "\n\n".join(map(render, found)) + "\n"
-    file = SHOWN / f"{code}.txt"
-    if update:
-        file.write_text(text, encoding="utf-8", newline="")
-    assert file.exists(), f"{file.name} is missing: pytest --update writes it"
-    with file.open(encoding="utf-8", newline="") as stream:
-        assert stream.read() == text
-
-
-def test_no_rendering_is_left_over() -> None:
-    assert {file.stem for file in SHOWN.glob("*.txt")} <= REGISTER.keys()
+def test_each_code_has_its_rendering_and_none_is_left_over() -> None:
+    assert {file.stem for file in SHOWN.glob("*.txt")} == REGISTER.keys()
 
 
 def test_the_codes_of_the_register_are_those_of_the_program() -> None:

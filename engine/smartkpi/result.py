@@ -15,9 +15,6 @@ from smartkpi.spec.model import Labels
 
 LEADING = ("kpi", "grain", "start", "end")
 TRAILING = ("level", "value", "money", "unit", "currency", "n", "state", "flags", "status", "reason")
-STATES = ("ok", "undefined", "no_data", "unavailable")
-FLAGS = ("incomplete", "immature", "low_sample", "like_for_like", "clamped", "stale")
-STATUSES = ("good", "warning", "critical", "inconclusive", "pending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +82,17 @@ class Result:
         return self.frame.to_dicts()
 
     def wide(self) -> pl.DataFrame:
-        """Return one row a period and segment, and one column of values a KPI, in the order of the question."""
+        """Return one row a period and segment, and one column of values a KPI, in the order of the question.
+
+        A KPI that is called like one of the other columns has ` (KPI)` behind its name.
+        """
         keys = ["grain", "start", "end", *self.by]
         names = list(self.frame["kpi"].unique(maintain_order=True))
         if self.frame.is_empty():
             return self.frame.select(keys)
-        table = self.frame.pivot("kpi", index=keys, values="value")
-        return table.select(*keys, *names)
+        shown = {name: f"{name} (KPI)" if name in keys else name for name in names}
+        table = self.frame.with_columns(pl.col("kpi").replace(shown)).pivot("kpi", index=keys, values="value")
+        return table.select(*keys, *shown.values())
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -104,11 +105,6 @@ class Result:
         if self.display is None:
             return f"<pre>{html.escape(repr(self.frame))}</pre>"
         return self.display(self, "html")
-
-
-def order_keys(result: Result) -> tuple[str, ...]:
-    """Return the columns by which a result may be ordered."""
-    return ("kpi", "start", "value", *result.by)
 
 
 def arrange(result: Result, order_by: Sequence[str], limit: int | None) -> Result:
@@ -128,6 +124,7 @@ def arrange(result: Result, order_by: Sequence[str], limit: int | None) -> Resul
             keys, down = ["__order", *keys], [False, *down]
         frame = frame.sort(keys, descending=down, nulls_last=True, maintain_order=True).drop("__order", strict=False)
     if limit is not None:
+        limit = min(limit, frame.height)
         frame = frame.head(limit) if single else frame.group_by("kpi", maintain_order=True).head(limit)
         frame = frame.select(result.frame.columns)
     arranged = bool(order_by) or limit is not None

@@ -11,14 +11,21 @@ import jsonschema
 import polars as pl
 import pytest
 
-from smartkpi.api import DataError, UsageError
-from smartkpi.app import edge, terminal
+from smartkpi import __main__ as entry
+from smartkpi.api import STAGES, DataError, UsageError
+from smartkpi.app import cli, edge, terminal
 from smartkpi.app.cli import main
 from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.report.render import FORMATS
 from smartkpi.resources import find
 from tests.app.conftest import PROJECT, Kpi
 
 BROKEN = PROJECT.replace("  net: revenue", "  bad: ordr / visit\n  net: revenue")
+
+
+def test_the_command_line_knows_all_names_without_an_engine() -> None:
+    assert set(cli.FORMATS) == set(FORMATS)
+    assert cli.STAGES == STAGES
 
 
 @pytest.mark.parametrize("command", list(main.commands))
@@ -143,10 +150,22 @@ def test_a_kpi_of_missing_data_stops_no_other(project: Path, kpi: Kpi) -> None:
         (["run", "--limit", "-1"], "-1"),
         (["run", "--as-of", "yesterday"], "yesterday"),
         (["run", "--set", "fee"], "NAME=VALUE"),
+        (["run", "--set", "fe=5%"], "did you mean `fee`?"),
+        (["run", "--set", "revenue=5"], "no constant is named `revenue`"),
+        (["test", "--set", "fe=5%"], "no constant is named `fe`"),
+        (["explain", "net", "--set", "fe=5%"], "no constant is named `fe`"),
+        (["run", "--where", " "], "--where is empty"),
+        (["run", "--by", ""], "--by is empty"),
+        (["run", "--kpi", ","], "--kpi is empty"),
+        (["run", "--as-of", ""], "--as-of is empty"),
+        (["check", ""], "there is no file or folder ``"),
+        (["run", "-p", ""], "there is no file or folder ``"),
         (["run", "--format", "xml"], "xml"),
         (["run", "-p", ".", "--output", "no/such/folder/x.csv"], "cannot be written"),
         (["check", "a.yml", "-p", "b.yml"], "given twice"),
+        (["run", ""], "an argument is empty"),
         (["explain", "nope"], "no KPI is named `nope`"),
+        (["explain", "unknown-evnt"], "did you mean `unknown-event`?"),
         (["show", "nope"], "no KPI is named `nope`"),
         (["show", "values"], "takes a field"),
         (["show", "schemas", "nope"], "no schema is named `nope`"),
@@ -284,6 +303,62 @@ def test_what_a_terminal_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not terminal.style_of(tty).color
     monkeypatch.setenv("COLUMNS", "60")
     assert terminal.style_of(plain).width == 60
+
+
+def test_progress_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "PATIENCE", 0)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
+    with terminal.progress_bar() as tell:
+        assert tell is None
+    monkeypatch.setattr(sys, "stderr", _Terminal(io.BytesIO(), encoding="utf-8"))
+    with terminal.progress_bar() as tell:
+        assert tell is not None
+        tell(1_000_000, None)
+        tell(2_500_000, 3_000_000)
+    sys.stderr.flush()
+    drawn = sys.stderr.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    assert "2,500,000 of 3,000,000 rows" in drawn
+
+
+def test_what_an_encoding_lacks_keeps_its_width() -> None:
+    ascii_ = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    assert terminal.spelled("转化率  3%, é, …", ascii_) == "??????  3%, ?, ..."
+    assert terminal.spelled("é 转", io.TextIOWrapper(io.BytesIO(), encoding="utf-8")) == "é 转"
+
+
+def test_closed_streams_take_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    assert edge.guarded(lambda: sys.stdout.write("x") - 1) == 0
+    for opened in (sys.stdout, sys.stderr):
+        opened.close()
+
+
+def test_an_interrupt_in_disguise_is_one() -> None:
+    def wrapped() -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise RuntimeError("error calling __set_name__") from error
+
+    assert edge.guarded(wrapped) == edge.INTERRUPTED
+
+
+def test_a_dash_as_output_is_stdout(project: Path, kpi: Kpi) -> None:
+    assert kpi("run revenue --output - --format csv").stdout == kpi("run revenue --format csv").stdout
+    assert not Path("-").exists()
+
+
+def test_an_early_interrupt_is_silent(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("smartkpi.app.cli.main", interrupted)
+    with pytest.raises(SystemExit) as caught:
+        entry.main()
+    assert caught.value.code == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def _subprocess(*args: str, **environment: str) -> subprocess.CompletedProcess[bytes]:

@@ -9,18 +9,20 @@ import pytest
 
 from smartkpi import errors
 from tests.app.conftest import ROWS, Kpi
+from tests.rendering import hold, lay_out
 
 QUESTIONS = [entry for entry in errors.register().values() if entry.stage == "question"]
 
 
 @pytest.mark.parametrize("entry", QUESTIONS, ids=[entry.code for entry in QUESTIONS])
-def test_examples_of_the_register(entry: errors.Entry, project: Path, kpi: Kpi) -> None:
+def test_examples_of_the_register(entry: errors.Entry, project: Path, kpi: Kpi, update: bool) -> None:
     (project / "events.csv").write_text(ROWS, encoding="utf-8")
     for text, good in ((entry.bad, False), (entry.good, True)):
-        (project / "kpis.yml").write_text(text, encoding="utf-8")
+        lay_out(text)
         words = shlex.split(text.splitlines()[0].removeprefix("# kpi"))
         done = kpi(*words)
         assert (done.exit_code == 0) is good, done.output
         if not good:
             assert done.exit_code in (2, 3)
             assert f"error[{entry.code}]" in done.stderr or "Invalid value for" in done.stderr
+            hold(entry.code, text, done.stderr.rstrip("\n"), update)

@@ -55,6 +55,11 @@ def test_bands_from_best_to_worst_with_the_boundary_in() -> None:
     assert statuses(frame(*values), kpis) == ["good", "good", "warning", "warning", "critical", None]
 
 
+def test_a_bound_has_the_digits_of_values() -> None:
+    third = str(Decimal(1) / 3)
+    assert statuses(frame(0.333333333333, 0.333333333332), kpi(at_least("good", third))) == ["good", "critical"]
+
+
 @pytest.mark.parametrize(
     ("operator", "bounds", "good"),
     [

@@ -91,6 +91,8 @@ def compute(cell: Cell, node: Formula) -> Found:
 def combine(function: str, args: list[Found]) -> Found:
     sizes = [arg.n for arg in args if arg.sized and arg.n is not None]
     n, sized = min(sizes, default=None), any(arg.sized for arg in args)
+    if function == "+" and sizes:
+        n = sum(sizes)
     numbers = [arg.number for arg in args]
     if function == "/":
         counted = args[1] if args[1].sized else args[0]
@@ -160,6 +162,15 @@ def test_a_formula_agrees_with_plain_python(formula: Formula, drawn: list[Cell])
         assert (money or 0) == (wanted.money or 0)
         if wanted.number is not None:
             assert (money is None) == (wanted.money is None)
+
+
+def test_a_sum_counts_the_rows_of_all_its_arguments() -> None:
+    won, lost = value("c0"), value("c1")
+    formulas = [apply("/", won, apply("+", won, lost)), apply("-", won, lost), apply("+", won, number(2))]
+    steps = [step(f"s{place}", formula, ("c0",)) for place, formula in enumerate(formulas)]
+    cell = Cell({"c0": 3, "c1": 5, "c2": None, "c2_n": None, "c3": None, "c3_n": None}, covered=True)
+    frame, parts = columns(steps, [cell])
+    assert [rows(frame, parts[one.id])[0][2] for one in steps] == [8, 3, 3]
 
 
 @settings(max_examples=60)

@@ -17,7 +17,7 @@ from smartkpi.diagnostics import KpiError
 from smartkpi.engines.answer import PERIOD
 from smartkpi.engines.polars import estimate
 from smartkpi.engines.polars.explain import FALLBACKS, physical_nodes
-from smartkpi.language.types import NUMBER, TEXT, TIME, WHOLE
+from smartkpi.language.types import NUMBER, TEXT, TIME, UNKNOWN, WHOLE, Type
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Cell
 from smartkpi.semantics.formula import Expr
@@ -214,6 +214,52 @@ def test_whole_sums_do_not_wrap() -> None:
     cells = [cell("a", "sum", K), cell("b", "sum", col("small", WHOLE)), cell("c", "sum", K, type_=CASH)]
     (frame,) = engine(data).collect(plan([scan(cells, time=TS)], dataset(time=TS))).frames[Grain.DAY]
     assert frame.row(0)[1:] == (3 * (2**63 - 1), 381, Decimal(3 * (2**63 - 1)))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1e33, 1.0], CASH),
+        ([-9e31, -9e31], CASH),
+        ([2**126, 2**126], WHOLE),
+        ([2**120, 1], CASH),
+        ([Decimal(1234567890123456789012345678)], CASH),
+    ],
+)
+def test_what_is_too_large_to_be_added_is_an_error(values: list[Any], kind: Type) -> None:
+    whole = isinstance(values[0], int)
+    numbers = pl.Series(values, dtype=pl.Int128) if whole else pl.Series(values)
+    data = pl.DataFrame({"ts": [date(2026, 1, 1)] * len(values), "v": numbers})
+    query = plan([scan([cell("s", "sum", col("v", kind), type_=kind)], time=TS)], dataset(time=TS))
+    with pytest.raises(KpiError, match="number-too-large"):
+        engine(data).collect(query)
+    later = plan(query.scans, dataset(time=TS), as_of=date(2025, 12, 31))
+    assert engine(data).collect(later).frames[Grain.DAY][0].is_empty()
+
+
+@pytest.mark.parametrize("state", ["additive", "distinct"])
+def test_a_segment_that_is_too_large_is_an_error(state: str) -> None:
+    data = pl.DataFrame({"ts": [date(2026, 1, 1)] * 2, "id": pl.Series([2**64 - 1, 1], dtype=pl.UInt64)})
+    one = cell("n") if state == "additive" else cell("n", "distinct", TS)
+    ids = col("id", WHOLE)
+    with pytest.raises(KpiError, match="number-too-large"):
+        engine(data).collect(plan([scan([one], time=TS, state=state, by={"id": ids})], dataset(time=TS)))
+
+
+def test_large_fractions_do_not_wrap() -> None:
+    count = 9_000_000
+    data = pl.DataFrame({"v": pl.Series([1.8e19]).new_from_index(0, count)})
+    answer = engine(data).collect(plan([scan([cell("s", "sum", col("v"), type_=NUMBER)], (Grain.ALL,))], dataset()))
+    assert answer.frames[Grain.ALL][0].item() == pytest.approx(1.8e19 * count)
+
+
+def test_a_column_without_values_adds_up_to_nothing() -> None:
+    data = pl.DataFrame({"ts": [date(2026, 1, 1)] * 2, "v": pl.Series([None] * 2, dtype=pl.Null)})
+    column = col("v", UNKNOWN)
+    cells = [cell(name, name, column, type_=UNKNOWN) for name in ("sum", "min", "max", "present")]
+    cells += [cell("text", "max", call("coalesce", column, "a", type_=UNKNOWN), type_=UNKNOWN)]
+    (frame,) = engine(data).collect(plan([scan(cells, time=TS)], dataset(time=TS))).frames[Grain.DAY]
+    assert frame.row(0)[1:] == (0.0, None, None, 0, None)
 
 
 def test_decimals_add_exactly() -> None:

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from smartkpi.engines.answer import PERIOD
-from smartkpi.language.types import DATE, TIME
+from smartkpi.language.types import DATE, TEXT, TIME
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
-from tests.engines.build import cell, col, dataset, engine, plan, scan
+from tests.engines.build import call, cell, col, dataset, engine, plan, scan
 
 TS, NY = col("ts", TIME), "America/New_York"
 ZONES = ["UTC", NY, "Asia/Shanghai", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo"]
@@ -70,6 +70,30 @@ def test_naive_times_are_in_the_zone_of_their_dataset(local: str, zone: str) -> 
     assert dict(rows.rows()) == days
     assert dict(answer.frames[Grain.HOUR][0].rows()) == hours
     assert distinct[PERIOD].to_list() == sorted(days)
+
+
+MOVED = [("America/Nuuk", datetime(2024, 3, 30, 23, 30)), ("Pacific/Apia", datetime(2011, 12, 30, 9))]
+
+
+@pytest.mark.parametrize(("zone", "gone"), MOVED)
+@pytest.mark.parametrize("state", ["additive", "distinct"])
+def test_a_time_in_a_gap_over_midnight_moves_to_the_next_day(zone: str, gone: datetime, state: str) -> None:
+    asked = cell("n") if state == "additive" else cell("n", "distinct", TS)
+    query = plan([scan([asked], time=TS, state=state)], dataset(time=TS, zone=zone), calendar=Calendar(zone))
+    day = timedelta(days=1)
+    answer = engine(pl.DataFrame({"ts": [gone, gone - day]})).collect(query)
+    assert answer.frames[Grain.DAY][0][PERIOD].to_list() == [(gone - day).date(), (gone + day).date()]
+
+
+def test_texts_are_iso_times() -> None:
+    texts = ["2026-01-01", "2026-01-02T23:30", "2026-01-02 23:30:15.5", "2026-01-03T00:30:00+02:00", "2026-01-03T03Z"]
+    texts += ["2026-01-03T06:30Z", "2026-01-04 10:00:00 +05:30", "no time", ""]
+    expr = call("parse_time", col("ts", TEXT), type_=TIME)
+    query = plan([scan([cell("n")], time=expr)], dataset(time=expr, zone=NY), calendar=Calendar(NY))
+    answer = engine(pl.DataFrame({"ts": [*texts, None]})).collect(query)
+    days = [date(2026, 1, day) for day in (1, 2, 3)]
+    assert dict(answer.frames[Grain.DAY][0].rows()) == dict(zip(days, (1, 3, 2), strict=True))
+    assert answer.coverage["log"].left_out == {"null_time": 4}
 
 
 @pytest.mark.parametrize("start", range(7))

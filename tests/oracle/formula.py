@@ -182,7 +182,7 @@ def combine(function: str, args: list[Value]) -> Value:
     """A function of values: null in, null out, with the worst state; conditions are true or false and always ok."""
     sizes = [arg.n for arg in args if arg.sized]
     sized = bool(sizes)
-    n = least(sizes)
+    n = added(sizes) if function == "+" else least(sizes)
     numbers = [arg.number for arg in args]
     if function == "if":
         chosen = args[1] if numbers[0] is True else args[2]
@@ -228,6 +228,11 @@ def worst(args: Iterable[Value]) -> str:
 def least(sizes: list[int | None]) -> int | None:
     known = [size for size in sizes if size is not None]
     return min(known) if known else None
+
+
+def added(sizes: list[int | None]) -> int | None:
+    known = [size for size in sizes if size is not None]
+    return sum(known) if known else None
 
 
 def is_ratio(world: World, expr: syntax.Expr) -> bool:

@@ -58,12 +58,12 @@ def test_monday_weeks_are_those_of_iso() -> None:
         ("2025-W53", "2025 has no week 53", "its weeks run from 1 to 52"),
         ("2026-02-30", "2026-02 has no day 30", "its days run from 01 to 28"),
         ("2026-01-05T25", "there is no hour 25", "hours run from 00 to 23"),
-        ("2026-1", "it is no period", "write `2026-01`"),
-        ("2026/1/5", "it is no period", "write `2026-01-05`"),
-        ("Q1 2026", "it is no period", "write `2026-Q1`"),
-        ("01/2026", "it is no period", "write `2026-01`"),
-        ("5.1.2026", "it is no period", "a date is written year-month-day: 2026-01-05"),
-        ("last month", "it is no period", "periods: 2026, 2026-Q1, 2026-01, 2026-W05, 2026-01-05, 2026-01-05T10"),
+        ("2026-1", "", "write `2026-01`"),
+        ("2026/1/5", "", "write `2026-01-05`"),
+        ("Q1 2026", "", "write `2026-Q1`"),
+        ("01/2026", "", "write `2026-01`"),
+        ("5.1.2026", "", "a date is written year-month-day: 2026-01-05"),
+        ("last month", "", "periods: 2026, 2026-Q1, 2026-01, 2026-W05, 2026-01-05, 2026-01-05T10"),
         ("9999", "the year 9999 is out of range", "years run from 0001 to 9998"),
         ("0000", "the year 0000 is out of range", "years run from 0001 to 9998"),
         ("all", "it has no first and last day", "name a year, quarter, month, week, day or hour"),
@@ -74,7 +74,7 @@ def test_a_wrong_period_says_why(text: str, message: str, hint: str) -> None:
         parse_period(Calendar(), text)
     (found,) = caught.value.diagnostics
     assert found.code == "bad-period"
-    assert found.message == f"`{text}` does not name a period: {message}"
+    assert found.message == f"`{text}` does not name a period" + (f": {message}" if message else "")
     assert found.hint == hint
 
 

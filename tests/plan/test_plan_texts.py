@@ -1,8 +1,7 @@
-"""The plan of small projects as text, before and after the optimizer (tests/rules/*.txt; UPDATE=1 rewrites them)."""
+"""The plan of small projects as text, before and after the optimizer (tests/rules/*.txt; `--update` rewrites them)."""
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -42,7 +41,7 @@ def question_of(text: str, kpis: tuple[str, ...]) -> Question:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
-def test_plan(case: Path, tmp_path: Path) -> None:
+def test_plan(case: Path, tmp_path: Path, update: bool) -> None:
     parts = sections(case.read_text(encoding="utf-8"))
     file = tmp_path / "kpis.yml"
     file.write_text(parts["project"], encoding="utf-8")
@@ -58,7 +57,7 @@ def test_plan(case: Path, tmp_path: Path) -> None:
         "before": "".join(explain.explain(plan, name) for name in names),
         "after": "".join(explain.explain(better, name) for name in names),
     }
-    if os.environ.get("UPDATE"):
+    if update:
         body = f"{parts['head']}== project\n{parts['project']}== question\n{parts['question']}"
         case.write_text(f"{body}== before\n{got['before']}== after\n{got['after']}", encoding="utf-8")
         return

@@ -1,8 +1,7 @@
-"""Rendered results, letter by letter: golden/*.txt; `--update` or UPDATE=1 writes them again."""
+"""Rendered results, letter by letter: golden/*.txt; `--update` writes them again."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -61,6 +60,6 @@ def test_notebook(update: bool) -> None:
 def _hold(name: str, got: str | bytes, update: bool) -> None:
     assert isinstance(got, str)
     path = GOLDEN / name
-    if update or os.environ.get("UPDATE") == "1":
+    if update:
         path.write_text(got, encoding="utf-8")
     assert got == path.read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartkpi.report.numbers import form_of, format_change, format_number, sparkline
+from smartkpi.report.rows import readable
 
 
 @pytest.mark.parametrize(
@@ -94,3 +95,10 @@ def test_every_number_has_a_text(value: float, form: str) -> None:
 @given(st.integers(-(10**14), 10**14))
 def test_no_digit_of_a_whole_number_is_lost(value: int) -> None:
     assert int(format_number(float(value)).replace(",", "")) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("0", "0"), ("0.0", "0"), ("-2.50", "-2.5"), ("1e20", "1" + "0" * 20), ("1.50e-9", "1.5e-9")]
+)
+def test_decimals_are_written_exactly_without_many_zeros(value: str, text: str) -> None:
+    assert readable(Decimal(value)) == text

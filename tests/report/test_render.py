@@ -5,6 +5,7 @@ import io
 import json
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -15,7 +16,7 @@ from smartkpi.report import html, render
 from smartkpi.report.render import FORMATS, write_whole
 from smartkpi.report.style import Style, cells, fold, plain
 from smartkpi.resources import find
-from smartkpi.result import Result, arrange, order_keys
+from smartkpi.result import Result, arrange
 from tests.report import sample
 
 SAMPLES = [
@@ -142,7 +143,6 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
 
 def test_order_and_limit() -> None:
     found = sample.series_by()
-    assert order_keys(found) == ("kpi", "start", "value", "country")
     top = arrange(found, ("-value",), 1)
     assert top.frame.select("kpi", "value").rows() == [("orders", 1800.0), ("revenue", 24691.356)]
     last = arrange(found, ("country",), None).frame.filter(pl.col("kpi") == "orders")
@@ -155,12 +155,23 @@ def test_order_of_a_scorecard_is_that_of_its_kpis() -> None:
     found = arrange(sample.scorecard(), ("-value",), 2)
     assert found.frame["kpi"].to_list() == ["revenue", "delivery_time"]
     assert set(found.trend["kpi"]) == {"revenue", "delivery_time"}
+    for made in (sample.scorecard, sample.series_by):
+        assert len(arrange(made(), (), 10**30)) == len(made())
 
 
 def test_wide() -> None:
     assert sample.series().wide().columns == ["grain", "start", "end", "conversion_rate", "revenue", "orders"]
     assert sample.series_by().wide().shape == (6, 6)
     assert sample.empty().wide().is_empty()
+
+
+def test_wide_where_a_kpi_is_called_like_a_dimension() -> None:
+    found = sample.series_by()
+    (dimension,) = found.by
+    frame = found.frame.with_columns(pl.col("kpi").replace({"revenue": dimension}))
+    wide = replace(found, frame=frame).wide()
+    assert wide.columns[3:] == [dimension, "orders", f"{dimension} (KPI)"]
+    assert wide[f"{dimension} (KPI)"].equals(found.wide()["revenue"], check_names=False)
 
 
 def test_a_result_shows_itself() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,19 @@ def test_parquet_files_get_one_schema(tmp_path: Path) -> None:
         "unequal-columns",
         "the files have different columns: `3.parquet` lacks `a` and has `d` more than `1.parquet`",
     )
+
+
+def test_exact_numbers_stay_exact_over_files(tmp_path: Path) -> None:
+    kinds = {"a": pl.Decimal(20, 2), "b": pl.Int64(), "c": pl.Decimal(12, 7)}
+    for name, kind in kinds.items():
+        pl.DataFrame({"x": [3], "wide": [3]}, schema={"x": kind, "wide": kind}).write_parquet(
+            tmp_path / f"{name}.parquet"
+        )
+    big = {"x": [Decimal("90071992547409.93")], "wide": [1]}
+    pl.DataFrame(big, schema={"x": kinds["a"], "wide": pl.Int128()}).write_parquet(tmp_path / "d.parquet")
+    table = opened(tmp_path, "*.parquet")
+    assert table.polars == {"x": pl.Decimal(38, 7), "wide": pl.Float64()}
+    assert table.frame.collect()["x"].to_list()[-1] == Decimal("90071992547409.93")
 
 
 def test_unreadable_parquet_names_the_file(tmp_path: Path) -> None:

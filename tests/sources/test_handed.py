@@ -11,7 +11,7 @@ import pytest
 
 from smartkpi.diagnostics import KpiError
 from smartkpi.language.types import DURATION, NUMBER, TEXT, TIME, UNKNOWN, WHOLE, Kind, Type
-from smartkpi.sources.tables import open_table
+from smartkpi.sources.tables import open_table, snapshot
 from tests.engines.build import read, table
 
 
@@ -64,6 +64,16 @@ class Stream:
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         return self.of.__arrow_c_stream__(requested_schema)
+
+
+def test_a_snapshot_outlives_its_stream() -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    reader = pyarrow.table({"a": [1, 2]}).to_reader()
+    kept = snapshot(reader)
+    assert [table(kept).frame.collect().rows() for _ in range(2)] == [[(1,), (2,)]] * 2
+    frame = pl.LazyFrame({"a": [1]})
+    assert snapshot(frame) is frame
+    assert snapshot(Stream(None)).__class__ is Stream
 
 
 def test_arrow_streams() -> None:

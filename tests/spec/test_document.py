@@ -146,6 +146,14 @@ def test_one_mistake_leaves_the_other_definitions() -> None:
     assert "constants" in found.root.entries
 
 
+def test_a_lost_definition_keeps_its_keys() -> None:
+    text = (
+        "datasets:\n  log:\n    read: a.csv\n    fields: {x: {is: col('a [b]') c}}\n    events: {visit: a, 订单: 'b'}\n"
+    )
+    (lost,) = read(text).lost
+    assert lost.keys == ("log", "read", "fields", "x", "is", "events", "visit", "订单")
+
+
 def test_recovery_ends() -> None:
     text = "kpis:\n" + "".join(f"  k{i}: >= {i}\n" for i in range(100))
     found = read(text)

@@ -235,3 +235,30 @@ def test_a_wrong_shape_is_said_in_plain_words(text: str, code: str | None, place
         assert problem.span is not None
         assert text[problem.span.start : problem.span.end] == place
         assert words in f"{problem.message} {problem.hint}"
+
+
+LATER_PARTS = {
+    *("currency", "currencyOf", "include", "lookup", "dimension", "group", "funnel", "cohort", "benchmark", "goal"),
+    *("kpiGoal", "diagnosis"),
+}
+LATER_KEYS = {
+    *("revisions", "encoding", "skip_rows", "skip_footer", "decimal", "thousands", "additive", "key", "prefer"),
+    *("lookups", "on_bad_rows", "keep", "goals", "lint", "min_sample", "confidence", "for", "stale_after", "by"),
+    *("benchmark", "advice", "goal"),
+}
+
+
+def test_every_key_that_an_editor_may_complete_is_described() -> None:
+    """Keys of later versions may wait: they are refused anyway."""
+    lacking = [
+        f"{name}.{key}"
+        for name, part in PROJECT["$defs"].items()
+        if name not in LATER_PARTS
+        for key, value in part.get("properties", {}).items()
+        if key not in LATER_KEYS and not _described(value)
+    ]
+    assert not lacking
+
+
+def _described(part: dict[str, Any]) -> bool:
+    return "description" in part or "description" in PROJECT["$defs"].get(part.get("$ref", "").rpartition("/")[2], {})

@@ -11,12 +11,14 @@ import polars as pl
 
 from smartkpi.api.question import calendar_of
 from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.types import BARE, PLAIN, UNKNOWN, Kind, Type, Unit
+from smartkpi.language.units import Mismatch
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key, parse_moment
 from smartkpi.semantics.check import Checked
-from smartkpi.semantics.formula import Aggregate, Apply, Expr, Field, Literal, TypedKpi
+from smartkpi.semantics.formula import Aggregate, Apply, Expr, Field, TypedKpi
 from smartkpi.source import Span
 from smartkpi.spec.model import Binding, Case, Catalog, Column, Covers, Dataset, FieldDef
 from smartkpi.tree import walk
@@ -30,8 +32,6 @@ DTYPES: Mapping[Kind, pl.DataType] = {
     Kind.TIME: pl.Datetime("us", "UTC"),
     Kind.DATE: pl.Date(),
 }
-COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "not between"))
-ARITHMETIC = frozenset(("+", "-", "*", "/", "^", "neg", "abs", "round", "floor", "ceil", "sqrt", "mod"))
 
 
 def given_catalog(checked: Checked, case: Case, kpis: Iterable[str]) -> tuple[Catalog, dict[str, pl.DataFrame]]:
@@ -151,27 +151,26 @@ def _field_types(checked: Checked, kpis: Sequence[TypedKpi], event: str, *, refe
 def _used(kpis: Sequence[TypedKpi], event: str) -> dict[str, Type]:
     """Return the fields of an event that KPIs read, with the type that their use tells."""
     found: dict[str, Type] = {}
-    for expr, numeric in _row_expressions(kpis, event):
+    for expr, wanted in _row_expressions(kpis, event):
+        if isinstance(expr, Field):
+            _note(found, expr, wanted)
         for node in walk(expr):
             if isinstance(node, Apply):
-                kind = _kind_of_args(node)
-                for arg in node.args:
+                for place, arg in enumerate(node.args):
                     if isinstance(arg, Field):
-                        _note(found, arg, kind)
-            elif isinstance(node, Field):
-                _note(found, node, Kind.NUMBER if numeric and node is expr else Kind.UNKNOWN)
+                        _note(found, arg, _kind_taken(node, place))
     return found
 
 
-def _row_expressions(kpis: Sequence[TypedKpi], event: str) -> Iterable[tuple[Expr, bool]]:
-    """Yield the row expressions over an event, and whether each is what a sum or mean adds."""
+def _row_expressions(kpis: Sequence[TypedKpi], event: str) -> Iterable[tuple[Expr, Kind]]:
+    """Yield the row expressions over an event, and the kind that each must be of where that is known."""
     for kpi in kpis:
-        yield from ((condition, False) for name, where in kpi.where if name == event for condition in where)
+        yield from ((condition, Kind.BOOLEAN) for name, where in kpi.where if name == event for condition in where)
         for node in walk(kpi.formula):
             if isinstance(node, Aggregate) and node.event == event:
-                yield from ((condition, False) for condition in node.where)
+                yield from ((condition, Kind.BOOLEAN) for condition in node.where)
                 if node.argument is not None:
-                    yield node.argument, node.function in NUMERIC
+                    yield node.argument, Kind.NUMBER if node.function in NUMERIC else Kind.UNKNOWN
 
 
 def _note(found: dict[str, Type], field: Field, kind: Kind) -> None:
@@ -179,16 +178,16 @@ def _note(found: dict[str, Type], field: Field, kind: Kind) -> None:
     found[field.name] = Type(kind) if known.kind is Kind.UNKNOWN and kind is not Kind.UNKNOWN else known
 
 
-def _kind_of_args(node: Apply) -> Kind:
-    """Return the kind that a function wants of its arguments, as far as it tells."""
-    if node.function in ARITHMETIC:
-        return Kind.NUMBER
-    if node.function in ("and", "or", "not"):
-        return Kind.BOOLEAN
-    if node.function in COMPARISONS:
-        kinds = [arg.type.kind for arg in node.args if isinstance(arg, Literal)]
-        return next((kind for kind in kinds if kind is not Kind.NULL), Kind.UNKNOWN)
-    return Kind.UNKNOWN
+def _kind_taken(node: Apply, place: int) -> Kind:
+    """Return the kind that a function takes as an argument beside its others; UNKNOWN where texts would do as well."""
+    infer = FUNCTIONS[node.function].infer
+    types = [arg.type for arg in node.args]
+    taken = []
+    for kind in DTYPES:
+        types[place] = Type(kind, BARE)
+        if not isinstance(infer(tuple(types)), Mismatch):
+            taken.append(kind)
+    return taken[0] if taken and (len(taken) == 1 or Kind.TEXT not in taken) else Kind.UNKNOWN
 
 
 def _frame(

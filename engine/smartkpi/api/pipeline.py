@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from functools import partial
 
 import smartkpi
@@ -15,6 +14,7 @@ from smartkpi.derive.derive import derive
 from smartkpi.diagnostics import Diagnostic, KpiError, Severity, errors
 from smartkpi.engines.answer import Answer
 from smartkpi.engines.polars.engine import PolarsEngine
+from smartkpi.engines.polars.meter import Progress
 from smartkpi.plan.lower import lower
 from smartkpi.plan.nodes import Plan
 from smartkpi.plan.rules import optimize
@@ -24,12 +24,11 @@ from smartkpi.report.style import Style
 from smartkpi.result import KpiInfo, Provenance, Result, arrange
 from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.formula import TypedKpi
-from smartkpi.semantics.question import Question, resolve, select_kpis
+from smartkpi.semantics.question import Question, fits, resolve, select_kpis
 from smartkpi.sources.tables import Table, open_tables
 from smartkpi.spec.load import Loaded
 
 WIDTH = 100
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def select(checked: Checked, patterns: tuple[str, ...]) -> Selection:
     chosen = [
         name
         for name in lost
-        if any(_matches(name, specs[name].tags if name in specs else (), pattern) for pattern in patterns)
+        if any(fits(name, specs[name].tags if name in specs else (), pattern) for pattern in patterns)
         or (not patterns and not (name in specs and specs[name].hidden))
     ]
     return Selection(found, dict.fromkeys(chosen, "definition"))
@@ -99,12 +98,6 @@ def _select_by_tag(checked: Checked, patterns: tuple[str, ...]) -> tuple[str, ..
     lost = {f"tag:{tag}" for tag in tags - known}
     kept = tuple(pattern for pattern in patterns if pattern not in lost)
     return () if patterns and not kept else select_kpis(checked.kpis, kept, checked.left_out)
-
-
-def _matches(name: str, tags: tuple[str, ...], pattern: str) -> bool:
-    if pattern.startswith("tag:"):
-        return any(fnmatchcase(tag, pattern.removeprefix("tag:")) for tag in tags)
-    return fnmatchcase(name, pattern)
 
 
 def open_data(loaded: Loaded, handed: Mapping[str, object], names: Iterable[str] | None = None) -> Opened:

@@ -19,7 +19,7 @@ from smartkpi.spec.model import Catalog
 
 if TYPE_CHECKING:  # a check of definitions waits for no engine
     from smartkpi.api.cases import Outcome
-    from smartkpi.api.pipeline import Progress
+    from smartkpi.engines.polars.meter import Progress
     from smartkpi.result import Result
 
 Stage = Literal["syntax", "typed", "plan", "optimized", "polars"]
@@ -69,6 +69,13 @@ class Project:
     def with_sets(self, sets: Mapping[str, str]) -> Project:
         """Return the project with other values of constants."""
         return load(self.source, self.data, {**self.sets, **sets}) if sets else self
+
+    def usable(self) -> Loaded:
+        """Return what was loaded. Raises UsageError where `sets` names no constant: it would change nothing."""
+        wrong = [one for one in self.loaded.diagnostics if one.code == "unknown-constant"]
+        if wrong:
+            raise UsageError(*wrong)
+        return self.loaded
 
     def typed(self) -> Checked:
         """Return the definitions, names resolved and types known, without a look at the data."""
@@ -120,7 +127,7 @@ class Project:
 
         ask = Ask(names(kpis), grain, names(by), since, until, where, as_of, names(order_by), limit, optimize)
         project = self.with_sets(sets or {})
-        return answer(project.loaded, project.data, ask, lang, progress)
+        return answer(project.usable(), project.data, ask, lang, progress)
 
     def explain(self, name: str, stage: Stage = "optimized") -> str:
         """Return one stage of a KPI's way from text to query. `polars` needs the data; the others do not."""
@@ -129,17 +136,16 @@ class Project:
             raise UsageError(Diagnostic("unknown-stage", message, hint=f"stages: {', '.join(STAGES)}"))
         from smartkpi.api.stages import explain
 
-        return explain(self.loaded, self.data, name, stage)
+        return explain(self.usable(), self.data, name, stage)
 
     def test(self, update: bool = False) -> list[Outcome]:
         """Run the tests of the definitions; with ``update`` write what was got where they expect something else."""
         from smartkpi.api.cases import run_cases
         from smartkpi.api.rewrite import fill
 
-        outcomes = run_cases(self.typed(), self.loaded)
+        outcomes = run_cases(check(self.usable().catalog))
         if update and fill(outcomes, self.catalog.files):
-            again = load(self.source, self.data, self.sets)
-            return run_cases(again.typed(), again.loaded)
+            return run_cases(load(self.source, self.data, self.sets).typed())
         return outcomes
 
 
@@ -152,7 +158,15 @@ def load(
     gives constants other values. Wrong definitions do not raise: `check` tells them, `run` leaves them out.
     """
     given = dict(sets or {})
-    return Project(source, load_spec(source, given), dict(data or {}), given)
+    return Project(source, load_spec(source, given), _snapshots(data or {}), given)
+
+
+def _snapshots(data: Mapping[str, object]) -> dict[str, object]:
+    if not data:
+        return {}
+    from smartkpi.sources.tables import snapshot
+
+    return {name: snapshot(handed) for name, handed in data.items()}
 
 
 def _unique(diagnostics: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from difflib import get_close_matches
+from typing import assert_never
 
 from smartkpi.api.failures import UsageError
 from smartkpi.diagnostics import Diagnostic, Note
 from smartkpi.language.parse import parse_formula
+from smartkpi.nearest import did_you_mean
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_moment, parse_period
@@ -80,8 +81,7 @@ def parse_grain(text: str) -> Grain:
     """Return a grain by its name. Raises UsageError (`unknown-grain`)."""
     known = [str(grain) for grain in Grain]
     if text not in known:
-        near = get_close_matches(text, known, 1)
-        hint = f"did you mean `{near[0]}`?" if near else ""
+        hint = did_you_mean(text, known)
         note = Note("grains: " + ", ".join(known))
         raise UsageError(Diagnostic("unknown-grain", f"no grain is named `{text}`", hint=hint, notes=(note,)))
     return Grain(text)
@@ -93,8 +93,7 @@ def check_order(ask: Ask) -> None:
     for key in ask.order_by:
         name = key.removeprefix("-")
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"did you mean `{near[0]}`?" if near else "a dimension must be among those of --by"
+            hint = did_you_mean(name, known) or "a dimension must be among those of --by"
             note = Note("to order by: " + ", ".join(known) + "; `-` before a name: descending")
             message = f"the result cannot be ordered by `{name}`"
             raise UsageError(Diagnostic("unknown-order", message, hint=hint, notes=(note,)))
@@ -117,6 +116,8 @@ def _start(calendar: Calendar, period: Period) -> date | None:
             return period
         case str():
             return parse_period(calendar, period)[1]
+        case _:
+            assert_never(period)
 
 
 def _end(calendar: Calendar, period: Period) -> date | None:
@@ -130,6 +131,8 @@ def _end(calendar: Calendar, period: Period) -> date | None:
             return period + DAY
         case str():
             return parse_period(calendar, period)[2]
+        case _:
+            assert_never(period)
 
 
 def _local(calendar: Calendar, moment: datetime) -> date:

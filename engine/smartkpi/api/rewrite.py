@@ -10,7 +10,7 @@ from typing import Any
 
 from smartkpi.api.cases import Difference, Outcome
 from smartkpi.report.render import write_whole
-from smartkpi.report.rows import exact
+from smartkpi.report.rows import exact, readable
 from smartkpi.source import Source
 
 PLAIN = re.compile(r"[A-Za-z_][\w ]*")
@@ -78,15 +78,10 @@ def _text(value: Any, *, percent: bool) -> str:
         case bool():
             return str(value).lower()
         case float() | int():
-            return _number(Decimal(repr(value)) * 100) + "%" if percent else _number(Decimal(repr(value)))
+            return readable(Decimal(repr(value)) * 100) + "%" if percent else readable(Decimal(repr(value)))
         case Decimal():
             return exact(value)
         case list():
             return f"[{', '.join(value)}]"
         case _:
             return str(value)
-
-
-def _number(value: Decimal) -> str:
-    size = value.adjusted() if value else 0
-    return exact(value) if -7 < size < 21 else f"{value.normalize():e}"

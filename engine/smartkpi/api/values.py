@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 from smartkpi.api.failures import DataError, UsageError
 from smartkpi.api.pipeline import evaluate, open_data
 from smartkpi.diagnostics import Diagnostic, Note, errors
 from smartkpi.language.parse import parse_formula
+from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.semantics.question import Question
 from smartkpi.semantics.scope import has_field
@@ -38,9 +38,8 @@ def values_of(loaded: Loaded, handed: Mapping[str, object], field: str) -> Value
         raise DataError(*errors(opened.data))
     if not events:
         known = sorted({name for event in provided for name in checked.scopes[event].fields})
-        near = get_close_matches(field, known, 1)
         note = Note("fields: " + (", ".join(known) or "none"))
-        hint = f"did you mean `{near[0]}`?" if near else ""
+        hint = did_you_mean(field, known)
         raise UsageError(Diagnostic("unknown-field", f"no event has a field `{field}`", hint=hint, notes=(note,)))
     kpis = {f"rows of {event}": _count(event) for event in events}
     catalog = replace(loaded.catalog, kpis=kpis, cases=())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -81,7 +81,9 @@ def check(path: str | None, data: bool, form: str, project: str | None, sets: Se
 @click.option("--limit", metavar="N", type=click.IntRange(0), help="Only N rows of each KPI; without --by, N KPIs.")
 @click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[table; else by the name of --output]")
-@click.option("--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
+@click.option(
+    "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file; -: stdout."
+)
 @project_options
 def run(args: Sequence[str], project: str | None, sets: Sequence[str], **options: Any) -> int:
     """Compute KPIs: a scorecard of the last complete period, or with --grain, --since, --until all periods.
@@ -90,6 +92,7 @@ def run(args: Sequence[str], project: str | None, sets: Sequence[str], **options
     """
     from smartkpi.app.running import run
 
+    _refuse_empty(options)
     path, names = _split(args, project)
     return run(_find(path, project), names, _pairs(sets), **options)
 
@@ -119,10 +122,12 @@ def show(what: Sequence[str], lang: str, form: str, project: str | None, sets: S
 @project_options
 def explain(name: str, stage: Any, form: str, project: str | None, sets: Sequence[str]) -> int:
     """Show a KPI at a stage of its way from text to query; or what the code of an error means."""
-    from smartkpi.app.explaining import explain, explain_code
+    from smartkpi.app.explaining import explain, explain_code, no_code
 
     path = None if project is None and default_project() is None else _find(None, project)
     found = explain_code(name, form, path)
+    if found is None and (path is None or "-" in name):
+        raise click.UsageError(no_code(name, path))
     return explain(_find(None, project), _pairs(sets), name, stage, form) if found is None else found
 
 
@@ -160,7 +165,7 @@ def _find(path: str | None, project: str | None) -> Path:
         raise click.UsageError(f"the project is given twice: `{path}` and `{project}`")
     named = path if path is not None else project
     if named is not None:
-        if not Path(named).exists():
+        if not named or not Path(named).exists():
             raise click.UsageError(f"there is no file or folder `{named}`")
         return Path(named)
     found = default_project()
@@ -171,14 +176,25 @@ def _find(path: str | None, project: str | None) -> Path:
 
 def _split(args: Sequence[str], project: str | None) -> tuple[str | None, list[str]]:
     """Return the first argument that exists as file or folder, and all others: KPIs."""
-    path = next((arg for arg in args if Path(arg).exists()), None) if project is None else None
+    path = next((arg for arg in args if arg and Path(arg).exists()), None) if project is None else None
     names = list(args)
     if path is not None:
         names.remove(path)
     for name in names:
+        if not name.strip():
+            raise click.UsageError("an argument is empty: name a KPI, or leave it out")
         if "/" in name or name.endswith((".yml", ".yaml")):
             raise click.UsageError(f"there is no file or folder `{name}`")
     return path, names
+
+
+def _refuse_empty(options: Mapping[str, Any]) -> None:
+    """Refuse an option without a value, as an unset variable of a shell gives: it would ask for everything."""
+    for name, value in options.items():
+        texts = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(text, str) and not text.strip(" ,") for text in texts):
+            option = "--kpi" if name == "kpis" else f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} is empty: give it a value, or leave it out")
 
 
 def _pairs(sets: Sequence[str]) -> dict[str, str]:

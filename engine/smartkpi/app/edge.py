@@ -25,6 +25,7 @@ def worst(codes: Iterable[int]) -> int:
 
 def guarded(command: Callable[[], Any]) -> int:
     """Run a command and return its exit code; no exception passes."""
+    _open_closed()
     try:
         code = command()
         sys.stdout.flush()
@@ -52,8 +53,17 @@ def _ended(error: BaseException) -> int:
             return exit_code(error)
         case SystemExit():
             return error.code if isinstance(error.code, int) else FINE
+        case _ if _interrupted(error):
+            return INTERRUPTED
         case _:
             return _bug(error)
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Say whether an interrupt stands behind an error: classes and engines wrap what reaches them."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
 
 
 def exit_code(error: KpiError) -> int:
@@ -71,14 +81,13 @@ def exit_code(error: KpiError) -> int:
 
 def say(diagnostics: Iterable[Diagnostic]) -> None:
     """Show diagnostics on stderr: errors with their place, others in a line each."""
-    from smartkpi.app.terminal import style_of
+    from smartkpi.app.terminal import spelled, style_of
     from smartkpi.diagnostics import Severity, render, render_line
 
     style = style_of(sys.stderr)
     for one in diagnostics:
         text = f"{render(one, style.color)}\n\n" if one.severity is Severity.ERROR else f"{render_line(one)}\n"
-        encoding = sys.stderr.encoding or "utf-8"
-        sys.stderr.write(text.encode(encoding, "replace").decode(encoding))
+        sys.stderr.write(spelled(text, sys.stderr))
 
 
 def _failed_output(error: OSError) -> int:
@@ -100,6 +109,13 @@ def _bug(error: BaseException) -> int:
     words = " ".join(str(error).split())[:200]
     print(f"kpi: a bug of ours, {type(error).__name__}: {words}; {REPORT_TO}", file=sys.stderr)
     return BUG
+
+
+def _open_closed() -> None:
+    """Let what is written to a stream that the caller has closed go nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
 
 
 def _close_quietly() -> None:

@@ -11,6 +11,7 @@ from smartkpi import errors
 from smartkpi.api import Stage, load
 from smartkpi.app.edge import FINE
 from smartkpi.app.terminal import style_of, write
+from smartkpi.nearest import did_you_mean
 
 
 def explain(path: Path, sets: Mapping[str, str], name: str, stage: Stage, form: str) -> int:
@@ -27,6 +28,12 @@ def explain_code(name: str, form: str, path: Path | None) -> int | None:
         return None
     _write({"code": name, "text": text}, text, form)
     return FINE
+
+
+def no_code(name: str, path: Path | None) -> str:
+    """Return what to say of a name that is no code, where it can be no KPI either."""
+    hint = did_you_mean(name, errors.codes()) or ("for a KPI, name its project with -p PATH" if path is None else "")
+    return f"no error has the code `{name}`{': ' if hint else ''}{hint}"
 
 
 def _write(data: Mapping[str, str], text: str, form: str) -> None:

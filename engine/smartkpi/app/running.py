@@ -31,6 +31,7 @@ def run(
     **question: Any,
 ) -> int:
     """Answer a question about a project, write it, and return the exit code."""
+    output = None if output == Path("-") else output
     form = form or _form_of(output)
     if form == "parquet" and output is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is not for a terminal: add --output FILE, or redirect it")

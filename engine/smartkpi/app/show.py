@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from smartkpi.app.terminal import style_of, write
 from smartkpi.diagnostics import Diagnostic, KpiError, errors
 from smartkpi.language.format import format_expr
 from smartkpi.language.functions import FUNCTIONS
+from smartkpi.nearest import did_you_mean
 from smartkpi.report.build import Cell, Column, Grid, segment_text
 from smartkpi.report.style import Style, fold, plain
 from smartkpi.report.table import draw
@@ -87,8 +87,7 @@ def _show_kpi(project: Project, name: str, lang: str, form: str) -> int:
     if kpi is None:
         if name in checked.left_out:
             raise KpiError(checked.left_out[name])
-        near = get_close_matches(name, list(project.catalog.kpis), 1)
-        hint = f"did you mean `{near[0]}`?" if near else "`kpi show` lists all KPIs"
+        hint = did_you_mean(name, project.catalog.kpis) or "`kpi show` lists all KPIs"
         raise UsageError(Diagnostic("unknown-kpi", f"no KPI is named `{name}`", hint=hint))
     facts = _facts(kpi, checked, lang)
     code = _write(facts, lambda style: _sheet(facts, style), form)

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TextIO
 
-from smartkpi.report.style import Style
+from smartkpi.report.style import Style, cells
 
 PROBE = "●▁█─中"
+PLAIN = {"…": "...", "≤": "<=", "≥": ">="}
 PATIENCE = 0.5
+ROOMY = 60
 
 
 def style_of(stream: TextIO, lang: str = "en") -> Style:
@@ -33,15 +35,32 @@ def style_of(stream: TextIO, lang: str = "en") -> Style:
 
 
 def write(content: str | bytes) -> None:
-    """Write to stdout: a text with what its encoding has, `?` for the rest; bytes as they are."""
+    """Write to stdout: a text with what its encoding has; bytes as they are."""
     if isinstance(content, bytes):
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(content.encode(encoding, "replace").decode(encoding))
+    sys.stdout.write(spelled(content, sys.stdout))
     sys.stdout.flush()
+
+
+def spelled(content: str, stream: TextIO) -> str:
+    """Return a text with what the encoding of a stream has; the rest as `?`, as wide as what it stands for."""
+    encoding = stream.encoding or "utf-8"
+    try:
+        content.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_spelled(character, encoding) for character in content)
+    return content
+
+
+def _spelled(character: str, encoding: str) -> str:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return PLAIN.get(character, "?" * cells(character))
+    return character
 
 
 @contextmanager
@@ -51,17 +70,19 @@ def progress_bar() -> Iterator[Callable[[int, int | None], None] | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task("rows", total=None)
+    console = Console(stderr=True)
+    columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    bar = Progress(*(columns if console.width >= ROOMY else columns[:2]), console=console, transient=True)
+    task = bar.add_task("0 rows", total=None)
     begun = datetime.now(UTC)
 
     def move(done: int, total: int | None) -> None:
         if not bar.live.is_started and (datetime.now(UTC) - begun).total_seconds() >= PATIENCE:
             bar.start()
-        bar.update(task, completed=done, total=total)
+        known = "" if total is None else f" of {total:,}"
+        bar.update(task, completed=done, total=total, description=f"{done:,}{known} rows")
 
     try:
         yield move

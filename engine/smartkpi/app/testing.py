@@ -14,7 +14,7 @@ from smartkpi.api.cases import Difference, Outcome
 from smartkpi.app.edge import DEFINITIONS, FAILED, FINE, say, worst
 from smartkpi.app.terminal import style_of, write
 from smartkpi.diagnostics import errors, render, to_json
-from smartkpi.report.rows import exact
+from smartkpi.report.rows import exact, readable
 from smartkpi.report.style import Style, pad, plain
 from smartkpi.report.style import cells as width_of
 from smartkpi.source import Span
@@ -75,9 +75,8 @@ def _shown(value: Any, *, percent: bool = False) -> str:
         case bool():
             return str(value).lower()
         case int() | float():
-            shown = Decimal(repr(value)) * (100 if percent else 1)
-            text = exact(shown) if -7 < shown.adjusted() < 21 else f"{shown:e}"
-            return f"{text}%" if percent else text
+            shown = readable(Decimal(repr(value)) * (100 if percent else 1))
+            return f"{shown}%" if percent else shown
         case Decimal():
             return exact(value)
         case list() | tuple():

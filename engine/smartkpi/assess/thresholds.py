@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from itertools import zip_longest
 from typing import Any
 
 import polars as pl
 
+from smartkpi.language.types import MONEY
 from smartkpi.semantics.formula import TypedKpi
 
 PENDING = "the period is incomplete"
@@ -43,12 +45,18 @@ def _table(kpis: Mapping[str, TypedKpi]) -> tuple[pl.DataFrame, int]:
         row: dict[str, Any] = {"kpi": name, ".grain": kpi.spec.grain or "month", ".ratio": kpi.ratio}
         for i, band in zip_longest(range(count), kpi.bands):
             status, operator, bounds = band or (None, None, ())
-            low, high = (*(float(bound) for bound in bounds), None, None)[:2]
+            low, high = (*(_bound(bound, kpi) for bound in bounds), None, None)[:2]
             row |= {f".status{i}": status, f".op{i}": operator, f".low{i}": low, f".high{i}": high}
         rows.append(row)
     kinds = {".status": pl.String, ".op": pl.String, ".low": pl.Float64, ".high": pl.Float64}
     bands = {f"{name}{i}": kind for i in range(count) for name, kind in kinds.items()}
     return pl.DataFrame(rows, schema={"kpi": pl.String, ".grain": pl.String, ".ratio": pl.Boolean, **bands}), count
+
+
+def _bound(bound: Decimal, kpi: TypedKpi) -> float:
+    """Return a bound with the digits that values have: as many as there are in whole numbers and money, else 12."""
+    exact = bound == bound.to_integral_value() or kpi.type.unit.name == MONEY.name
+    return float(bound if exact else f"{bound:.12g}")
 
 
 def _holds(i: int) -> pl.Expr:

@@ -19,7 +19,6 @@ OK, UNDEFINED, NO_DATA = 0, 1, 2
 """Why a value is null, from good to bad; a function of several nulls is as bad as the worst."""
 
 ZERO_FILLED = ("rows", "weight", "sum", "present", "distinct")
-COUNTS = ("rows", "weight", "present", "distinct")
 MONEY = pl.Decimal(38, 6)
 
 
@@ -225,11 +224,13 @@ def _sum(amounts: list[pl.Expr]) -> pl.Expr:
 
 
 def _size(node: Apply, args: list[Parts]) -> pl.Expr | None:
-    """Return n: of a ratio that of its denominator, else the least that the arguments have."""
+    """Return n: of a ratio that of its denominator, of a sum the sum, else the least that the arguments have."""
     sizes = [arg.n for arg in args]
     if node.function == "/":
         return sizes[1] if sizes[1] is not None else sizes[0]
     known = [size for size in sizes if size is not None]
     if len(known) <= 1:
         return known[0] if known else None
+    if node.function == "+":
+        return pl.when(pl.any_horizontal(size.is_not_null() for size in known)).then(pl.sum_horizontal(known))
     return pl.min_horizontal(known)

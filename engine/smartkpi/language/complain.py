@@ -230,9 +230,13 @@ def _open_parenthesis(stuck: Stuck) -> Diagnostic | None:
 
 
 def _stray_comma(stuck: Stuck) -> Diagnostic:
-    following = re.compile(r"\s*([0-9]+)").match(stuck.read, stuck.end)
+    following = re.compile(r"\s*([0-9]+(?:,[0-9]{3})*)(\.[0-9]+)?").match(stuck.read, stuck.end)
     if stuck.before[0] == "NUMBER" and following is not None:
-        number = f"{stuck.before[1]}_{following[1]}" if len(following[1]) == 3 else f"{stuck.before[1]}.{following[1]}"
+        before, groups, rest = stuck.before[1], following[1].split(","), following[2] or ""
+        if len(groups[0]) == 3 and "." not in before:
+            number = "_".join((before, *groups)) + rest
+        else:  # a comma before the decimals, perhaps points between thousands
+            number = f"{before.replace('.', '')}.{groups[0]}"
         return stuck.wrong("a number has no comma", f"write `{number}`")
     return stuck.wrong("`,` stands only between the arguments of a function", "leave it out")
 
@@ -244,6 +248,8 @@ SIGN_PAIRS = {
 
 
 def _two_signs(stuck: Stuck) -> Diagnostic | None:
+    if not stuck.tokens and stuck.word in ("=", "=="):
+        return stuck.wrong("a formula does not begin with `=`", "leave it out")
     if stuck.kind == "TIMES" and [kind for kind, *_ in stuck.tokens[-2:]] == ["NAME", "LPAR"]:
         return stuck.wrong("`*` stands for nothing here", "name what is counted: `count(order)`")
     if stuck.kind == "PLUS" and stuck.before[0] != "PLUS" and "NUMBER" in expected(stuck):
@@ -258,6 +264,8 @@ def _two_signs(stuck: Stuck) -> Diagnostic | None:
 
 
 BAND_WORDS = dict.fromkeys(("atleast", "min", "from", "over", "more", "least"), "write `at least …` or `above …`")
+BAND_WORDS |= dict.fromkeys(("greater", "higher", "larger", "bigger"), "write `above …`, or `at least …`")
+BAND_WORDS |= dict.fromkeys(("lower", "smaller", "fewer"), "write `below …`, or `at most …`")
 BAND_WORDS |= dict.fromkeys(("atmost", "max", "to", "under", "less", "most"), "write `at most …` or `below …`")
 BAND_WORDS["at"] = "write `at least …` or `at most …`"
 ELSEWHERE = {
@@ -274,6 +282,9 @@ ELSEWHERE = {
     "group": "segments are the KPI's `by`",
     "having": "write `where`",
     "filter": "write `where`",
+    "select": "a formula is no query: write `count(order where …)` or `sum(order.amount)`",
+    "from": "a formula is no query: write `count(order where …)` or `sum(order.amount)`",
+    "distinct": "write `distinct(order.buyer)`",
 }
 
 
@@ -288,9 +299,24 @@ def _foreign_word(stuck: Stuck) -> Diagnostic | None:
             return stuck.wrong(f"`{word}` is written in small letters", f"write `{small}`", place=(begin, end))
         if stuck.start == "band" and small in BAND_WORDS and begin == stuck.tokens[0][1]:
             return stuck.wrong(f"no threshold begins with `{word}`", BAND_WORDS[small], place=(begin, end))
+        if word == "distinct":
+            continue  # the function, without its parentheses
         if small in ELSEWHERE and stuck.kind in ("NAME", "NUMBER", "STRING", "BY", "LPAR"):
             return stuck.wrong(f"`{word}` is no word of the language", ELSEWHERE[small], place=(begin, end))
     return None
+
+
+def _method(stuck: Stuck) -> Diagnostic | None:
+    """`order.amount.sum()` for `sum(order.amount)`."""
+    kinds = [kind for kind, *_ in stuck.tokens]
+    if stuck.kind != "LPAR" or kinds[-2:] != ["DOT", "NAME"] or kinds[-3:-2] != ["NAME"]:
+        return None
+    first = len(kinds) - 3
+    while kinds[first - 2 : first] == ["NAME", "DOT"]:
+        first -= 2
+    of, (_, begin, _, word) = "".join(token[3] for token in stuck.tokens[first:-2]), stuck.tokens[-1]
+    message = "a function stands before what it is of, not behind it"
+    return stuck.wrong(message, f"write `{word}({of})`", place=(begin, stuck.end - 1))
 
 
 COMPLETE = ("NAME", "NUMBER", "STRING", "PERCENT", "DURATION", "RPAR", "TRUE", "FALSE", "NULL")
@@ -385,6 +411,7 @@ CASES: tuple[Callable[[Stuck], Diagnostic | None], ...] = (
     _open_parenthesis,
     _two_signs,
     _foreign_word,
+    _method,
     _after_word,
     _reserved,
     _step_word,

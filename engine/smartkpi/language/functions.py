@@ -31,6 +31,10 @@ from smartkpi.language.types import BOOLEAN, DATE, NUMBER, TEXT, TIME, UNKNOWN, 
 FunctionKind = Literal["scalar", "row", "aggregate", "time", "segment", "funnel"]
 
 
+COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "not between"))
+"""What compares values of one kind."""
+
+
 class Example(NamedTuple):
     """An expression and its value, both in the language; one without a value is not run.
 

@@ -61,7 +61,8 @@ def _open(*types: Type) -> bool:
 
 def _differ(verb: str, types: Types, i: int, hint: str = "") -> Mismatch:
     """Say that argument i does not go with those before it."""
-    other = next((j for j in range(i) if types[j].unit != BARE and types[j].kind not in (Kind.NULL, Kind.UNKNOWN)), 0)
+    known = [j for j in range(i) if types[j].kind not in (Kind.NULL, Kind.UNKNOWN)]
+    other = next((j for j in known if types[j].unit != BARE), known[0])
     left, right = describe(types[other]), describe(types[i])
     return Mismatch(f"{left} and {right} cannot be {verb}", i, ((other, left), (i, right)), hint)
 
@@ -92,7 +93,9 @@ def _join_hint(left: Type, right: Type) -> str:
     if kinds == {Kind.TIME, Kind.DATE}:
         return "`date(…)` makes a date of a time"
     if Kind.NUMBER in kinds and Kind.TEXT in kinds:
-        return "quotes make a text of a number"
+        return "a number stands without quotes" if right.kind is Kind.TEXT else "quotes make a text of a number"
+    if kinds == {Kind.BOOLEAN, Kind.TEXT}:
+        return "`true` and `false` stand without quotes"
     names = {left.unit.name, right.unit.name}
     if names == {MONEY.name} and kinds == {Kind.NUMBER}:
         return "amounts of different currencies need rates"

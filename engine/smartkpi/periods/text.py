@@ -70,7 +70,7 @@ def parse_key(calendar: Calendar, text: str) -> tuple[Grain, Key | None]:
     for grain, pattern in _PATTERNS:
         if found := pattern.fullmatch(plain):
             return grain, _key(calendar, grain, found, text)
-    raise _bad(text, "it is no period", _suggest(plain))
+    raise _bad(text, "", _suggest(plain))
 
 
 def parse_date(text: str) -> date:
@@ -184,4 +184,5 @@ def _suggest(plain: str) -> str:
 
 def _bad(text: str, why: str, hint: str) -> KpiError:
     notes = () if hint == FORMS else (Note(FORMS),)
-    return KpiError(Diagnostic("bad-period", f"`{text}` does not name a period: {why}", hint=hint, notes=notes))
+    message = f"`{text}` does not name a period" + (f": {why}" if why else "")
+    return KpiError(Diagnostic("bad-period", message, hint=hint, notes=notes))

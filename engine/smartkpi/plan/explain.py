@@ -13,6 +13,8 @@ from smartkpi.semantics.formula import Aggregate, Apply, Column, Expr, Field, Li
 from smartkpi.tree import walk
 
 INFIX = frozenset(("+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or"))
+WORDED = frozenset(("between", "not between", "in", "not in", "is null", "is not null"))
+WRAPPED = INFIX | WORDED | {"not", "neg"}
 
 
 def explain(plan: Plan, kpi: str) -> str:
@@ -88,7 +90,7 @@ def text(expr: Expr | nodes.Formula) -> str:
         case nodes.Value(id=id) | nodes.Result(id=id):
             return id
         case Apply(function=function, args=args):
-            return _apply(function, [_wrap(arg) if function in INFIX else text(arg) for arg in args])
+            return _apply(function, [_wrap(arg) if function in INFIX | WORDED | {"neg"} else text(arg) for arg in args])
         case Aggregate():
             argument = expr.event if expr.argument is None else f"{expr.event}.{text(expr.argument)}"
             return f"{expr.function}({argument}{_where(expr.where)})"
@@ -134,4 +136,4 @@ def _apply(function: str, args: list[str]) -> str:
 def _wrap(expr: Expr | nodes.Formula) -> str:
     """Return the text in parentheses where it is an operator's."""
     inner = text(expr)
-    return f"({inner})" if isinstance(expr, Apply) and expr.function in (*INFIX, "not", "between", "in") else inner
+    return f"({inner})" if isinstance(expr, Apply) and expr.function in WRAPPED else inner

@@ -195,7 +195,7 @@ def _join(first: Iterable[Expr], second: Iterable[Expr]) -> tuple[Expr, ...]:
 
 
 def _scans(build: _Build, steps: tuple[Step, ...], outputs: list[Output], by: tuple[str, ...]) -> Iterable[Scan]:
-    """Yield one scan a component and dataset that provides it, at the grains that ask for it."""
+    """Yield one scan a component, at the grains that ask for it; what does not add up takes one for each of them."""
     grains: dict[str, dict[Grain, None]] = {}
     by_id = {step.id: step for step in steps}
     for output in outputs:
@@ -212,15 +212,18 @@ def _scans(build: _Build, steps: tuple[Step, ...], outputs: list[Output], by: tu
     for id in (id for id in build.components if id in grains):
         component = build.components[id]
         one = rows[component.event]
-        yield Scan(
-            dataset=one.dataset.name,
-            time=one.binding.time,
-            state=STATES.get(component.aggregate, "additive"),
-            filter=(),
-            keys=dimensions[component.event],
-            grains=tuple(sorted(grains[id], key=lambda grain: grain.rank)),
-            cells=(_cell(id, component, one),),
-        )
+        state = STATES.get(component.aggregate, "additive")
+        wanted = tuple(sorted(grains[id], key=lambda grain: grain.rank))
+        for together in (wanted,) if state == "additive" else ((grain,) for grain in wanted):
+            yield Scan(
+                dataset=one.dataset.name,
+                time=one.binding.time,
+                state=state,
+                filter=(),
+                keys=dimensions[component.event],
+                grains=together,
+                cells=(_cell(id, component, one),),
+            )
 
 
 def _cell(id: str, component: Component, rows: Rows) -> Cell:

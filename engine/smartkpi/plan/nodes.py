@@ -14,7 +14,7 @@ from smartkpi.semantics.formula import Apply, Expr, Literal, TypedDataset
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The periods asked for: local dates, half open; None is open. Already widened to whole periods per grain."""
+    """The local days asked for, half open; None is open. Each grain answers whole periods that hold any of them."""
 
     start: date | None = None
     end: date | None = None
@@ -25,8 +25,8 @@ class Component:
     """What the engine answers: an aggregate of an event's rows under a conjunction of row conditions.
 
     ``aggregate`` is one of: `rows` (number of rows), `weight` (sum of the weights of counted rows), `sum`, `present`
-    (rows, or weights, where the argument is not null), `min`, `max`, `distinct`. Null where no row contributes, but
-    for `rows`; derive fills zeros where the data is covered.
+    (rows where the argument is not null), `min`, `max`, `distinct`. Null where no row contributes, but for `rows`;
+    derive fills zeros where the data is covered.
     """
 
     event: str

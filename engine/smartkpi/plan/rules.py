@@ -18,7 +18,7 @@ def fuse_scans(plan: Plan) -> Plan:
     after:  scan log [additive] c0 c1
 
     Additive cells are answered at every grain that one of them wants, since coarser grains come off the small table;
-    the others only join cells of the same grains.
+    the others are asked for one grain a scan, and join cells of that grain.
     """
     fused: dict[object, Scan] = {}
     for scan in plan.scans:

@@ -38,6 +38,11 @@ def exact(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def readable(value: Decimal) -> str:
+    """Return a decimal as text, exactly: one that would take many zeros with an exponent."""
+    return exact(value) if not value or -7 < value.adjusted() < 21 else f"{value.normalize():e}"
+
+
 def _moment(moment: datetime, grain: str) -> str:
     """Return the day of a boundary; an hour, and an end within a day, as a time with its offset."""
     if grain == Grain.HOUR or (grain == Grain.ALL and moment.time() != time()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import tzinfo
 from decimal import Decimal
@@ -9,21 +10,50 @@ from enum import StrEnum
 
 from smartkpi.diagnostics import Note
 from smartkpi.language import syntax
-from smartkpi.language.functions import FUNCTIONS
+from smartkpi.language.functions import COMPARISONS, FUNCTIONS
+from smartkpi.language.parse import is_name
 from smartkpi.language.types import BOOLEAN, DATE, NULL, NUMBER, UNKNOWN, Kind, Type
 from smartkpi.language.units import Mismatch
-from smartkpi.semantics.findings import Findings, did_you_mean
+from smartkpi.nearest import did_you_mean
+from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Apply, Expr, Literal
 from smartkpi.semantics.literals import FAILED, dated, is_text
 from smartkpi.semantics.patterns import check_format, check_pattern, has_clock
 from smartkpi.source import Span
 
-COMPARING = frozenset({"==", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "not between"})
-DATED = COMPARING | {"-", "coalesce", "if"}
+DATED = COMPARISONS | {"-", "coalesce", "if"}
 """What brings its arguments to one kind: a text beside a time or a date stands for one."""
 
 WHOLE_RESULTS = frozenset({"round", "floor", "ceil"})
 """What gives whole numbers, when it has one argument: such a field can be a segment or a count."""
+
+
+_DISTINCT = "write `distinct(order.buyer)`"
+_DIVIDE = "write `a / b`: a division by zero is undefined, not an error"
+_CLOCK = "nothing reads the clock, so that answers stay: write a date in quotes, or ask with `--since`"
+ELSEWHERE = {
+    **dict.fromkeys(("mean", "average"), "write `avg(…)`"),
+    **dict.fromkeys(("unique", "nunique", "uniq", "count_distinct", "countdistinct", "countd", "dcount"), _DISTINCT),
+    **dict.fromkeys(("len", "length", "size", "counta", "n"), "write `count(order)`"),
+    **dict.fromkeys(("countif", "countifs", "count_if"), "write `count(order where …)`"),
+    **dict.fromkeys(("sumif", "sumifs", "sum_if"), "write `sum(order.amount where …)`"),
+    **dict.fromkeys(("averageif", "avgif", "avg_if"), "write `avg(order.amount where …)`"),
+    **dict.fromkeys(("ifnull", "nvl", "isnull", "zeroifnull"), "write `coalesce(x, 0)`, or `x is null` in a condition"),
+    **dict.fromkeys(("nullif", "div0", "divide", "safe_divide", "iferror"), _DIVIDE),
+    **dict.fromkeys(("iff", "iif", "ifelse", "case"), "write `if(condition, value, otherwise)`"),
+    **dict.fromkeys(("now", "today", "current_date", "getdate", "sysdate"), _CLOCK),
+    **dict.fromkeys(("pow", "power"), "write `x ^ y`"),
+    **dict.fromkeys(("log",), "write `ln(x)` or `log10(x)`"),
+    **dict.fromkeys(("percentile", "percentile_cont", "p90", "p95", "p99"), "write `quantile(order.amount, 95%)`"),
+    **dict.fromkeys(("substring", "substr", "left", "right"), "write `starts_with(…)`, `ends_with(…)` or `matches(…)`"),
+    **dict.fromkeys(("hour", "hourofday"), "write `hour_of_day(time)`"),
+    **dict.fromkeys(("weekday", "dayofweek"), "write `day_of_week(time)`"),
+    **dict.fromkeys(("month", "year", "day", "week", "date_trunc"), "periods are asked for by `grain`"),
+    **dict.fromkeys(("todate", "to_timestamp", "strptime", "str_to_date"), 'write `parse_time(x, "%d.%m.%Y")`'),
+}
+"""How functions of other languages are written here, by their names in small letters."""
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class Place(StrEnum):
@@ -39,7 +69,11 @@ def call(expr: syntax.Apply, args: tuple[Expr, ...], zone: tzinfo, findings: Fin
         args = _date_texts(expr, args, zone, findings)
     if FAILED in args:
         return FAILED
-    if expr.function in COMPARING and {Kind.TIME, Kind.DATE} <= {arg.type.kind for arg in args}:
+    if expr.function == "-" and _DATE.fullmatch(written(expr.span)):
+        hint = f'write `"{written(expr.span)}"`'
+        findings.error("bad-date", f"a date stands in quotes; `{written(expr.span)}` is a difference", expr.span, hint)
+        return FAILED
+    if expr.function in COMPARISONS and {Kind.TIME, Kind.DATE} <= {arg.type.kind for arg in args}:
         return _compare_days(expr, args, findings)
     type = infer(expr, tuple(arg.type for arg in args), findings)
     if type is UNKNOWN and findings.failed:
@@ -55,7 +89,8 @@ def fits(expr: syntax.Apply, place: Place, findings: Findings) -> bool:
     """Return whether a function exists, is supported and may stand here; say so where not."""
     function = FUNCTIONS.get(expr.function)
     if function is None:
-        hint = did_you_mean(expr.function, (name for name in FUNCTIONS if name[0].isalpha() and " " not in name))
+        known = (name for name in FUNCTIONS if name[0].isalpha() and " " not in name and is_name(name))
+        hint = ELSEWHERE.get(expr.function.lower()) or did_you_mean(expr.function, known)
         message = f"no function is named `{expr.function}`"
         findings.error("unknown-function", message, expr.name_span, hint or "`kpi show functions` lists them")
     elif not function.supported:
@@ -82,11 +117,24 @@ def infer(expr: syntax.Apply, types: tuple[Type, ...], findings: Findings) -> Ty
         findings.error("wrong-arguments", found.message, span, f"write `{FUNCTIONS[expr.function].signature}`")
         return UNKNOWN
     plain = FUNCTIONS[expr.function].infer((NUMBER,) * len(types))
-    numbers = all(type.kind is Kind.NUMBER for type in types)
+    numbers = {types[index].kind for index, _ in found.parts} == {Kind.NUMBER}
     code = "unit-mismatch" if numbers and not isinstance(plain, Mismatch) else "type-mismatch"
     notes = tuple(Note(f"`{written(expr.args[index].span)}` is {what}") for index, what in found.parts)
-    findings.error(code, found.message, span, found.hint, notes if len(notes) > 1 else ())
+    findings.error(code, found.message, span, found.hint or _remedy(expr, types), notes if len(notes) > 1 else ())
     return UNKNOWN
+
+
+def _remedy(expr: syntax.Apply, types: tuple[Type, ...]) -> str:
+    """Return the fix for a text where a number or a condition must be: mostly a condition went on too far."""
+    if Kind.TEXT not in {type.kind for type in types}:
+        return ""
+    match expr.function:
+        case "/" | "*":
+            return "a condition ends with its parenthesis, as in `(order where …) / visit`"
+        case "and" | "or":
+            return 'repeat the comparison, or write `in ("…", "…")`'
+        case _:
+            return ""
 
 
 def written(span: Span) -> str:
@@ -107,7 +155,7 @@ def _date_texts(expr: syntax.Apply, args: tuple[Expr, ...], zone: tzinfo, findin
         if is_text(arg):
             assert isinstance(arg, Literal)
             assert isinstance(arg.value, str)
-            found = dated(arg.value, wanted, zone, midnight=expr.function not in COMPARING)
+            found = dated(arg.value, wanted, zone, midnight=expr.function not in COMPARISONS)
             if isinstance(found, str):
                 findings.error("bad-date", f'"{arg.value}" is no {wanted}', expr.args[index].span, found)
                 found = FAILED

@@ -8,12 +8,15 @@ from datetime import tzinfo
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from smartkpi.diagnostics import Diagnostic, Note, Severity, errors
+from smartkpi.diagnostics import Diagnostic, KpiError, Note, Severity, errors
 from smartkpi.language import syntax
 from smartkpi.language.types import TEXT, TIME, UNKNOWN, Kind, Type
 from smartkpi.language.units import describe, of_unit
+from smartkpi.nearest import did_you_mean
+from smartkpi.periods.calendar import Calendar
+from smartkpi.periods.text import parse_key
 from smartkpi.semantics.datasets import CheckedDataset, check_dataset, united
-from smartkpi.semantics.findings import SHOWN, Findings, circle, did_you_mean
+from smartkpi.semantics.findings import SHOWN, Findings, circle
 from smartkpi.semantics.formula import Literal, TypedBinding, TypedDataset, TypedKpi
 from smartkpi.semantics.formulas import referred
 from smartkpi.semantics.graph import in_order
@@ -165,7 +168,7 @@ def _scopes(
         if not providers:
             assert contract is not None
             types = {"time": TIME, "dataset": TEXT, **_promised(contract)}
-            scopes[name] = EventScope(name, None, types, False, False, constants, zone, {}, declared)
+            scopes[name] = EventScope(name, None, types, False, False, constants, zone, {}, declared, events)
             continue
         binding = providers[0]
         dataset = by_name[binding.dataset]
@@ -181,7 +184,7 @@ def _scopes(
         opened = dataset.typed.columns is None
         counted = binding.count is not None
         scopes[name] = EventScope(
-            name, binding.dataset, types, opened, counted, constants, zone, dataset.broken, declared
+            name, binding.dataset, types, opened, counted, constants, zone, dataset.broken, declared, events
         )
     for name in [name for name in events if name not in scopes]:
         del events[name]
@@ -291,4 +294,14 @@ def _check_cases(
             if expect.kpi not in catalog.kpis and expect.kpi not in broken:
                 hint = did_you_mean(expect.kpi, catalog.kpis)
                 findings.error("unknown-kpi", f"no KPI is named `{expect.kpi}`", expect.span, hint)
+            if expect.period is not None:
+                _check_period(expect.period, expect.spans["period"], catalog, findings)
         yield from findings.diagnostics
+
+
+def _check_period(text: str, span: Span, catalog: Catalog, findings: Findings) -> None:
+    try:
+        parse_key(Calendar(catalog.calendar.timezone, catalog.calendar.week_start), text)
+    except KpiError as error:
+        for found in error.diagnostics:
+            findings.error(found.code, found.message, span, found.hint, found.notes)

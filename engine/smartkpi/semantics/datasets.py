@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from itertools import islice
@@ -50,6 +50,7 @@ class _Work:
     scope: DatasetScope
     fields: dict[str, Expr]
     broken: dict[str, Diagnostic]
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     found: list[Diagnostic] = field(default_factory=list)
 
     def findings(self) -> Findings:
@@ -70,14 +71,18 @@ def check_dataset(
     broken: dict[str, Diagnostic] = {}
     scope = DatasetScope(spec.name, fields, broken, columns, constants, zone)
     work = _Work(spec, scope, fields, broken)
-    _check_fields(work)
+    order, under = _order_fields(work)
+    _check_fields((name for name in order if name in under), work)
     whole = work.findings()
     if spec.read is not None and spec.read.dates and (wrong := check_format(spec.read.dates)):
         whole.error("bad-format", f"`dates` cannot be read: {wrong}", spec.read.span, 'such as "%d.%m.%Y"')
-    time = _check_time(spec.time, work, whole) if spec.time is not None else None
+    time = None if spec.time is None else _check_time(spec.time, work, whole)
+    if not _is_small("time", spec.time, work):
+        _too_complex("time", spec.span, whole)
+    work.scope = scope = replace(scope, time=time)
+    _check_fields((name for name in order if name not in under), work)
     key = tuple(row_name(syntax.Name((name,), spec.span), scope, whole) for name in spec.key)
     reason = work.settle(whole, f"dataset `{spec.name}`", spec.span)
-    work.scope = replace(scope, time=time)
     lost: dict[str, Diagnostic] = {}
     events: dict[str, TypedBinding] = {}
     for binding in spec.events.values():
@@ -88,26 +93,35 @@ def check_dataset(
     return CheckedDataset(typed, reason is None, broken, lost, tuple(work.found))
 
 
-def _check_fields(work: _Work) -> None:
-    """Type each field after those it is made of."""
+def _order_fields(work: _Work) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Return all fields, each after those it is made of, and the ones that the dataset's time is made of.
+
+    Those come before the time, and in them `time` can only be the column of that name.
+    """
     spec = work.spec
-    graph = {name: tuple(dict.fromkeys(_parts(name, field, spec))) for name, field in spec.fields.items()}
+    graph = {name: tuple(dict.fromkeys(_parts(name, field.is_, spec))) for name, field in spec.fields.items()}
     order, cycles = in_order(graph)
     for cycle in cycles:
         cause = _report_cycle(cycle, work)
         work.broken.update(dict.fromkeys(cycle, cause))
-    sizes: dict[str, tuple[int, int]] = {}
-    for name in order:
+    under = list(_parts("time", spec.time, spec))
+    for name in under:
+        under += [part for part in graph.get(name, ()) if part not in under]
+    return order, frozenset(under)
+
+
+def _check_fields(names: Iterable[str], work: _Work) -> None:
+    """Type fields, each after those it is made of."""
+    for name in names:
         if name in work.broken:
             continue
-        written = spec.fields[name]
+        written = work.spec.fields[name]
         findings = work.findings()
         if name in IMPLICIT:
             hint = "give the field another name"
             findings.error("reserved-field", f"`{name}` is a field that every event has", written.span, hint)
-        elif _size(name, written, sizes, spec) is None:
-            message = f"`{name}` is made of too many parts"
-            findings.error("too-complex", message, written.span, "compute it before the data is read")
+        elif not _is_small(name, written.is_, work):
+            _too_complex(name, written.span, findings)
         else:
             work.fields[name] = _type_field(written, work, findings)
         reason = work.settle(findings, f"the field `{name}`", written.span)
@@ -116,27 +130,30 @@ def _check_fields(work: _Work) -> None:
             work.fields.pop(name, None)
 
 
-def _parts(name: str, written: model.FieldDef, spec: model.Dataset) -> Iterator[str]:
-    """Yield the other fields that a field is made of."""
-    if isinstance(written.is_, model.Formula):
-        for node in walk(written.is_.expr):
-            if isinstance(node, syntax.Name) and node.text in spec.fields and node.text != name:
+def _parts(name: str, written: model.Formula | model.Column | None, spec: model.Dataset) -> Iterator[str]:
+    """Yield the other fields that a field or the time is made of; `time` too."""
+    if isinstance(written, model.Formula):
+        known = {*spec.fields, "time"}
+        for node in walk(written.expr):
+            if isinstance(node, syntax.Name) and node.text != name and node.text in known:
                 yield node.text
 
 
-def _size(
-    name: str, written: model.FieldDef, sizes: dict[str, tuple[int, int]], spec: model.Dataset
-) -> tuple[int, int] | None:
-    """Return the nodes and the depth of a field with the fields it is made of put in; None where they are too many."""
+def _is_small(name: str, written: model.Formula | model.Column | None, work: _Work) -> bool:
+    """Return whether a field, or the time, with the fields it is made of put in, is of a size to work with."""
     nodes, depth = 1, 0
-    if isinstance(written.is_, model.Formula):
-        nodes = sum(1 for _ in walk(written.is_.expr))
-        for part in _parts(name, written, spec):
-            below = sizes.get(part, (1, 1))
+    if isinstance(written, model.Formula):
+        nodes = sum(1 for _ in walk(written.expr))
+        for part in _parts(name, written, work.spec):
+            below = work.sizes.get(part, (1, 1))
             nodes, depth = nodes + below[0], max(depth, below[1])
     fits = nodes <= NODES and depth < DEPTH
-    sizes[name] = (nodes, depth + 1) if fits else (1, 1)
-    return sizes[name] if fits else None
+    work.sizes[name] = (nodes, depth + 1) if fits else (1, 1)
+    return fits
+
+
+def _too_complex(name: str, span: Span, findings: Findings) -> None:
+    findings.error("too-complex", f"`{name}` is made of too many parts", span, "compute it before the data is read")
 
 
 def _report_cycle(cycle: tuple[str, ...], work: _Work) -> Diagnostic:
@@ -190,8 +207,12 @@ def _place(written: model.Formula | model.Column) -> Span:
 
 
 def _check_time(written: model.Formula | model.Column, work: _Work, findings: Findings) -> Expr:
-    """Return the time of rows: a time or a date; texts are read by the dataset's `dates`, else as ISO."""
-    typed = _bound(written, work.scope, findings)
+    """Return the time of rows: a time or a date; texts are read by the dataset's `dates`, else as ISO.
+
+    `time: time` is the column of that name; anywhere else in an event's own time it is the dataset's.
+    """
+    says_time = isinstance(written, model.Formula) and syntax.Name(("time",), written.expr.span) == written.expr
+    typed = _bound(written, replace(work.scope, time=None) if says_time else work.scope, findings)
     dates = work.spec.read.dates if work.spec.read is not None else None
     match typed.type.kind:
         case Kind.TIME | Kind.DATE:
@@ -221,6 +242,9 @@ def _check_event(
     if binding.when is not None:
         parts = type_condition(binding.when.expr, work.scope, findings, "`when`")
         when = parts[0] if len(parts) == 1 else Apply("and", parts, BOOLEAN)
+    for written in (binding.when, binding.time, binding.count):
+        if not _is_small(binding.event, written, work):
+            _too_complex(binding.event, binding.span, findings)
     own = time if binding.time is None else _check_time(binding.time, work, findings)
     count = None if binding.count is None else _check_count(binding.count, work, findings)
     cause = work.settle(findings, f"the event `{binding.event}`", binding.span)

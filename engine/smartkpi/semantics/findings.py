@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from heapq import nsmallest
 
 from smartkpi.diagnostics import Diagnostic, Note, Severity
 from smartkpi.source import Span
 
 SHOWN = 8
 """So many names a list shows before it says how many more there are."""
-
-COMPARED = 50
-"""So many names, those most alike at a glance, are compared with a misspelt one: errors must stay cheap."""
 
 
 @dataclass(slots=True)
@@ -73,25 +68,6 @@ class Findings:
     def _add(self, diagnostic: Diagnostic) -> None:
         if diagnostic not in self.diagnostics:
             self.diagnostics.append(diagnostic)
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that a misspelt one most likely stands for, or None."""
-    wanted = name.casefold()
-    folded = {candidate.casefold(): candidate for candidate in known}
-
-    def distance(candidate: str) -> int:
-        alike = (candidate[:1] == wanted[:1]) + (candidate[:3] == wanted[:3]) + (candidate[-3:] == wanted[-3:])
-        return abs(len(candidate) - len(wanted)) - 2 * alike
-
-    found = get_close_matches(wanted, nsmallest(COMPARED, folded, distance), n=1)
-    return folded[found[0]] if found else None
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the hint with the nearest known name, or nothing."""
-    found = nearest(name, known)
-    return f"did you mean `{found}`?" if found else ""
 
 
 def circle(names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from smartkpi.semantics.literals import FAILED, literal
 from smartkpi.semantics.rows import type_condition
 from smartkpi.semantics.scope import IMPLICIT, EventScope, Namespace, part_span, row_column, unknown_name
 from smartkpi.source import Span
+from smartkpi.tree import walk
 
 Conditions = tuple[tuple[str, tuple[Expr, ...]], ...]
 
@@ -196,9 +197,21 @@ def _relation(expr: syntax.Expr, space: Namespace, findings: Findings) -> _Relat
             message = f"`{function}` is an aggregate already; an aggregate is over the rows of an event"
             findings.error("nested-aggregate", message, inner.span, f"`{function}(…)` alone, or an event here")
         case _:
-            hint = "define the value under the dataset's `fields`, then write `event.field`"
+            hint = _as_field(inner)
             findings.error("aggregate-argument", "an aggregate takes an event or one of its fields", inner.span, hint)
     return None
+
+
+def _as_field(expr: syntax.Expr) -> str:
+    """Return how a value that is reckoned inside an aggregate becomes a field."""
+    names = [node for node in walk(expr) if isinstance(node, syntax.Name) and len(node.parts) == 2]
+    events = {name.parts[0] for name in names}
+    words = written(expr.span)
+    if len(events) != 1 or "…" in words:
+        return "define the value under the dataset's `fields`, then write `event.field`"
+    event = events.pop()
+    row = words.replace(f"{event}.", "")
+    return f"write `value: {row}` under the dataset's `fields`, then `{event}.value` here"
 
 
 def _say_what(expr: syntax.Name, space: Namespace, findings: Findings) -> bool:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from smartkpi.language.types import BARE, PLAIN, UNKNOWN, Kind, Type, Unit
 from smartkpi.language.units import describe, of_unit
+from smartkpi.semantics.calls import written as text_at
 from smartkpi.semantics.datasets import united
 from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Aggregate, Apply, Expr, Reference, TypedKpi
@@ -38,7 +39,7 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
     """Return a KPI with its formula typed, or None where an error leaves it out."""
     formula = type_formula(spec.formula.expr, space, findings)
     reads = _reads(formula, space)
-    if not reads.events and not findings.failed:
+    if not reads.events and not findings.failed and formula.type.kind in (Kind.NUMBER, Kind.NULL):
         hint = "a fixed number is a constant: write it under `constants`"
         findings.error("no-events", f"`{spec.name}` reads no event", spec.formula.expr.span, hint)
     where: Conditions = ()
@@ -143,7 +144,8 @@ def _check_band(written: Threshold, type: Type, space: Namespace, findings: Find
             return None
         bounds.append(found.value)
     if len(bounds) == 2 and bounds[0] > bounds[1]:
-        hint = f"write `between {bounds[1]} and {bounds[0]}`"
+        low, high = (text_at(bound.span) for bound in reversed(written.band.bounds))
+        hint = f"write `between {low} and {high}`"
         findings.error("bad-band", "no number lies in this band: its ends are swapped", written.band.span, hint)
         return None
     return written.status, written.band.operator, tuple(bounds)
@@ -158,7 +160,8 @@ def _compare_bands(spec: Kpi, bands: tuple[Band, ...], findings: Findings) -> No
             if (up or down) and (bounds != limits or operator == above or len(above) > len(operator)):
                 span = next((t.band.span for t in spec.thresholds if t.status == status), spec.span)
                 message = f"no value is `{status}`: `{better}` takes all of that band"
-                findings.warn("unreachable-band", message, span, "bands go from best to worst")
+                hint = f"bands go from best to worst, each wider than the one before: swap `{status}` and `{better}`?"
+                findings.warn("unreachable-band", message, span, hint)
                 break
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from fnmatch import fnmatchcase
@@ -12,9 +12,10 @@ from typing import Any
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
+from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.semantics.check import Checked
-from smartkpi.semantics.findings import Findings, did_you_mean, listing
+from smartkpi.semantics.findings import Findings, listing
 from smartkpi.semantics.formula import Expr, TypedKpi
 from smartkpi.semantics.kpis import check_dimensions
 from smartkpi.semantics.literals import Constants
@@ -64,7 +65,7 @@ def resolve(checked: Checked, question: Question) -> Resolved:
     findings = Findings("")
     question = replace(question, kpis=tuple(dict.fromkeys(question.kpis)), by=tuple(dict.fromkeys(question.by)))
     asked = [(name, None) for name in question.by] + list(_names(question.where))
-    _check_known(asked, checked, question, findings)
+    _check_known(asked, checked, findings)
     _stop(findings)
     unavailable = {}
     events: set[str] = set()
@@ -97,7 +98,8 @@ def select_kpis(
     findings = Findings("")
     chosen: dict[str, None] = {}
     for pattern in patterns:
-        found = [pattern] if pattern in kpis else [name for name, kpi in kpis.items() if _fits(kpi, pattern)]
+        shown = (name for name, kpi in kpis.items() if not kpi.spec.hidden and fits(name, kpi.spec.tags, pattern))
+        found = [pattern] if pattern in kpis else list(shown)
         chosen.update(dict.fromkeys(found))
         if not found and not _left_out(pattern, left_out):
             _unknown(pattern, kpis, findings)
@@ -105,12 +107,11 @@ def select_kpis(
     return tuple(chosen)
 
 
-def _fits(kpi: TypedKpi, pattern: str) -> bool:
-    if kpi.spec.hidden:
-        return False
+def fits(name: str, tags: Iterable[str], pattern: str) -> bool:
+    """Return whether a KPI of this name and these tags is among those that a name, glob or `tag:…` asks for."""
     if pattern.startswith("tag:"):
-        return any(fnmatchcase(tag, pattern.removeprefix("tag:")) for tag in kpi.spec.tags)
-    return fnmatchcase(kpi.name, pattern)
+        return any(fnmatchcase(tag, pattern.removeprefix("tag:")) for tag in tags)
+    return fnmatchcase(name, pattern)
 
 
 def _left_out(pattern: str, left_out: Mapping[str, Diagnostic]) -> bool:
@@ -149,9 +150,7 @@ def _names(where: syntax.Expr | None) -> Iterator[tuple[str, Span | None]]:
                 stack.extend(reversed(list(children(node))))
 
 
-def _check_known(
-    asked: list[tuple[str, Span | None]], checked: Checked, question: Question, findings: Findings
-) -> None:
+def _check_known(asked: list[tuple[str, Span | None]], checked: Checked, findings: Findings) -> None:
     """Refuse a field that no event has: most likely it is misspelt."""
     scopes = list(checked.scopes.values())
     constants = scopes[0].constants if scopes else Constants()

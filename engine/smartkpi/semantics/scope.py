@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
@@ -10,7 +10,8 @@ from smartkpi.diagnostics import Diagnostic, Note
 from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.types import TEXT, UNKNOWN, Type
-from smartkpi.semantics.findings import Findings, did_you_mean, listing
+from smartkpi.nearest import did_you_mean
+from smartkpi.semantics.findings import Findings, listing
 from smartkpi.semantics.formula import Column, Expr, Field, Literal, TypedKpi
 from smartkpi.semantics.literals import FAILED, Constants
 from smartkpi.source import Span
@@ -24,7 +25,8 @@ class DatasetScope:
     """What a dataset's own expressions see: its fields, then its columns, then constants.
 
     ``own`` is the field that is being defined: its name means the column. ``columns`` is None while no data is at
-    hand: then any other name is a column.
+    hand: then any other name is a column. ``time`` is None in the dataset's time and in the fields that it is made of:
+    there `time` is a column as any other.
     """
 
     dataset: str
@@ -42,7 +44,7 @@ class EventScope:
     """What conditions on an event's rows see: its fields, then constants.
 
     ``open``: no data is at hand, so that a name not in ``fields`` is a column not yet seen. ``dataset`` is None where
-    no dataset provides the event. ``declared`` are the fields of its contract.
+    no dataset provides the event. ``declared`` are the fields of its contract, ``events`` the names of all events.
     """
 
     event: str
@@ -54,6 +56,7 @@ class EventScope:
     zone: tzinfo
     broken: Mapping[str, Diagnostic] = field(default_factory=dict)
     declared: Mapping[str, Span] = field(default_factory=dict)
+    events: Collection[str] = ()
 
 
 RowScope = DatasetScope | EventScope
@@ -86,7 +89,9 @@ def row_name(expr: syntax.Name, scope: RowScope, findings: Findings) -> Expr:
     if found is not None and found is not FAILED and name in scope.constants:
         message = f"`{name}` is a field here: it hides the constant of that name"
         findings.warn("hidden-constant", message, expr.span, "give the constant another name")
-    return found if found is not None else unknown_field(name, expr.span, scope, findings)
+    if found is not None:
+        return found
+    return unknown_field(name, expr.span, scope, findings, f'if it is a text, put it in quotes: `"{name}"`')
 
 
 def row_column(name: str, span: Span, scope: RowScope, findings: Findings) -> Expr:
@@ -118,13 +123,15 @@ def _in_dataset(name: str, scope: DatasetScope, findings: Findings) -> Expr | No
             return FAILED
         if name in scope.fields:
             return scope.fields[name]
+        if name == "time" and scope.time is not None:
+            return scope.time
+        if name == "dataset":
+            return Literal(scope.dataset, TEXT)
     if scope.columns is None:
         return None if name in scope.constants else Column(name, UNKNOWN)
     if name in scope.columns:
         return Column(name, scope.columns[name])
-    if name == "time":
-        return scope.time
-    return Literal(scope.dataset, TEXT) if name == "dataset" else None
+    return None
 
 
 def _in_event(name: str, scope: EventScope, findings: Findings) -> Expr | None:
@@ -156,22 +163,26 @@ def _dotted(expr: syntax.Name, scope: RowScope, findings: Findings) -> Expr:
     return FAILED
 
 
-def unknown_field(name: str, span: Span | None, scope: RowScope, findings: Findings) -> Expr:
-    """Report a name that is no field: with the nearest, and the list of what there is."""
+def unknown_field(name: str, span: Span | None, scope: RowScope, findings: Findings, otherwise: str = "") -> Expr:
+    """Report a name that is no field: with the nearest (``otherwise`` a hint), and the list of what there is."""
     hint: str
     notes: tuple[Note, ...]
     if isinstance(scope, DatasetScope):
         known = dict.fromkeys((*(scope.columns or ()), *scope.fields, *scope.constants))
         message = f"`{scope.dataset}` has no column or field `{name}`"
-        hint, notes = did_you_mean(name, known), listing("columns and fields", {*(scope.columns or ()), *scope.fields})
+        no_time = "the dataset says no `time` that this could be: name the column"
+        hint = no_time if name == "time" else did_you_mean(name, known)
+        notes = listing("columns and fields", {*(scope.columns or ()), *scope.fields})
     else:
         message = f"`{scope.event}` has no field `{name}`"
         hint = did_you_mean(name, [*scope.fields, *scope.constants])
+        if name in scope.events:
+            hint = f"`{name}` is an event: a condition ends with its parenthesis, as in `(order where …) / {name}`"
         notes = listing("fields", scope.fields)
         if name in scope.declared and scope.dataset is not None:
             promised = f"the event declares it, but the dataset `{scope.dataset}` does not have it"
-            notes = (Note(promised, scope.declared[name]), *notes)
-    findings.error("unknown-field", message, span, hint, notes)
+            notes, otherwise = (Note(promised, scope.declared[name]), *notes), ""
+    findings.error("unknown-field", message, span, hint or otherwise, notes)
     return FAILED
 
 
@@ -195,6 +206,9 @@ def unknown_name(expr: syntax.Name, space: Namespace, findings: Findings) -> Non
     owners = [event for event, scope in space.events.items() if name in scope.fields and name not in IMPLICIT]
     written = ", ".join(f"`{event}.{name}`" for event in owners[:3])
     hint = did_you_mean(name, [*space.events, *space.written, *space.constants])
+    if not hint and not owners and any(scope.open for scope in space.events.values()):
+        event = next(event for event, scope in space.events.items() if scope.open)
+        hint = f"a field is written with its event, as in `{event}.{name}`"
     if owners:
         hint = f"a field is written with its event: {written}"
     elif name in FUNCTIONS:

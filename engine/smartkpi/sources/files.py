@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
 
 from smartkpi.diagnostics import KpiError
+from smartkpi.nearest import did_you_mean
 from smartkpi.sources.faults import fault
 from smartkpi.spec.model import Read
 
-Format = Literal["csv", "tsv", "parquet"]
-FORMATS: dict[str, Format] = {
+FORMATS: Mapping[str, str] = {
     ".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
 Fingerprint = tuple[tuple[str, int, int], ...]
 
 
-def find_files(read: Read) -> tuple[tuple[Path, ...], Format]:
+def find_files(read: Read) -> tuple[tuple[Path, ...], str]:
     """Return the files of a dataset, sorted by path, and their format.
 
     Raises KpiError: `no-file` where there is none, `mixed-formats` where a folder or glob holds several formats,
@@ -58,7 +56,7 @@ def _shown(relative: Path) -> bool:
     return not any(part.startswith((".", "_")) for part in relative.parts)
 
 
-def _of_one_format(read: Read, files: list[Path]) -> tuple[tuple[Path, ...], Format]:
+def _of_one_format(read: Read, files: list[Path]) -> tuple[tuple[Path, ...], str]:
     if read.format is not None:
         kept = [file for file in files if FORMATS.get(file.suffix.lower(), read.format) == read.format]
         return tuple(kept or files), read.format
@@ -84,6 +82,4 @@ def _missing(read: Read, path: Path) -> KpiError:
     while not parent.is_dir() and parent != parent.parent:
         path, parent = parent, parent.parent
     names = sorted(entry.name for entry in parent.iterdir()) if parent.is_dir() else []
-    near = get_close_matches(path.name, names, 3, 0.6)
-    hint = "did you mean " + " or ".join(f"`{(parent / name).name}`" for name in near) + "?" if near else ""
-    return fault("no-file", f"there is no file `{read.path}`", read.span, hint)
+    return fault("no-file", f"there is no file `{read.path}`", read.span, did_you_mean(path.name, names, count=3))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,6 +19,18 @@ from smartkpi.sources.faults import fault, reading
 from smartkpi.sources.files import Fingerprint, find_files, fingerprint
 from smartkpi.sources.schema import types_of
 from smartkpi.spec.model import Catalog, Dataset, Read
+
+Reader = Callable[[Read, tuple[Path, ...]], tuple[pl.LazyFrame, Mapping[str, Type], int]]
+
+READERS: Mapping[str, Reader] = {
+    "csv": partial(open_delimited, tabs=False),
+    "tsv": partial(open_delimited, tabs=True),
+    "parquet": open_parquet,
+}
+"""What opens the files of a format: one frame, the types of its columns, the number of rows."""
+
+SLICEABLE = frozenset(("parquet",))
+"""The formats of which a slice can be read without what is before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +86,37 @@ def open_tables(catalog: Catalog, handed: Mapping[str, object]) -> tuple[dict[st
     return tables, tuple(problems)
 
 
+def snapshot(handed: object) -> object:
+    """Return a table handed over as a frame of its own: a stream can be read once, and others may still change.
+
+    What is no table, or a Polars frame already, is returned as it is: opening it says what is wrong.
+    """
+    if isinstance(handed, pl.DataFrame | pl.LazyFrame) or not hasattr(handed, "__arrow_c_stream__"):
+        return handed
+    try:
+        return _without_index(pl.DataFrame(handed))
+    except Exception:  # noqa: BLE001 (whatever a foreign table may raise)
+        return handed
+
+
 def _about(diagnostic: Diagnostic, dataset: str) -> Diagnostic:
     return diagnostic if diagnostic.subject else replace(diagnostic, subject=f"dataset:{dataset}")
 
 
 def _open_files(dataset: Dataset, read: Read) -> Table:
-    files, format_ = find_files(read)
-    span = read.span or dataset.span
-    if format_ == "parquet":
-        frame, rows = open_parquet(read, files)
-        schema = frame.collect_schema()
-        types = types_of(schema)
-    else:
-        frame, types, rows = open_delimited(read, files, format_ == "tsv")
-        schema = frame.collect_schema()
-    origin = f"`{read.path}`"
-    return Table(dataset.name, frame, types, dict(schema), origin, rows, span, format_ == "parquet", fingerprint(files))
+    files, form = find_files(read)
+    frame, types, rows = READERS[form](read, files)
+    return Table(
+        name=dataset.name,
+        frame=frame,
+        schema=types,
+        polars=dict(frame.collect_schema()),
+        origin=f"`{read.path}`",
+        rows_hint=rows,
+        span=read.span or dataset.span,
+        sliceable=form in SLICEABLE,
+        mark=fingerprint(files),
+    )
 
 
 def _open_handed(dataset: Dataset, handed: Any) -> Table:
@@ -117,4 +146,8 @@ def _taken(handed: Any, dataset: Dataset) -> pl.DataFrame:
         raise fault(
             "not-a-table", f"the table for `{dataset.name}` cannot be taken over: {error}", dataset.span
         ) from error
+    return _without_index(taken)
+
+
+def _without_index(taken: pl.DataFrame) -> pl.DataFrame:
     return taken.select(c for c in taken.columns if not c.startswith("__index_level_"))

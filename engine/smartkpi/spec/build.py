@@ -5,11 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from smartkpi.diagnostics import Diagnostic, Note, Severity
+from smartkpi.nearest import did_you_mean
 from smartkpi.source import Span, text_of
 from smartkpi.spec import later
 from smartkpi.spec.cases import build_case
@@ -37,7 +37,6 @@ _KINDS = {
 _NAMES = frozenset(("event", "constant", "group", "funnel", "cohort", "kpi"))  # one namespace
 _WORDS = {"kpi": "a KPI", "event": "an event"}
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_LIST_SECTIONS = {"tests": "test", "include": "include"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,7 @@ class _State:
 
     found: list[Diagnostic] = field(default_factory=list)
     broken: dict[str, Diagnostic] = field(default_factory=dict)
+    lost_events: dict[str, Diagnostic] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
     constants: dict[str, Constant] = field(default_factory=dict)
     datasets: dict[str, Dataset] = field(default_factory=dict)
@@ -145,6 +145,8 @@ def _report_by_place(
     for lost in document.lost:
         if subject := _lost_subject(lost):
             state.broken.setdefault(subject, replace(lost.cause, subject=subject))
+            if lost.section == "datasets":
+                state.lost_events |= dict.fromkeys(lost.keys, lost.cause)
 
 
 def _lost_subject(lost: Any) -> str:
@@ -188,17 +190,23 @@ def _without_event_clashes(state: _State, kept: list[_Definition]) -> Iterator[_
     """Yield definitions, but report one of another kind that has the name of an event that a dataset provides."""
     provided: dict[str, Scalar] = {}
     for definition in kept:
-        events = definition.value.get("events") if isinstance(definition.value, Fields) else None
-        if definition.kind == "dataset" and isinstance(events, Fields):
-            for entry in events.entries.values():
-                provided.setdefault(name_of(entry.key), entry.key)
+        for key in _event_keys(definition):
+            provided.setdefault(name_of(key), key)
     for definition in kept:
-        key = provided.get(definition.name)
-        if key is not None and definition.kind in _NAMES and definition.kind != "event":
-            event = _Definition("event", definition.name, key, key, definition.base)
+        taken = provided.get(definition.name)
+        if taken is not None and definition.kind in _NAMES and definition.kind != "event":
+            event = _Definition("event", definition.name, taken, taken, definition.base)
             state.report((_taken(definition, event),), definition.subject)
         else:
             yield definition
+
+
+def _event_keys(definition: _Definition) -> list[Scalar]:
+    """Return the names of the events that a dataset provides, as they are written."""
+    events = definition.value.get("events") if isinstance(definition.value, Fields) else None
+    if definition.kind != "dataset" or not isinstance(events, Fields):
+        return []
+    return [entry.key for entry in events.entries.values()]
 
 
 def _taken(definition: _Definition, first: _Definition) -> Diagnostic:
@@ -289,9 +297,8 @@ def _check_sets(state: _State, definitions: list[_Definition], sets: Mapping[str
     names |= {subject.removeprefix("constant:") for subject in state.broken if subject.startswith("constant:")}
     for name, value in sets.items():
         if name not in names:
-            near = get_close_matches(name, sorted(names), 1)
             known = ", ".join(sorted(names)) or "none"
-            hint = f"did you mean `{near[0]}`?" if near else ""
+            hint = did_you_mean(name, names)
             span = text_of(f"{name}={value}", "--set").at(0, len(name))
             notes = (Note(f"constants: {known}"),)
             state.found.append(Diagnostic("unknown-constant", f"no constant is named `{name}`", span, hint, notes))
@@ -299,11 +306,13 @@ def _check_sets(state: _State, definitions: list[_Definition], sets: Mapping[str
 
 def _spread(state: _State, definitions: list[_Definition]) -> None:
     """Let errors reach what cannot stand without: a dataset its events, the calendar every KPI."""
+    provided = {name_of(key) for definition in definitions for key in _event_keys(definition)}
+    for name, lost in state.lost_events.items():
+        if name not in provided:
+            state.broken.setdefault(f"event:{name}", lost)
     for definition in definitions:
-        cause = state.broken.get(definition.subject)
-        events = definition.value.get("events") if isinstance(definition.value, Fields) else None
-        if definition.kind == "dataset" and cause is not None and isinstance(events, Fields):
-            for entry in events.entries.values():
-                state.broken.setdefault(f"event:{name_of(entry.key)}", cause)
+        if cause := state.broken.get(definition.subject):
+            for key in _event_keys(definition):
+                state.broken.setdefault(f"event:{name_of(key)}", cause)
         if definition.kind == "kpi" and (calendar := state.broken.get("calendar")) is not None:
             state.broken.setdefault(definition.subject, calendar)

@@ -92,12 +92,10 @@ def _expect(node: Fields, problems: Problems) -> Expect:
     segment: dict[str, Any] = {}
     spans: dict[str, Span] = {}
     for key, entry in node.entries.items():
-        if key in ("kpi", "period"):
-            continue
+        spans[key] = entry.value.span
         if key in RESULT_KEYS:
             fields[key] = _expected(key, entry, problems)
-            spans[key] = entry.value.span
-        else:
+        elif key not in ("kpi", "period"):
             segment[name_of(entry.key)] = _cell(entry.value)
     place = _place(node)
     return Expect(text(node.get("kpi")) or "", text(node.get("period")), segment, fields, place, spans)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.language.parse import parse_binding
@@ -82,12 +81,11 @@ def _read(node: Node | None, base: Path) -> Read | None:
     path = text(node.get("path")) if isinstance(node, Fields) else None
     if path is None or not isinstance(node, Fields) or (place := node.get("path")) is None:
         return None
-    form: Any = text(node.get("format"))
     separator = node.get("separator")
     return Read(
         path,
         base,
-        format=form if form in ("csv", "tsv", "parquet") else None,
+        format=text(node.get("format")),
         separator=separator.written if isinstance(separator, Scalar) else None,
         nulls=tuple(item.written for item in _scalars(node.entries["nulls"].value)) if "nulls" in node.entries else (),
         dates=text(node.get("dates")),

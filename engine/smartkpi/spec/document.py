@@ -30,6 +30,7 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\ud
 _LINE_SEPARATORS = "\x85\u2028\u2029"  # line breaks in YAML 1.1, letters in 1.2
 _PROPERTIES = re.compile(r"(?:[&!]\S*(?:[ \t\r\n]+|#[^\n]*\n)*)*")
 _COMMENT = re.compile(r"[ \t]+#")
+_DECIMAL = re.compile(r"([0-9]+),([0-9]+)(?=[\s,}\]]|$)", re.ASCII)
 _COMMA = re.compile(r"\s*,")
 _CORE_TAGS = {f"tag:yaml.org,2002:{name}": name for name in ("str", "int", "float", "bool", "null", "map", "seq")}
 
@@ -256,8 +257,12 @@ def _is_cut(state: _State, node: Scalar, top: _Open) -> bool:
 
 def _cut_by_comma(state: _State, top: _Open, span: Span) -> None:
     shown = "{…}" if top.items is None else "[…]"
+    text = state.source.text
     message = f"inside `{shown}` this comma ends the text before it"
     hint = 'put the text in quotes: {formula: "least(a, b)"}'
+    start = text.rfind(" ", 0, span.start) + 1
+    if number := _DECIMAL.match(text, start):
+        hint = f"decimals stand behind a point: `{number[1]}.{number[2]}`"
     state.diagnostics.append(Diagnostic("yaml-comma", message, span, hint))
     top.skip = True
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.language.parse import parse_band
 from smartkpi.language.syntax import Apply, Band, Expr
+from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.source import Span
 from smartkpi.spec.later import not_yet
@@ -80,8 +80,7 @@ def _grain(node: Node | None, problems: Problems) -> str | None:
         return None
     if node.written in _GRAINS:
         return node.written
-    near = get_close_matches(node.written.lower(), _GRAINS, 1)
-    hint = f"did you mean `{near[0]}`?" if near else f"one of {', '.join(_GRAINS)}"
+    hint = did_you_mean(node.written, _GRAINS) or f"one of {', '.join(_GRAINS)}"
     problems.append(Diagnostic("unknown-grain", f"no grain is named `{node.written}`", node.span, hint))
     return None
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from smartkpi.diagnostics import Diagnostic
-from smartkpi.spec.nodes import Entry, Fields, Items, Node, Scalar
+from smartkpi.spec.nodes import Entry, Fields, Node, Scalar
 from smartkpi.spec.values import text
 
 SECTIONS = {
@@ -88,14 +88,3 @@ def _keys(node: Node | None, keys: tuple[str, ...]) -> Iterator[Diagnostic]:
         for name in keys:
             if (entry := node.entries.get(name)) is not None:
                 yield not_yet(f"`{name}`", entry.key)
-
-
-def first_key(node: Node) -> Node:
-    """Return where to point in a section: its first key or item, else itself."""
-    match node:
-        case Fields() if node.entries:
-            return next(iter(node.entries.values())).key
-        case Items() if node.items:
-            return node.items[0]
-        case _:
-            return node

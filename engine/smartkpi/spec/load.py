@@ -6,11 +6,11 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from smartkpi.diagnostics import Diagnostic, KpiError, Severity, errors
+from smartkpi.nearest import nearest
 from smartkpi.source import Source
 from smartkpi.spec.build import build
 from smartkpi.spec.document import MAX_BYTES, Document, decode, read_document
@@ -139,7 +139,7 @@ def _missing(path: Path) -> Diagnostic:
         names = [entry.name for entry in path.parent.iterdir() if entry.is_dir() or entry.suffix in _SUFFIXES]
     except (OSError, ValueError):
         names = []
-    near = get_close_matches(path.name, names, 1)
+    near = nearest(path.name, names)
     hint = f"did you mean `{path.parent / near[0]}`?" if near else ""
     return Diagnostic("no-such-project", f"there is no file or folder `{path}`", hint=hint)
 

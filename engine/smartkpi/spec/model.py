@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from smartkpi.diagnostics import Diagnostic
-from smartkpi.language.syntax import AllRows, Band, Expr
+from smartkpi.language.syntax import Band, Expr
 from smartkpi.language.types import Unit
 from smartkpi.source import Span, Text
 
@@ -95,7 +95,7 @@ class Read:
 
     path: str
     base: Path
-    format: Literal["csv", "tsv", "parquet"] | None = None
+    format: str | None = None
     separator: str | None = None
     nulls: tuple[str, ...] = ()
     dates: str | None = None
@@ -224,6 +224,3 @@ class Catalog:
     broken: Mapping[str, Diagnostic] = field(default_factory=lambda: EMPTY)
     spoiled: Mapping[str, Kpi] = field(default_factory=lambda: EMPTY)
     files: tuple[Path, ...] = ()
-
-
-Bound = Formula | Column | AllRows

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 from smartkpi.diagnostics import Diagnostic
+from smartkpi.language.parse import reserved_words
 from smartkpi.spec.nodes import Scalar
-
-RESERVED = frozenset(
-    """
-    and or not in is null between where then after without within by per first repeat match as true false if
-    """.split()  # noqa: SIM905 (a list of twenty texts is a page)
-)
-_NAME = re.compile(r"[^\W\d]\w*")
 
 
 def name_of(key: Scalar) -> str:
@@ -24,11 +17,17 @@ def name_of(key: Scalar) -> str:
 def check_name(key: Scalar, hint: str = "choose another name", *, reserved: bool = True) -> Diagnostic | None:
     """Return what is wrong with a name: not an identifier, or a word of the language (with the hint)."""
     name = name_of(key)
-    if not _NAME.fullmatch(name):
-        fixed = re.sub(r"\W+", "_", name).strip("_")
-        fix = f"write `{fixed}`" if _NAME.fullmatch(fixed) else "begin it with a letter"
+    if not name.isidentifier():
+        fixed = _as_name(name)
+        fix = f"write `{fixed}`" if fixed.isidentifier() else "begin it with a letter"
         message = f"`{name}` is no name: letters, digits and `_`, not beginning with a digit"
         return Diagnostic("bad-name", message, key.span, fix)
-    if reserved and name in RESERVED:
+    if reserved and name in reserved_words():
         return Diagnostic("reserved-name", f"`{name}` is a word of the language", key.span, hint)
     return None
+
+
+def _as_name(text: str) -> str:
+    """Return a text with what cannot stand in a name made `_`."""
+    kept = "".join(c if f"a{c}".isidentifier() else " " for c in text)
+    return "_".join(kept.split())

@@ -9,16 +9,22 @@ from smartkpi.diagnostics import Diagnostic
 
 _KEY = re.compile(r"""\s*(?:"([^"]+)"|'([^']+)'|([^\s"'#:-][^:#]*?))\s*:""")
 
+_WITHIN = re.compile(r"(?:^|[\s{,])([^\W\d]\w*)\s*:(?=\s|$)", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A definition that is no YAML: its section, its name where it has one, its lines and what is wrong with it."""
+    """A definition that is no YAML: its section, its name where it has one, its lines and what is wrong with it.
+
+    ``keys`` are the words before a colon within it: among them are the names of what it would have defined.
+    """
 
     section: str
     name: str | None
     start: int
     end: int
     cause: Diagnostic
+    keys: tuple[str, ...] = ()
 
 
 def cut_definition(text: str, place: int, cause: Diagnostic) -> tuple[str, Lost] | None:
@@ -47,7 +53,8 @@ def cut_definition(text: str, place: int, cause: Diagnostic) -> tuple[str, Lost]
     found = _KEY.match(lines[begin])
     name = next((group for group in found.groups() if group), None) if found else None
     section = _KEY.match(lines[top])
-    lost = Lost((section[3] or "") if section else "", name, start, stop, cause)
+    keys = tuple(dict.fromkeys(_WITHIN.findall("\n".join(lines[begin:end]))))
+    lost = Lost((section[3] or "") if section else "", name, start, stop, cause, keys)
     return "\n".join(blanked), lost
 
 

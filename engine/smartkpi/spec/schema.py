@@ -11,11 +11,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
 from smartkpi.diagnostics import Diagnostic
+from smartkpi.nearest import did_you_mean, nearest
 from smartkpi.resources import find
 from smartkpi.source import Span
 from smartkpi.spec.nodes import CUT, Entry, Fields, Items, Node, Scalar
@@ -36,6 +36,9 @@ _WORDS = {
     "null": "nothing",
 }
 _TIGHT = re.compile(r"(\w+):\S")
+_MEANT = {"up": "higher", "down": "lower", "max": "higher", "min": "lower", "int": "integer", "count": "integer"}
+_MEANT |= {"float": "number", "decimal": "number", "currency": "money", "percentage": "percent"}
+_SWITCHES = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
 @dataclass(slots=True, eq=False)
@@ -181,7 +184,7 @@ def _check_required(node: Fields, shape: Shape, place: _Place) -> Iterator[Diagn
     if shape.either and not any(name in node.entries for name in shape.either):
         missing.append(shape.either[0])
     for name in missing:
-        if get_close_matches(name, [key for key in node.entries if key not in shape.properties], 1, 0.7):
+        if nearest(name, (key for key in node.entries if key not in shape.properties), alike=0.7):
             continue  # said with the unknown key
         code = "missing-formula" if name == "formula" else "missing-key"
         message = f"{_named(place, shape)} has no `{name}`"
@@ -285,8 +288,22 @@ def _wrong_type(node: Node, shape: Shape, place: _Place) -> Diagnostic:
     if isinstance(node, Scalar):
         given = "empty" if node.data is None else f"{_WORDS[_kind(node.data)]}: `{_cut(node.written)}`"
     wanted = _wanted(shape)
-    hint = "remove the `- ` before its keys" if isinstance(node, Items) and "object" in shape.types else ""
+    hint = _as_mapping(node) if isinstance(node, Items) and "object" in shape.types else ""
+    if isinstance(node, Scalar) and "：" in node.written and "object" in shape.types:
+        hint = "the colon behind a key is `:` with a space, not `：`"
+    elif isinstance(node, Scalar) and shape.types == {"boolean"} and node.written.lower() in _SWITCHES:
+        hint = f"write `{_SWITCHES[node.written.lower()]}`"
     return Diagnostic("wrong-type", f"{_named(place, shape)} must be {wanted}, not {given}", _span(node, place), hint)
+
+
+def _as_mapping(node: Items) -> str:
+    """Return how a list becomes the mapping that it should be."""
+    if node.source.text.startswith("[", node.start):
+        return "a mapping stands in braces: `{name: value}`"
+    name = node.items[0].get("name") if node.items and isinstance(node.items[0], Fields) else None
+    if isinstance(name, Scalar):
+        return f"the name is the key: write `{_cut(name.written)}:` instead of `- name: {_cut(name.written)}`"
+    return "remove the `- ` before its keys"
 
 
 def _missing_formula(node: Scalar, shape: Shape, place: _Place) -> Diagnostic:
@@ -326,17 +343,18 @@ def _wrong_choice(node: Scalar, shape: Shape, place: _Place) -> Diagnostic:
     if place.key is not None and place.key.written == "smartkpi":
         message = f"this is version `{_cut(node.written)}` of the format; only version 1 is known"
         return Diagnostic("bad-version", message, node.span, "write `smartkpi: 1`")
-    near = get_close_matches(node.written.lower(), choices, 1)
-    return Diagnostic("bad-value", said, _span(node, place), f"did you mean `{near[0]}`?" if near else "")
+    meant = _MEANT.get(node.written.lower().strip(), "percent" if node.written.endswith("%") else "")
+    if "money" in choices and re.fullmatch(r"[A-Z]{3}|[€$£¥]", node.written):
+        meant = "money"
+    hint = f"write `{meant}`" if meant in choices else did_you_mean(node.written, choices)
+    return Diagnostic("bad-value", said, _span(node, place), hint)
 
 
 def _unknown_key(entry: Entry, shape: Shape, place: _Place) -> Diagnostic:
     name = entry.key.written
     title = shape.title or "this"
     message = f"`{_cut(name)}` is not a key of {title}"
-    hint = _where_it_belongs(name, entry.value, shape, place)
-    if not hint and (near := get_close_matches(name, shape.properties, 1, 0.7)):
-        hint = f"did you mean `{near[0]}`?"
+    hint = _where_it_belongs(name, entry.value, shape, place) or did_you_mean(name, shape.properties, alike=0.7)
     return Diagnostic("unknown-key", message, entry.key.span, hint)
 
 
@@ -354,4 +372,6 @@ def _where_it_belongs(name: str, value: Node, shape: Shape, place: _Place) -> st
             return f"it belongs {owner}: indent it less"
     if inner and place.above:
         return f"it belongs under `{inner[0]}:`"
+    if not place.above and isinstance(value, Scalar) and not nearest(name, shape.properties, alike=0.7):
+        return "names stand under a section such as `kpis:` or `constants:`, indented"
     return ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, datetime
-from difflib import get_close_matches
 from functools import cache
 from typing import TypeVar
 from zoneinfo import ZoneInfo, available_timezones
@@ -14,6 +13,7 @@ from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.language.parse import parse_formula
 from smartkpi.language.syntax import Expr
 from smartkpi.language.types import DURATION, MONEY, PLAIN, SCORE, Unit
+from smartkpi.nearest import did_you_mean
 from smartkpi.source import Text
 from smartkpi.spec.model import Column, Formula, Labels
 from smartkpi.spec.names import check_name, name_of
@@ -22,6 +22,7 @@ from smartkpi.spec.nodes import CUT, Fields, Items, Node, Scalar
 Problems = list[Diagnostic]
 _Parsed = TypeVar("_Parsed")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}[T ]", re.ASCII)
 _UNITS = {"money": MONEY, "duration": DURATION, "score": SCORE, "none": PLAIN}
 
 
@@ -91,6 +92,8 @@ def moment(node: Node | None, problems: Problems) -> date | datetime | None:
     try:
         return datetime.fromisoformat(node.written)
     except ValueError:
+        if not _DATED.match(node.written):
+            return None  # its shape is wrong already
         problems.append(Diagnostic("bad-value", f"`{node.written}` is no time of the calendar", node.span))
         return None
 
@@ -123,10 +126,22 @@ def zone(node: Node | None, problems: Problems) -> str | None:
         return None
     if is_zone(node.written):
         return node.written
-    near = get_close_matches(node.written, sorted(available_timezones()), 1, 0.5)
-    hint = f"did you mean `{near[0]}`?" if near else "write a name such as Europe/Berlin"
+    hint = _near_zone(node.written)
     problems.append(Diagnostic("unknown-timezone", f"no time zone is named `{node.written}`", node.span, hint))
     return None
+
+
+def _near_zone(written: str) -> str:
+    """Return the fix for a time zone: a city needs its continent, an offset its own kind of name."""
+    known = available_timezones()
+    if offset := re.fullmatch(r"(?:UTC|GMT|CET)? ?([+-])0?(\d{1,2})(?::?00)?", written.upper()):
+        name = f"Etc/GMT{'-' if offset[1] == '+' else '+'}{offset[2]}"
+        if name in known:
+            return f"write a place such as Europe/Berlin; {offset[1]}{offset[2]} hours all year are `{name}`"
+    city = written.strip().replace(" ", "_").casefold()
+    places = sorted(name for name in known if name.casefold().rpartition("/")[2] == city)
+    hint = f"did you mean `{places[0]}`?" if places else did_you_mean(written, known, alike=0.5)
+    return hint or "write a name such as Europe/Berlin"
 
 
 def named(fields: Fields, problems: Problems) -> list[tuple[str, Scalar, Node]]:

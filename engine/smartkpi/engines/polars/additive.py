@@ -31,7 +31,8 @@ class Level1:
     """The first level of a scan: its query, and where the second finds things in the small table.
 
     ``masks`` has for each cell the condition on the small table (None: all of it); ``partials`` where each partial
-    stands; ``moved`` the conditions that are not bits but filters of partials.
+    stands; ``moved`` the conditions that are not bits but filters of partials; ``guards`` the columns that say whether
+    a value was too large to be added.
     """
 
     query: pl.LazyFrame = field(repr=False)
@@ -41,6 +42,7 @@ class Level1:
     masks: tuple[pl.Expr | None, ...] = field(repr=False)
     moved: tuple[tuple[Expr, ...], ...]
     partials: dict[Use, str]
+    guards: tuple[str, ...]
     covers: bool
 
 
@@ -99,9 +101,11 @@ def first_level(
     aggregates = list(partials.aggregates)
     if covers and clock is not None:
         aggregates.append(clock.expr.max().alias(LATEST))
-    frame = partials.add_to(counted(opened, scan, clock, cut=not covers), columns)
+    frame = counted(opened, scan, clock, cut=not covers)
+    frame = partials.add_to(opened.watched(frame, (*columns, *partials.layers[0])), columns)
     query = grouped(frame, names, aggregates)
-    return Level1(query, clock, hours, keys, masks, tuple(m for _, _, m in split), partials.names, covers)
+    filters, guards = tuple(m for _, _, m in split), tuple(partials.guards.values())
+    return Level1(query, clock, hours, keys, masks, filters, partials.names, guards, covers)
 
 
 def _split(cell: Cell, keys: Keys, moved: frozenset[Expr]) -> tuple[list[Expr], list[Expr], tuple[Expr, ...]]:

@@ -9,7 +9,9 @@ from typing import Any
 
 import polars as pl
 
+from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.engines.polars.expressions import Rows, Typed, clock_of, compile_row, conditions
+from smartkpi.engines.polars.meter import Meter
 from smartkpi.engines.polars.times import Clock, before, edge_of
 from smartkpi.language.types import Kind
 from smartkpi.plan.nodes import Plan, Scan
@@ -29,12 +31,17 @@ class Opened:
     frame: pl.LazyFrame = field(repr=False)
     rows: Rows
     edge: datetime | None
+    meter: Meter | None = field(default=None, repr=False)
 
     @property
     def engine(self) -> str:
         """The Polars engine that suits the number of rows."""
         hint = self.table.rows_hint
         return "in-memory" if hint is not None and hint <= SMALL else "streaming"
+
+    def watched(self, frame: pl.LazyFrame, exprs: Iterable[pl.Expr]) -> pl.LazyFrame:
+        """Return a frame, its rows counted as they pass where somebody listens; the expressions read it."""
+        return frame if self.meter is None else self.meter.watch(frame, self.table, exprs)
 
     def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
         """Run a query over the dataset. Raises KpiError for data that cannot be read."""
@@ -115,6 +122,21 @@ def dimension(typed: Typed, alias: str) -> pl.Expr:
             return pl.col(alias).cast(pl.Int64)
         case _:
             return pl.col(alias)
+
+
+def check_dimensions(found: pl.DataFrame, keys: Keys, opened: Opened) -> None:
+    """Refuse a dimension with numbers that the answer has no type for. KpiError `number-too-large`."""
+    for typed, name in zip(keys.kinds, keys.dimensions, strict=True):
+        values = found[name]
+        if typed.kind is Kind.NUMBER and values.cast(pl.Int64, strict=False).null_count() > values.null_count():
+            raise too_large(opened, "to be a segment", "a segment may be a whole number of up to 18 digits, or a text")
+
+
+def too_large(opened: Opened, why: str, hint: str) -> KpiError:
+    """Return the error for a number of a dataset that is beyond what can be computed with exactly."""
+    name = opened.table.name
+    message = f"a row of dataset `{name}` has a number that is too large {why}"
+    return KpiError(Diagnostic("number-too-large", message, opened.table.span, hint, subject=f"dataset:{name}"))
 
 
 def counted(opened: Opened, scan: Scan, clock: Clock | None, cut: bool) -> pl.LazyFrame:

@@ -65,7 +65,8 @@ def coverage_query(opened: Opened, times: Sequence[Expr]) -> pl.LazyFrame:
             columns.append((~before(clock, opened.edge)).fill_null(value=False).alias(cut))
             names.append(cut)
         latest.append(clock.expr.max().alias(f"__latest{place}"))
-    return opened.frame.with_columns(columns).group_by(names).agg(pl.len().cast(pl.Int64).alias(ROWS), *latest)
+    frame = opened.watched(opened.frame, columns).with_columns(columns)
+    return frame.group_by(names).agg(pl.len().cast(pl.Int64).alias(ROWS), *latest)
 
 
 def from_query(dataset: str, found: pl.DataFrame, count: int, zone: str, left_out: dict[str, int]) -> Coverage:

@@ -13,6 +13,7 @@ from smartkpi.engines.answer import PERIOD
 from smartkpi.engines.polars.compile import (
     Keys,
     Opened,
+    check_dimensions,
     clock_of_scan,
     collect,
     counted,
@@ -47,7 +48,8 @@ def distinct_queries(plan: Plan, scan: Scan, opened: Opened) -> Iterator[tuple[G
             names = [PERIOD, *names]
         values = [_value(counted_, opened).alias(name) for counted_, name in _names(scan, keys).items()]
         sizes = [pl.col(value.meta.output_name()).drop_nulls().n_unique().cast(pl.Int64) for value in values]
-        yield grain, grouped(frame.with_columns(columns + values), names, sizes), keys
+        frame = opened.watched(frame, columns + values).with_columns(columns + values)
+        yield grain, grouped(frame, names, sizes), keys
 
 
 def told_apart(scan: Scan) -> bool:
@@ -56,8 +58,9 @@ def told_apart(scan: Scan) -> bool:
     return bool(wanted) and all(any(_is_one(expr, d) for expr in cell.where) for cell in scan.cells for d in wanted)
 
 
-def finish(scan: Scan, found: pl.DataFrame, keys: Keys, opened: Opened, grain: Grain) -> pl.DataFrame:
+def finish(scan: Scan, found: pl.DataFrame, keys: Keys, opened: Opened) -> pl.DataFrame:
     """Return the answer's frame: each cell from the groups that its conditions on keys choose."""
+    check_dimensions(found, keys, opened)
     names = [name for name in (PERIOD, *keys.dimensions) if name in found.columns]
     outputs = []
     sizes = _names(scan, keys)

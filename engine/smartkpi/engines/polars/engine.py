@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -17,12 +17,11 @@ from smartkpi.engines.polars.distinct import distinct_queries, finish
 from smartkpi.engines.polars.estimate import lay_out
 from smartkpi.engines.polars.explain import describe
 from smartkpi.engines.polars.keys import deduplicate, is_unique
+from smartkpi.engines.polars.meter import Meter, Progress
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Plan, Scan
 from smartkpi.semantics.formula import TypedDataset
 from smartkpi.sources.tables import Table
-
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(slots=True)
@@ -38,7 +37,7 @@ class PolarsEngine:
 
     def explain(self, plan: Plan) -> str:
         """Return for each scan the optimised logical plan and the nodes of the physical one, as text."""
-        run = _Run(self, plan)
+        run = _Run(replace(self, progress=None), plan)
         return describe(run.queries())
 
 
@@ -51,7 +50,7 @@ class _Run:
         self.left_out: dict[str, dict[str, int]] = {}
         self.notes: list[Diagnostic] = []
         self.scans = 0
-        self.read = 0
+        self.meter = None if engine.progress is None else Meter(engine.progress, self.total())
 
     def answer(self) -> Answer:
         plan = self.plan
@@ -70,7 +69,7 @@ class _Run:
             else:
                 for grain, query, keys in distinct_queries(plan, scan, opened):
                     found = self.run(opened, query)
-                    frames.setdefault(grain, []).append(finish(scan, found, keys, opened, grain))
+                    frames.setdefault(grain, []).append(finish(scan, found, keys, opened))
         for name in plan.profiles:
             if name not in coverage:
                 coverage[name] = self.profile(name)
@@ -120,7 +119,7 @@ class _Run:
         if name not in self.engine.tables:
             raise KpiError(Diagnostic("no-table", f"dataset `{name}` has no rows to read", subject=f"dataset:{name}"))
         table, dataset = self.engine.tables[name], self.plan.datasets[name]
-        opened = Opened(table, table.frame, rows_of(self.plan, table, name), edge(self.plan))
+        opened = Opened(table, table.frame, rows_of(self.plan, table, name), edge(self.plan), self.meter)
         self.left_out[name] = {}
         if dataset.key and not is_unique(opened, dataset):
             found = deduplicate(opened, dataset)
@@ -135,17 +134,23 @@ class _Run:
 
     def run(self, opened: Opened, query: pl.LazyFrame) -> pl.DataFrame:
         """Run one pass over rows."""
-        found = opened.collect(query)
+        try:
+            found = opened.collect(query)
+        finally:
+            if self.meter is not None:
+                self.meter.check()
         self.scans += 1
-        if self.engine.progress is not None:
-            self.read += opened.table.rows_hint or 0
-            self.engine.progress(self.read, self.total())
+        if self.meter is not None:
+            self.meter.finish(opened.table.rows_hint)
         return found
 
     def total(self) -> int | None:
         """Return how many rows all passes of the plan read, if every dataset says how many it has."""
-        hints = [self.engine.tables[scan.dataset].rows_hint for scan in self.plan.scans]
-        return None if None in hints else max(sum(hint or 0 for hint in hints), self.read)
+        passes = [s.dataset for s in self.plan.scans for _ in (s.grains if s.state == "distinct" else (0,))]
+        covered = {scan.dataset for scan in self.plan.scans if self.covering(scan)}
+        passes += [n for n in self.plan.profiles if n not in covered and times_of(self.plan.datasets[n])]
+        hints = [self.engine.tables[name].rows_hint for name in passes if name in self.engine.tables]
+        return None if None in hints else sum(hint or 0 for hint in hints)
 
 
 def _duplicates(dataset: TypedDataset, equal: int, older: int) -> Diagnostic:

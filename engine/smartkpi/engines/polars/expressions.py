@@ -13,11 +13,11 @@ from typing import assert_never
 import polars as pl
 
 from smartkpi.engines.polars.functions import ROW, SCALAR, Builder, finite
-from smartkpi.engines.polars.times import INSTANT, LOCAL, Clock, localise, to_zone
+from smartkpi.engines.polars.times import INSTANT, LOCAL, Clock, keeps_days, localise, read_iso, to_zone
+from smartkpi.language.functions import COMPARISONS
 from smartkpi.language.types import Kind, Type
 from smartkpi.semantics.formula import Aggregate, Apply, Column, Expr, Field, Literal, Reference
 
-COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "not between"))
 LOGIC = frozenset(("and", "or", "not"))
 CHOICES = frozenset(("if", "coalesce", "least", "greatest"))
 NULLNESS = frozenset(("is null", "is not null"))
@@ -111,7 +111,7 @@ def clock_of(expr: Expr, rows: Rows) -> Clock:
         if isinstance(dtype, pl.Datetime):
             if dtype.time_zone == "UTC":
                 return Clock("aware", pl.col(expr.name), rows.zone)
-            if dtype.time_zone is None and rows.local == rows.zone:
+            if dtype.time_zone is None and rows.local == rows.zone and keeps_days(rows.zone):
                 return Clock("naive", pl.col(expr.name), rows.zone)
     typed = compile_row(expr, rows)
     match typed.kind:
@@ -119,8 +119,8 @@ def clock_of(expr: Expr, rows: Rows) -> Clock:
             return Clock("date", typed.expr, rows.zone)
         case Kind.TIME:
             return Clock("aware", typed.expr.dt.convert_time_zone("UTC"), rows.zone)
-        case Kind.NULL:
-            return Clock("date", typed.expr.cast(pl.Date), rows.zone)
+        case _ if typed.kind is Kind.NULL or (isinstance(expr, Apply) and expr.type.kind is Kind.UNKNOWN):
+            return Clock("date", pl.lit(None, dtype=pl.Date), rows.zone)
         case kind:
             raise AssertionError(f"check let a time of {rows.dataset} through that is a {kind}")
 
@@ -251,36 +251,35 @@ def _move(expr: Apply, args: tuple[Typed, ...], rows: Rows) -> Typed:
 
 
 def _row_function(expr: Apply, args: tuple[Typed, ...], rows: Rows) -> Typed:
-    name = expr.function
-    match name:
-        case "lower" | "upper" | "trim":
-            return Typed(ROW[name](text(args[0])), Kind.TEXT)
-        case "contains" | "starts_with" | "ends_with" | "matches":
-            return Typed(ROW[name](*(text(arg) for arg in args)), Kind.BOOLEAN, sure=True)
-        case "hour_of_day" | "day_of_week" | "day_of_month" | "month_of_year":
-            moment = args[0]
-            value = moment.expr.cast(LOCAL) if moment.kind is not Kind.TIME else moment.expr
-            return Typed(ROW[name](value), Kind.NUMBER, whole=True)
-        case "date":
-            return args[0] if args[0].kind is Kind.DATE else Typed(ROW[name](args[0].expr), Kind.DATE)
-        case "epoch_s" | "epoch_ms":
-            value = args[0].expr.cast(pl.Int64) if args[0].whole else number(args[0])
-            return Typed(ROW[name](value, rows.zone), Kind.TIME)
-        case "make_date":
-            return Typed(ROW[name](*map(number, args)), Kind.DATE)
-        case "parse_time":
-            return _parsed(expr, args, rows)
+    if expr.function == "parse_time":  # the zone that a text is read in is the dataset's
+        return _parsed(expr, args, rows)
+    function = ROW[expr.function]
+    made = function.build(*(_taken(arg, function.takes) for arg in args))
+    if function.gives is Kind.TIME:
+        made = to_zone(made, rows.zone)
+    return Typed(made, function.gives, whole=function.whole, sure=function.gives is Kind.BOOLEAN)
+
+
+def _taken(typed: Typed, kind: Kind) -> pl.Expr:
+    """Return an argument as functions of texts, numbers or local times take it."""
+    match kind:
+        case Kind.TEXT:
+            return text(typed)
+        case Kind.NUMBER:
+            return number(typed)
         case _:
-            raise AssertionError(f"the Polars engine has no row function `{name}`")
+            return typed.expr if typed.kind is Kind.TIME else typed.expr.cast(LOCAL)
 
 
 def _parsed(expr: Apply, args: tuple[Typed, ...], rows: Rows) -> Typed:
+    if len(expr.args) == 1:
+        return Typed(to_zone(read_iso(text(args[0]), rows.local), rows.zone), Kind.TIME)
     pattern = expr.args[1]
     assert isinstance(pattern, Literal)
     assert isinstance(pattern.value, str)
     if expr.type.kind is Kind.DATE:
         return Typed(text(args[0]).str.to_date(pattern.value, strict=False), Kind.DATE)
-    parsed = ROW["parse_time"](text(args[0]), pattern.value)
+    parsed = text(args[0]).str.to_datetime(pattern.value, time_unit="us", strict=False)
     if "%z" in pattern.value or "%#z" in pattern.value or "%:z" in pattern.value:
         return Typed(parsed.dt.convert_time_zone(rows.zone), Kind.TIME)
     return Typed(to_zone(localise(parsed, rows.local).dt.convert_time_zone("UTC"), rows.zone), Kind.TIME)

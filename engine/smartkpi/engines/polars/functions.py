@@ -1,17 +1,20 @@
 """Functions and operators as Polars expressions: one table for values anywhere, one for rows alone.
 
 SCALAR works on numbers as Float64 (comparisons, `if` and the like on any type) and serves formulas too; ROW needs
-rows: texts as String, times as aware Datetime in the project's zone or as Date. No builder returns NaN or infinity,
-and every condition is true or false, never null.
+rows: texts as String, times as aware Datetime in the project's zone, dates as Datetime without one. No builder returns
+NaN or infinity, and every condition is true or false, never null.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import reduce
 from operator import add, and_, mul, or_
 
 import polars as pl
+
+from smartkpi.language.types import Kind
 
 Builder = Callable[..., pl.Expr]
 
@@ -118,9 +121,9 @@ SCALAR: Mapping[str, Builder] = {
 
 
 def _epoch(scale: int) -> Builder:
-    def build(value: pl.Expr, zone: str) -> pl.Expr:
+    def build(value: pl.Expr) -> pl.Expr:
         micros = (value * scale).round(0).cast(pl.Int64, strict=False)
-        return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+        return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
     return build
 
@@ -136,21 +139,39 @@ def make_date(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
     return pl.when(sound & (found.dt.month() == m)).then(found)
 
 
-ROW: Mapping[str, Builder] = {
-    "lower": lambda text: text.str.to_lowercase(),
-    "upper": lambda text: text.str.to_uppercase(),
-    "trim": lambda text: text.str.strip_chars(),
-    "contains": lambda text, part: _known(text.str.contains(part, literal=True)),
-    "starts_with": lambda text, part: _known(text.str.starts_with(part)),
-    "ends_with": lambda text, part: _known(text.str.ends_with(part)),
-    "matches": lambda text, pattern: _known(text.str.contains(pattern)),
-    "hour_of_day": lambda time: time.dt.hour().cast(pl.Int64),
-    "day_of_week": lambda time: time.dt.weekday().cast(pl.Int64),
-    "day_of_month": lambda time: time.dt.day().cast(pl.Int64),
-    "month_of_year": lambda time: time.dt.month().cast(pl.Int64),
-    "date": lambda time: time.dt.date(),
-    "epoch_s": _epoch(1_000_000),
-    "epoch_ms": _epoch(1_000),
-    "make_date": make_date,
-    "parse_time": lambda text, pattern: text.str.to_datetime(pattern, time_unit="us", strict=False),
+@dataclass(frozen=True, slots=True)
+class RowFunction:
+    """A function of the values of a row: the kind that it takes its arguments as, the kind that it gives, and how."""
+
+    takes: Kind
+    gives: Kind
+    build: Builder
+    whole: bool = False
+
+
+def _of_text(gives: Kind, build: Builder) -> RowFunction:
+    return RowFunction(Kind.TEXT, gives, build)
+
+
+def _part_of_time(build: Builder) -> RowFunction:
+    return RowFunction(Kind.TIME, Kind.NUMBER, lambda time: build(time).cast(pl.Int64), whole=True)
+
+
+ROW: Mapping[str, RowFunction] = {
+    "lower": _of_text(Kind.TEXT, lambda text: text.str.to_lowercase()),
+    "upper": _of_text(Kind.TEXT, lambda text: text.str.to_uppercase()),
+    "trim": _of_text(Kind.TEXT, lambda text: text.str.strip_chars()),
+    "contains": _of_text(Kind.BOOLEAN, lambda text, part: _known(text.str.contains(part, literal=True))),
+    "starts_with": _of_text(Kind.BOOLEAN, lambda text, part: _known(text.str.starts_with(part))),
+    "ends_with": _of_text(Kind.BOOLEAN, lambda text, part: _known(text.str.ends_with(part))),
+    "matches": _of_text(Kind.BOOLEAN, lambda text, pattern: _known(text.str.contains(pattern))),
+    "hour_of_day": _part_of_time(lambda time: time.dt.hour()),
+    "day_of_week": _part_of_time(lambda time: time.dt.weekday()),
+    "day_of_month": _part_of_time(lambda time: time.dt.day()),
+    "month_of_year": _part_of_time(lambda time: time.dt.month()),
+    "date": RowFunction(Kind.TIME, Kind.DATE, lambda time: time.dt.date()),
+    "epoch_s": RowFunction(Kind.NUMBER, Kind.TIME, _epoch(1_000_000)),
+    "epoch_ms": RowFunction(Kind.NUMBER, Kind.TIME, _epoch(1_000)),
+    "make_date": RowFunction(Kind.NUMBER, Kind.DATE, make_date),
 }
+"""`col` is gone when a formula is typed; `parse_time` is compiled with expressions, as it needs the dataset's zone."""

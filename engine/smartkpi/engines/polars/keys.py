@@ -76,7 +76,7 @@ def deduplicate(opened: Opened, dataset: TypedDataset) -> Deduplicated:
     if clock is not None:
         newest = pl.col(TIME).max().over(names)
         latest = distinct.filter((pl.col(TIME) == newest) | (pl.col(TIME).is_null() & newest.is_null()))
-    _refuse_ties(latest, names, opened, dataset)
+    _refuse_ties(latest, names, dataset)
     rest = keyed.filter(~has_key)
     alone = keyed.filter(has_key).join(once.lazy(), on=names, how="anti")
     frame = pl.concat([alone.select(columns), rest.select(columns), latest.lazy().select(columns)])
@@ -97,7 +97,7 @@ def _keyed(opened: Opened, dataset: TypedDataset) -> tuple[list[str], pl.LazyFra
     return names, opened.frame.with_columns(added)
 
 
-def _refuse_ties(latest: pl.DataFrame, names: list[str], opened: Opened, dataset: TypedDataset) -> None:
+def _refuse_ties(latest: pl.DataFrame, names: list[str], dataset: TypedDataset) -> None:
     tied = latest.group_by(names).len().filter(pl.col("len") > 1).sort(names)
     if not tied.height:
         return

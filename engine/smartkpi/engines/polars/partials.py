@@ -2,6 +2,7 @@
 
 Sums of money are whole micro units, sums of whole numbers 128 bits wide. Other floats are split into a high part, a
 multiple of 2^-40 that adds up exactly, and the rest below it: so a sum does not depend on the order of the rows.
+Amounts and whole numbers of 10^20 and above would leave the 128 bits: guards find them.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import polars as pl
 from smartkpi.engines.polars.expressions import Rows, Typed, compile_row, conditions, number
 from smartkpi.language.types import Kind
 from smartkpi.plan.nodes import Cell
-from smartkpi.semantics.formula import Expr
+from smartkpi.semantics.formula import Column, Expr
 
 ROWS = "__n"
 SCALE = 2.0**40
-HUGE = 2.0**64
+HUGE = 2.0**56
 MICROS = 1_000_000
+LIMIT = 10**20
+LARGEST_FLOAT = 1.7976931348623157e308
 
 Use = tuple[str, Expr | None, tuple[Expr, ...]]
 """A partial: what (rows count whole micro high low min max), of which argument, under which filters."""
@@ -51,13 +54,17 @@ def sum_kinds(cell: Cell) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class Partials:
-    """Where each partial stands, the columns to add to the rows, in order, and the aggregates over them."""
+    """Where each partial stands, the columns to add to the rows, in order, and the aggregates over them.
+
+    ``guards`` name, by argument, the aggregates that say whether a value is too large to be added.
+    """
 
     rows: Rows
     names: dict[Use, str] = field(default_factory=dict)
     inputs: dict[tuple[str, Expr | tuple[Expr, ...]], str] = field(default_factory=dict)
     layers: tuple[list[pl.Expr], list[pl.Expr], list[pl.Expr]] = field(default_factory=lambda: ([], [], []))
     aggregates: list[pl.Expr] = field(default_factory=list)
+    guards: dict[Expr, str] = field(default_factory=dict)
 
     def add(self, use: Use) -> None:
         """Add a partial, if it is new."""
@@ -70,6 +77,8 @@ class Partials:
             size = pl.len() if mask is None else mask.sum()
             self.aggregates.append(size.cast(pl.Int64).alias(self.names[use]))
             return
+        if kind in ("micro", "whole"):
+            self._guard(argument)
         value = pl.col(self._input(kind, argument))
         self.aggregates.append(_aggregate(kind, value if mask is None else value.filter(mask)).alias(self.names[use]))
 
@@ -79,6 +88,13 @@ class Partials:
             if layer:
                 frame = frame.with_columns(layer)
         return frame
+
+    def _guard(self, argument: Expr) -> None:
+        large = None if argument in self.guards else _too_large(argument, self.rows)
+        if large is not None:
+            self.guards[argument] = f"__g{len(self.guards)}"
+            column = pl.col(self._place(0, "large", argument, large))
+            self.aggregates.append(column.any().alias(self.guards[argument]))
 
     def _filter(self, under: tuple[Expr, ...]) -> str:
         together = conditions(under, self.rows)
@@ -98,8 +114,10 @@ class Partials:
                 return self._place(2, kind, argument, value - high.cast(pl.Float64) / SCALE)
             case "whole" | "micro":
                 return self._place(0, kind, argument, _whole(typed) if kind == "whole" else _micro(typed))
+            case "count" if typed.kind not in (Kind.NUMBER, Kind.NULL):
+                return self._place(0, kind, argument, typed.expr)
             case _:
-                return self._place(0, "value", argument, number(typed) if typed.kind is Kind.NUMBER else typed.expr)
+                return self._place(0, "value", argument, _plain(typed))
 
     def _place(self, layer: int, kind: str, of: Expr | tuple[Expr, ...], made: pl.Expr) -> str:
         if (kind, of) not in self.inputs:
@@ -118,6 +136,23 @@ def partials_of(cells: Sequence[Cell], moved: Sequence[tuple[Expr, ...]], rows: 
     return partials
 
 
+def _plain(typed: Typed) -> pl.Expr:
+    """Return a number as a float; what turns out to be of another kind is none."""
+    return number(typed) if typed.kind in (Kind.NUMBER, Kind.NULL) else pl.lit(None, dtype=pl.Float64)
+
+
+def _too_large(argument: Expr, rows: Rows) -> pl.Expr | None:
+    """Return whether a value is too large to be added exactly, None where its type keeps it small."""
+    typed = compile_row(argument, rows)
+    dtype = rows.dtypes.get(argument.name) if isinstance(argument, Column) else None
+    if typed.kind is not Kind.NUMBER or typed.narrow or dtype in (pl.Int64, pl.UInt64):
+        return None
+    if isinstance(dtype, pl.Decimal) and (dtype.precision or 38) - dtype.scale <= 20:
+        return None
+    value = number(typed) if typed.raw is None else typed.raw
+    return value.abs().is_between(float(LIMIT), LARGEST_FLOAT)
+
+
 def _whole(typed: Typed) -> pl.Expr:
     """Return a whole number in so many bits that sums do not wrap."""
     if typed.whole:
@@ -128,7 +163,7 @@ def _whole(typed: Typed) -> pl.Expr:
 def _micro(typed: Typed) -> pl.Expr:
     """Return money in whole micro units, rounded half to even; NaN and infinity become null on the way."""
     if typed.decimal:
-        return typed.expr.cast(pl.Decimal(38, 6)).to_physical().cast(pl.Int128)
+        return typed.expr.cast(pl.Decimal(38, 6), strict=False).to_physical().cast(pl.Int128)
     if typed.whole:
         return typed.expr.cast(pl.Int128) * MICROS
     value = number(typed) if typed.raw is None else typed.raw

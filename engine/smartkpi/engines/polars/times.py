@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from smartkpi.periods.calendar import LAST_INSTANT, Calendar
 from smartkpi.periods.grain import Grain
 
 INSTANT = pl.Datetime("us", "UTC")
 LOCAL = pl.Datetime("us")
+LONG_AGO, FAR_OFF = date(1970, 1, 1), date(2100, 1, 1)
+"""Between which days gaps at midnight are looked for: no naive data with a time of day is older."""
+
 DAY = timedelta(days=1)
+LAST_DAY = date.max
 TICK = timedelta(microseconds=1)
 
 
@@ -35,24 +41,46 @@ def localise(naive: pl.Expr, zone: str) -> pl.Expr:
     return pl.coalesce(plain, before)
 
 
+def read_iso(text: pl.Expr, zone: str) -> pl.Expr:
+    """Return texts of ISO dates (their midnight) and times as UTC times, null where they are none.
+
+    A time without offset is local to ``zone``.
+    """
+    clocks = [f"%Y-%m-%d{between}{clock}" for between in "T " for clock in ("%H:%M:%S%.f", "%H:%M")]
+    naive = [text.str.to_datetime(clock, time_unit="us", strict=False) for clock in clocks]
+    day = text.str.to_date("%Y-%m-%d", strict=False).cast(LOCAL)
+    offsets = [clock + blank + "%#z" for clock in clocks for blank in ("", " ")]
+    aware = [text.str.to_datetime(clock, time_unit="us", strict=False) for clock in offsets]
+    return pl.coalesce(*aware, localise(pl.coalesce(*naive, day), zone).dt.convert_time_zone("UTC"))
+
+
+@cache
+def keeps_days(zone: str) -> bool:
+    """Say whether a naive time always lies on the day it names: no gap of the zone reaches a midnight from before."""
+    if zone == "UTC":
+        return True
+    lasts = pl.datetime_range(LONG_AGO, FAR_OFF, "1d", time_unit="us", eager=True) - TICK
+    return not lasts.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").has_nulls()
+
+
 def to_zone(utc: pl.Expr, zone: str) -> pl.Expr:
     """Return UTC times in a zone."""
     return utc if zone == "UTC" else utc.dt.convert_time_zone(zone)
 
 
-def instant(local: datetime, zone: str) -> datetime:
-    """Return the instant of one naive local time, by the rule of localise."""
-    return local.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
-
-
 def midnight(day: date, zone: str) -> datetime:
     """Return the instant at which a local day begins."""
-    return instant(datetime.combine(day, time()), zone)
+    return Calendar(zone).midnight(day)
+
+
+def day_after(day: date) -> date:
+    """Return the next day; after the last one that there is, the last."""
+    return min(day, LAST_DAY - DAY) + DAY
 
 
 def local_day(moment: datetime, zone: str) -> date:
     """Return the local day of an instant."""
-    return moment.astimezone(ZoneInfo(zone)).date()
+    return Calendar(zone).local_day(moment)
 
 
 def day_of(clock: Clock) -> pl.Expr:
@@ -101,7 +129,7 @@ def edge_of(as_of: date | datetime, zone: str) -> datetime:
     if isinstance(as_of, datetime):
         aware = as_of if as_of.tzinfo else as_of.replace(tzinfo=ZoneInfo(zone))
         return aware.astimezone(UTC) + TICK
-    return midnight(as_of + DAY, zone)
+    return midnight(day_after(as_of), zone)
 
 
 def before(clock: Clock, edge: datetime) -> pl.Expr:
@@ -110,7 +138,7 @@ def before(clock: Clock, edge: datetime) -> pl.Expr:
         case "date":
             return clock.expr <= local_day(edge - TICK, clock.zone)
         case "naive":
-            day = local_day(edge - TICK, clock.zone) + DAY
+            day = day_after(local_day(edge - TICK, clock.zone))
             if midnight(day, clock.zone) == edge:
                 return clock.expr < datetime.combine(day, time())
             return localise(clock.expr, clock.zone).dt.convert_time_zone("UTC") < pl.lit(edge, INSTANT)
@@ -141,5 +169,5 @@ def _bounds(value: pl.Expr, low: Any, high: Any) -> list[pl.Expr]:
 def end_of(latest: date | datetime, zone: str) -> datetime:
     """Return the first instant after the latest row: a date covers its day."""
     if isinstance(latest, datetime):
-        return (latest.astimezone(UTC) if latest.tzinfo else instant(latest, zone)) + TICK
-    return midnight(latest + DAY, zone)
+        return min(latest.astimezone(UTC) if latest.tzinfo else Calendar(zone).instant(latest), LAST_INSTANT) + TICK
+    return midnight(day_after(latest), zone)
