@@ -43,6 +43,7 @@ class Level1:
     moved: tuple[tuple[Expr, ...], ...]
     partials: dict[Use, str]
     guards: tuple[str, ...]
+    faults: dict[str, str]
     covers: bool
 
 
@@ -105,7 +106,7 @@ def first_level(
     frame = partials.add_to(opened.watched(frame, (*columns, *partials.layers[0])), columns)
     query = grouped(frame, names, aggregates)
     filters, guards = tuple(m for _, _, m in split), tuple(partials.guards.values())
-    return Level1(query, clock, hours, keys, masks, filters, partials.names, guards, covers)
+    return Level1(query, clock, hours, keys, masks, filters, partials.names, guards, partials.faults, covers)
 
 
 def _split(cell: Cell, keys: Keys, moved: frozenset[Expr]) -> tuple[list[Expr], list[Expr], tuple[Expr, ...]]:

@@ -62,6 +62,7 @@ class _Run:
                 covers = scan.dataset not in coverage and self.covering(scan)
                 level = self.level(scan, opened, covers)
                 small = self.run(opened, level.query)
+                self.note_faults(scan.dataset, level, small)
                 if covers:
                     coverage[scan.dataset] = from_level(scan.dataset, level, small, self.left_out[scan.dataset])
                 for grain, frame in second_level(plan, scan, level, small, opened).items():
@@ -74,6 +75,9 @@ class _Run:
             if name not in coverage:
                 coverage[name] = self.profile(name)
         ordered = {name: coverage[name] for name in plan.profiles}
+        self.notes += [
+            _no_time(plan.datasets[name], one) for name, one in ordered.items() if "null_time" in one.left_out
+        ]
         return Answer({g: tuple(f) for g, f in frames.items()}, ordered, self.scans, tuple(self.notes))
 
     def queries(self) -> Iterator[tuple[str, pl.LazyFrame]]:
@@ -111,6 +115,17 @@ class _Run:
             return Coverage(name, (), None, opened.table.rows_hint or 0, self.left_out[name])
         found = self.run(opened, coverage_query(opened, times))
         return from_query(name, found, len(times), self.plan.calendar.timezone, self.left_out[name])
+
+    def note_faults(self, name: str, level: Level1, small: pl.DataFrame) -> None:
+        """Note how many values of each column are no numbers."""
+        for column, count in level.faults.items():
+            found = int(small[count].sum())
+            if found:
+                message = (
+                    f"{found:,} values of `{column}` in dataset `{name}` are NaN or infinite: they count as missing"
+                )
+                span = self.plan.datasets[name].spec.span
+                self.notes.append(Diagnostic("not-a-number", message, span, severity=Severity.NOTE))
 
     def open(self, name: str) -> Opened:
         """Return a dataset with one row a key, opened once."""
@@ -151,6 +166,12 @@ class _Run:
         passes += [n for n in self.plan.profiles if n not in covered and times_of(self.plan.datasets[n])]
         hints = [self.engine.tables[name].rows_hint for name in passes if name in self.engine.tables]
         return None if None in hints else sum(hint or 0 for hint in hints)
+
+
+def _no_time(dataset: TypedDataset, coverage: Coverage) -> Diagnostic:
+    count, rows = coverage.left_out["null_time"], coverage.rows
+    message = f"dataset `{dataset.name}` has no time in {count:,} of {rows:,} rows: they are left out"
+    return Diagnostic("no-time", message, dataset.spec.span, severity=Severity.NOTE)
 
 
 def _duplicates(dataset: TypedDataset, equal: int, older: int) -> Diagnostic:

@@ -16,6 +16,7 @@ from smartkpi.engines.polars.expressions import Rows, Typed, compile_row, condit
 from smartkpi.language.types import Kind
 from smartkpi.plan.nodes import Cell
 from smartkpi.semantics.formula import Column, Expr
+from smartkpi.tree import walk
 
 ROWS = "__n"
 SCALE = 2.0**40
@@ -56,7 +57,8 @@ def sum_kinds(cell: Cell) -> tuple[str, ...]:
 class Partials:
     """Where each partial stands, the columns to add to the rows, in order, and the aggregates over them.
 
-    ``guards`` name, by argument, the aggregates that say whether a value is too large to be added.
+    ``guards`` name, by argument, the aggregates that say whether a value is too large to be added; ``faults``, by
+    column, those that count its values that are no numbers.
     """
 
     rows: Rows
@@ -65,6 +67,7 @@ class Partials:
     layers: tuple[list[pl.Expr], list[pl.Expr], list[pl.Expr]] = field(default_factory=lambda: ([], [], []))
     aggregates: list[pl.Expr] = field(default_factory=list)
     guards: dict[Expr, str] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
 
     def add(self, use: Use) -> None:
         """Add a partial, if it is new."""
@@ -79,6 +82,7 @@ class Partials:
             return
         if kind in ("micro", "whole"):
             self._guard(argument)
+        self._watch(argument)
         value = pl.col(self._input(kind, argument))
         self.aggregates.append(_aggregate(kind, value if mask is None else value.filter(mask)).alias(self.names[use]))
 
@@ -95,6 +99,14 @@ class Partials:
             self.guards[argument] = f"__g{len(self.guards)}"
             column = pl.col(self._place(0, "large", argument, large))
             self.aggregates.append(column.any().alias(self.guards[argument]))
+
+    def _watch(self, argument: Expr) -> None:
+        """Count NaN and infinity in the columns of an argument: they are read as null, which is to be said."""
+        for node in walk(argument):
+            if isinstance(node, Column) and node.name not in self.faults and self.rows.dtypes[node.name].is_float():
+                self.faults[node.name] = f"__f{len(self.faults)}"
+                broken = ~pl.col(node.name).is_finite()
+                self.aggregates.append(broken.sum().cast(pl.Int64).alias(self.faults[node.name]))
 
     def _filter(self, under: tuple[Expr, ...]) -> str:
         together = conditions(under, self.rows)
