@@ -13,7 +13,8 @@ from smartkpi.diagnostics import KpiError
 from smartkpi.language.build import BUILDERS
 from smartkpi.language.compile import GRAMMAR, STARTS, TABLES, compile_grammar, render_tables
 from smartkpi.language.complain import OPERATORS, PHRASES, VALUES
-from smartkpi.language.parse import FULL_WIDTH, SOFT, is_name, load_tables, parse_formula, reserved_words
+from smartkpi.language.parse import FULL_WIDTH, SOFT, is_name, parse_formula, reserved_words
+from smartkpi.language.tables import load_tables
 from smartkpi.source import text_of
 from tests.language.test_pairs import PARSE, read_pairs
 

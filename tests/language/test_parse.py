@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from smartkpi.diagnostics import KpiError
-from smartkpi.language import parse, syntax
+from smartkpi.language import syntax, tables
 from smartkpi.language.build import MOST_PARTS
 from smartkpi.language.parse import DEEPEST, LONGEST, parse_formula
 from smartkpi.source import Source, Span, Text, text_of
@@ -95,7 +95,7 @@ def test_depth_at_the_bound_is_taken() -> None:
 
 
 def test_threads_share_the_tables() -> None:
-    parse.load_tables.cache_clear()
+    tables.load_tables.cache_clear()
     with ThreadPoolExecutor(8) as pool:
         trees = list(pool.map(lambda i: parse_formula(text_of(f"a{i % 5} + b")), range(200)))
     assert all(tree == trees[i % 5] for i, tree in enumerate(trees))
@@ -104,7 +104,7 @@ def test_threads_share_the_tables() -> None:
 def test_a_thousand_formulas_are_read_at_once() -> None:
     """Measured 0.07 s; the bound leaves room for slow and busy machines."""
     texts = [text_of(f'sum(order.amount where channel == "c{i}") / count(order)') for i in range(1000)]
-    parse.load_tables.cache_clear()
+    tables.load_tables.cache_clear()
     started = time.process_time()
     for text in texts:
         parse_formula(text)

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.language.tables import Tables
 from smartkpi.source import Text
-
-if TYPE_CHECKING:
-    from smartkpi.language.parse import Tables
 
 
 @dataclass(frozen=True, slots=True)

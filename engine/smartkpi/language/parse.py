@@ -6,17 +6,12 @@ context, as Lark's contextual lexer does it: `above` is a name but where a thres
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from smartkpi.diagnostics import Diagnostic, KpiError
-from smartkpi.language.build import BUILDERS, Builder
+from smartkpi.language.complain import Stuck, syntax_error
 from smartkpi.language.syntax import AllRows, Band, Expr, Name, Step, Where
+from smartkpi.language.tables import Rule, Tables, load_tables
 from smartkpi.source import Text
 from smartkpi.tree import children
 
@@ -63,44 +58,6 @@ def is_name(word: str) -> bool:
     return word.isidentifier() and word not in reserved_words()
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """How to reduce: by no builder, the lone part passes; with collect, parts are gathered for the rule above."""
-
-    origin: str
-    size: int
-    build: Builder | None
-    collect: bool
-    splice: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """The compiled grammar: per state, what each terminal or rule does (a state to go to, or ~rule to reduce by)."""
-
-    start: dict[str, int]
-    end: dict[str, int]
-    states: list[dict[str, int]]
-    rules: list[Rule]
-    scan: Callable[[str, int], re.Match[str] | None]
-    words: dict[str, str]
-    signs: dict[str, str]
-
-
-@cache
-def load_tables() -> Tables:
-    """Return the tables of grammar.json, read once."""
-    data = json.loads(Path(__file__).with_name("grammar.json").read_text("utf-8"))
-    rules = [
-        Rule(origin, size, BUILDERS.get(callback), callback == "_", spliced[0] if spliced else None)
-        for origin, callback, size, spliced in data["rules"]
-    ]
-    patterns = "|".join(f"(?P<{name}>{pattern})" for name, pattern in data["patterns"] if name != "BLANK")
-    signs = "|".join(re.escape(sign) for sign in data["signs"])
-    scan = re.compile(rf"\s*(?:{patterns}|(?P<SIGN>{signs}))").match
-    return Tables(data["start"], data["end"], data["states"], rules, scan, data["words"], data["signs"])
-
-
 def _parse(text: Text, start: str) -> Any:
     if len(text.value) > LONGEST:
         message = f"this has {len(text.value):,} characters; at most {LONGEST:,} are read"
@@ -141,8 +98,6 @@ def _run(tables: Tables, text: Text, read: str, start: str) -> Any:
 
 def _stuck(tables: Tables, text: Text, read: str, start: str, states: list[int], kind: str, begin: int) -> KpiError:
     """Read the tokens up to the place again, which only errors need, and find words for what is wrong."""
-    from smartkpi.language.complain import Stuck, syntax_error
-
     tokens: list[tuple[str, int, int, str]] = []
     position = 0
     while not tokens or tokens[-1][1] < begin:
