@@ -10,10 +10,11 @@ from typing import Any
 
 from smartkpi.language import syntax
 from smartkpi.spec.model import Kpi
-from tests.oracle.rows import EventRow, World, is_money, micros
-from tests.oracle.values import SECONDS, TESTS, evaluate, numeric
+from tests.oracle.rows import EventRow, World, is_money, micros, starts_at
+from tests.oracle.values import SECONDS, TESTS, clean, evaluate, numeric
 
-AGGREGATES = ("count", "sum", "avg", "min", "max", "distinct")
+OF_ALL = ("median", "quantile", "stddev", "first", "last")
+AGGREGATES = ("count", "sum", "avg", "min", "max", "distinct", *OF_ALL)
 WORST = ("ok", "undefined", "no_data")
 
 Conditions = tuple[syntax.Expr, ...]
@@ -100,7 +101,7 @@ def aggregated(expr: syntax.Expr) -> syntax.Apply | None:
         case syntax.Apply(function, _) if function in AGGREGATES:
             return expr
         case syntax.Where(operand, condition) if (below := aggregated(operand)) is not None:
-            return replace(below, args=(syntax.Where(below.args[0], condition, expr.span),))
+            return replace(below, args=(syntax.Where(below.args[0], condition, expr.span), *below.args[1:]))
         case _:
             return None
 
@@ -126,18 +127,20 @@ def compute(cell: Cell, expr: syntax.Expr, conditions: Conditions) -> Value:
         case syntax.Where(syntax.Name() as operand, condition) if operand.text in kpis:
             return compute(cell, operand, (*conditions, condition))
         case syntax.Where(operand, condition) if (inner := aggregated(operand)) is not None:
-            return aggregate(cell, inner.function, syntax.Where(inner.args[0], condition, expr.span), conditions)
+            return compute(cell, aggregated(expr) or inner, conditions)
         case syntax.Where():
             return aggregate(cell, "count", expr, conditions)
         case syntax.Apply(function, args) if function in AGGREGATES:
-            return aggregate(cell, function, args[0], conditions)
+            return aggregate(cell, function, args[0], conditions, args[1:])
         case syntax.Apply(function, args):
             return combine(function, [compute(cell, arg, conditions) for arg in args])
         case _:
             raise AssertionError(f"not a formula: {expr}")
 
 
-def aggregate(cell: Cell, function: str, argument: syntax.Expr, conditions: Conditions) -> Value:
+def aggregate(
+    cell: Cell, function: str, argument: syntax.Expr, conditions: Conditions, options: tuple[syntax.Expr, ...] = ()
+) -> Value:
     """An aggregate of the rows that pass all conditions. Where rows are known, none of them is zero, not nothing."""
     event, inner, own = split(argument)
     if not cell.covered(event):
@@ -152,6 +155,8 @@ def aggregate(cell: Cell, function: str, argument: syntax.Expr, conditions: Cond
         return Value(float(len(set(values))), sized=True, n=len(set(values)))
     if function == "sum":
         return total(event, inner, pairs, cell.world, size)
+    if function in OF_ALL:
+        return of_all(cell, function, pairs, options)
     if function == "avg":
         present = weight([row for _, row in pairs])
         if not present:
@@ -161,6 +166,42 @@ def aggregate(cell: Cell, function: str, argument: syntax.Expr, conditions: Cond
     if not values:
         return Value(None, "no_data", sized=True, n=size)
     return Value(float({"min": min, "max": max}[function](values)), sized=True, n=size)
+
+
+def of_all(cell: Cell, function: str, pairs: list[tuple[Any, EventRow]], options: tuple[syntax.Expr, ...]) -> Value:
+    """An aggregate that needs all values at once, of rows that have one; n is how many."""
+    n = len(pairs)
+    if not pairs:
+        return Value(None, "no_data", sized=True, n=0)
+    values = sorted(Fraction(float(value)) for value, _ in pairs)
+    if function == "stddev":
+        if n == 1:
+            return Value(None, "undefined", sized=True, n=1)
+        mean = sum(values) / n
+        return Value(math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1)), sized=True, n=n)
+    if function in ("first", "last"):
+        ordered = sorted((starts_at(row.time, row.names.zone), key_of(row), float(value)) for value, row in pairs)
+        return Value(ordered[0 if function == "first" else -1][-1], sized=True, n=n)
+    place = (share(cell.world, options[0]) if options else Fraction(1, 2)) * (n - 1)
+    if len(options) > 1:
+        return Value(float(values[math.floor(place + Fraction(1, 2))]), sized=True, n=n)
+    low = math.floor(place)
+    high = min(low + 1, n - 1)
+    return Value(float(values[low] + (values[high] - values[low]) * (place - low)), sized=True, n=n)
+
+
+def share(world: World, expr: syntax.Expr) -> Fraction:
+    """The share of a quantile: a number or a constant."""
+    if isinstance(expr, syntax.Name):
+        expr = world.catalog.constants[expr.text].formula.expr
+    assert isinstance(expr, syntax.Number)
+    return Fraction(expr.value)
+
+
+def key_of(row: EventRow) -> list[tuple[bool, Any]]:
+    """The key of a row's dataset, as it is ordered: null first."""
+    values = [clean(row.names.field(part), row.names) for part in row.names.dataset.key]
+    return [(value is not None, 0 if value is None else value) for value in values]
 
 
 def weight(rows: list[EventRow]) -> int | None:

@@ -31,6 +31,15 @@ def olist(open_project: Open) -> smartkpi.Project:
         ("gmv", 1_940_489.10, 0),
         ("freight", 325_305.27, 0),
         ("sellers", 1_865, 0),
+        ("products", 8_790, 0),
+        ("products_about", 8_790, 0.05),
+        ("middle_price", 75, 0),
+        ("low_price", 16.9, 0),
+        ("high_price", 342.0965, 1e-11),
+        ("spread_of_prices", 183.1938717985798, 1e-11),
+        ("first_price", 44.99, 0),
+        ("last_price", 69.99, 0),
+        ("spread_of_scores", 1.3525954972053462, 1e-11),
         ("score", 4.077158, 1e-6),
         ("satisfied", 0.7678, 1e-4),
     ],
@@ -59,6 +68,16 @@ def test_months_add_up_to_the_whole(olist: smartkpi.Project, cells: Cells) -> No
     values = cells(olist.run(["orders", "gmv"], grain="month"))
     assert sum(value for (kpi, _), value in values.items() if kpi == "orders") == 14_318
     assert sum(value or 0 for (kpi, _), value in values.items() if kpi == "gmv") == pytest.approx(1_940_489.10)
+
+
+def test_middle_and_spread_by_month(olist: smartkpi.Project, cells: Cells) -> None:
+    result = olist.run(["middle_price", "spread_of_prices"], grain="month", until="2017-02")
+    assert result.frame.filter(kpi="middle_price").select("unit", "currency").unique().rows() == [("money", "BRL")]
+    values, states = cells(result), cells(result, "state")
+    assert values["middle_price", "2017-01-01"] == 69.4
+    assert values["spread_of_prices", "2017-02-01"] == 446.115692632
+    assert values["spread_of_prices", "2016-09-01"] == 0
+    assert states["spread_of_prices", "2016-11-01"] == "no_data"
 
 
 def test_the_as_of_of_a_kpi_is_that_of_its_own_data(olist: smartkpi.Project) -> None:

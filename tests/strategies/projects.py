@@ -170,7 +170,9 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
         for name in ("country", "buyer", "size", "paid", "due", "amount", "channel", "price", "day")
         if name in event.fields
     ]
-    functions = ["count", "bare", "sum", "avg", "wait"] + ([] if event.counted else ["min", "max", "distinct"])
+    functions = ["count", "bare", "sum", "avg", "wait"]
+    if not event.counted:
+        functions += ["min", "max", "distinct", "median", "quantile", "stddev", "first", "last"]
     match draw(st.sampled_from(functions)):
         case "bare":
             text = f"({event.name}{where})" if where else event.name
@@ -180,11 +182,14 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
             text = f"avg({event.name}.wait{where}) / 1h"
         case "distinct":
             text = f"distinct({event.name}.{draw(st.sampled_from(things))}{where})"
+        case "quantile":
+            text = f"quantile({event.name}.{draw(st.sampled_from(numbers))}{where}, {draw(st.sampled_from(SHARES))})"
         case function:
             text = f"{function}({event.name}.{draw(st.sampled_from(numbers))}{where})"
     return Formula(text, only)
 
 
+SHARES = ("95%", "0.25", "share", "0", "1", "0.333", "29%", "50%, nearest", "95%, nearest", "share, nearest")
 SHAPES = (
     "{a}", "{a}", "{a} / {b}", "{a} / {b}", "{a} + {b}", "{a} - {b} * 2", "if({a} > 2, {a}, {b})",
     "coalesce({a} / {b}, 0)", "round({a} / {b}, 2)", "greatest({a}, {b}) - least({a}, 3)", "abs({a}) ^ 2",

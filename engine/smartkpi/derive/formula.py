@@ -18,7 +18,7 @@ from smartkpi.semantics.formula import Apply, Literal
 OK, UNDEFINED, NO_DATA = 0, 1, 2
 """Why a value is null, from good to bad; a function of several nulls is as bad as the worst."""
 
-ZERO_FILLED = ("rows", "weight", "sum", "present", "distinct")
+ZERO_FILLED = ("rows", "weight", "sum", "present", "distinct", "approx_distinct")
 MONEY = pl.Decimal(38, 6)
 
 
@@ -148,11 +148,14 @@ def _component(build: _Build, id: str) -> Parts:
     filled = _filled(build, id)
     money = filled if build.raw[id] == MONEY else None
     match component.aggregate:
-        case "sum" | "min" | "max":
+        case "sum" | "min" | "max" | "quantile" | "stddev" | "first" | "last":
             n = _filled(build, build.samples[id]) if id in build.samples else None
         case _:
             n = filled
-    return Parts(filled.cast(pl.Float64), pl.lit(NO_DATA), money, n)
+    why = pl.lit(NO_DATA)
+    if component.aggregate == "stddev" and n is not None:  # there are rows, but one does not deviate
+        why = pl.when(n > 0).then(UNDEFINED).otherwise(NO_DATA)
+    return Parts(filled.cast(pl.Float64), why, money, n)
 
 
 def _filled(build: _Build, id: str) -> pl.Expr:

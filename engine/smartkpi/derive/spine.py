@@ -169,8 +169,8 @@ def _combine(name: str, components: Mapping[str, Component]) -> pl.Expr:
             return column.min()
         case "max":
             return column.max()
-        case "distinct":
-            raise AssertionError(f"distinct values of several datasets cannot be added up: {name}")
+        case "distinct" | "approx_distinct" | "quantile" | "stddev" | "first" | "last":
+            raise AssertionError(f"{aggregate} values of several datasets cannot be added up: {name}")
         case _:
             return pl.when(column.count() > 0).then(column.sum())
 
@@ -233,4 +233,5 @@ def attach(
 def _raw_type(component: Component) -> pl.DataType:
     if component.aggregate == "sum" and component.type.unit.name == "money":
         return pl.Decimal(38, 6)
-    return pl.Float64() if component.aggregate in ("sum", "min", "max") else pl.Int64()
+    counts = ("rows", "weight", "present", "distinct", "approx_distinct")
+    return pl.Int64() if component.aggregate in counts else pl.Float64()

@@ -132,6 +132,7 @@ def _reasons(plan: Plan, rows: pl.DataFrame, why: pl.Series, steps: Mapping[str,
 def _undefined(plan: Plan, steps: Mapping[str, Step], step: Step) -> str:
     """Say what makes a KPI undefined, as closely as its formula tells."""
     partial: list[Apply] = []
+    lone = False
     stack: list[Formula] = [step.formula]
     seen: set[Formula] = set()
     while stack:
@@ -141,12 +142,14 @@ def _undefined(plan: Plan, steps: Mapping[str, Step], step: Step) -> str:
         seen.add(node)
         if isinstance(node, Result):
             stack.append(steps[node.id].formula)
+        elif isinstance(node, Value):
+            lone = lone or plan.components[node.id].aggregate == "stddev"
         elif isinstance(node, Apply):
             if node.function not in TOTAL and node.type.kind is not Kind.BOOLEAN:
                 partial.append(node)
             stack.extend(node.args)  # type: ignore[arg-type]
     if not partial:
-        return "null by its formula"
+        return "a single value has no deviation" if lone else "null by its formula"
     if any(node.function not in ("/", "mod") for node in partial):
         return "division by zero or undefined function"
     cause = _zero(plan, steps, partial[0].args[1]) if len(partial) == 1 else ""  # type: ignore[arg-type]

@@ -41,9 +41,10 @@ class Answer:
 
     A frame has the column PERIOD (Date: first local day; for hours Datetime("us", "UTC"); absent for `all`), a column
     a dimension (String, Int64, Boolean or Date; null is a segment too), and a column a cell, named by the cell's id:
-    `rows` `weight` `present` Int64; `distinct` Int64; `sum` Decimal(38, 6) for money, Int128 for whole numbers,
-    Float64 else; `min` `max` Float64. For a `weight` cell there is also `<id>_null` (Int64): rows whose count is null.
-    A cell's column is null where no row contributed (`rows`, `present`, `distinct`: 0 or null).
+    `rows` `weight` `present` `distinct` `approx_distinct` Int64; `sum` Decimal(38, 6) for money, Int128 for whole
+    numbers, Float64 else; `min` `max` `quantile` `stddev` `first` `last` Float64. For a `weight` cell there is also
+    `<id>_null` (Int64): rows whose count is null.
+    A cell's column is null where no row contributed (`rows`, `present`, `distinct`, `approx_distinct`: 0 or null).
     """
 
     frames: Mapping[Grain, tuple[pl.DataFrame, ...]]

@@ -46,8 +46,14 @@ def _references(formula: nodes.Formula) -> Iterator[str]:
 
 
 def _component(component: Component) -> str:
-    what = component.aggregate if component.argument is None else f"{component.aggregate}({text(component.argument)})"
-    return f"{what} of {component.event}{_where(component.where)}"
+    return f"{_what(component)} of {component.event}{_where(component.where)}"
+
+
+def _what(found: Component | Cell) -> str:
+    if found.argument is None:
+        return found.aggregate
+    share = [] if found.share is None else [f"{(found.share * 100).normalize():f}%"]
+    return f"{found.aggregate}({', '.join([text(found.argument), *share, *(['nearest'] if found.nearest else [])])})"
 
 
 def _where(where: tuple[Expr, ...]) -> str:
@@ -74,8 +80,7 @@ def _scan(scan: Scan, ids: set[str]) -> list[str]:
 
 
 def _cell(cell: Cell) -> str:
-    what = cell.aggregate if cell.argument is None else f"{cell.aggregate}({text(cell.argument)})"
-    return f"{cell.id} {what}{_where(cell.where)}"
+    return f"{cell.id} {_what(cell)}{_where(cell.where)}"
 
 
 def text(expr: Expr | nodes.Formula) -> str:
@@ -93,7 +98,8 @@ def text(expr: Expr | nodes.Formula) -> str:
             return _apply(function, [_wrap(arg) if function in INFIX | WORDED | {"neg"} else text(arg) for arg in args])
         case Aggregate():
             argument = expr.event if expr.argument is None else f"{expr.event}.{text(expr.argument)}"
-            return f"{expr.function}({argument}{_where(expr.where)})"
+            share = "" if expr.share is None else f", {(expr.share * 100).normalize():f}%"
+            return f"{expr.function}({argument}{_where(expr.where)}{share}{', nearest' if expr.nearest else ''})"
         case Reference():
             conditions = tuple(dict.fromkeys(c for _, where in expr.where for c in where))
             return f"{expr.kpi}{_where(conditions)}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import assert_never
 
 from smartkpi.language.types import BOOLEAN, DATE, WHOLE, Kind
@@ -34,7 +35,8 @@ from smartkpi.tree import rewrite
 
 Conditions = Mapping[str, tuple[Expr, ...]]
 
-STATES = {"distinct": "distinct"}
+HOLISTIC = ("quantile", "stddev", "first", "last")
+STATES = {"distinct": "distinct", "approx_distinct": "sketch"} | dict.fromkeys(HOLISTIC, "holistic")
 """The state class of an aggregate, where it is not additive (polars.md, rule 1)."""
 
 
@@ -157,6 +159,14 @@ def _lower_aggregate(build: _Build, expr: Aggregate, where: tuple[Expr, ...], pa
         parts.components[id] = None
         return Value(id, component.type)
 
+    def whole(aggregate: str, share: Decimal | None = None) -> Value:
+        kind = WHOLE if expr.argument is None else expr.argument.type
+        component = Component(expr.event, where, aggregate, expr.argument, kind, share, expr.nearest)
+        id = _component(build, component)
+        parts.components[id] = None
+        build.samples[id] = value("present", expr.argument).id
+        return Value(id, kind)
+
     def sampled(aggregate: str) -> Value:
         found = value(aggregate, expr.argument)
         build.samples[found.id] = value(size, None).id
@@ -165,8 +175,14 @@ def _lower_aggregate(build: _Build, expr: Aggregate, where: tuple[Expr, ...], pa
     match expr.function:
         case "count":
             return value(size, None)
-        case "distinct":
-            return value("distinct", expr.argument)
+        case "distinct" | "approx_distinct":
+            return value(expr.function, expr.argument)
+        case "quantile":
+            return whole("quantile", expr.share)
+        case "median":
+            return whole("quantile", Decimal("0.5"))
+        case "stddev" | "first" | "last":
+            return whole(expr.function)
         case "sum" | "min" | "max":
             return sampled(expr.function)
         case "avg":
@@ -231,7 +247,8 @@ def _cell(id: str, component: Component, rows: Rows) -> Cell:
         argument = rows.binding.count
     else:
         argument = None if component.argument is None else rows.bind(component.argument)
-    return Cell(id, rows.where(component.where), component.aggregate, argument, component.type)
+    where, share, nearest = rows.where(component.where), component.share, component.nearest
+    return Cell(id, where, component.aggregate, argument, component.type, share, nearest)
 
 
 @dataclass(frozen=True, slots=True)

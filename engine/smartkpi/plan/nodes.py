@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 
 from smartkpi.language.types import Type
 from smartkpi.periods.calendar import Calendar
@@ -25,8 +26,10 @@ class Component:
     """What the engine answers: an aggregate of an event's rows under a conjunction of row conditions.
 
     ``aggregate`` is one of: `rows` (number of rows), `weight` (sum of the weights of counted rows), `sum`, `present`
-    (rows where the argument is not null), `min`, `max`, `distinct`. Null where no row contributes, but for `rows`;
-    derive fills zeros where the data is covered.
+    (rows where the argument is not null), `min`, `max`, `distinct`, `approx_distinct`, `quantile` (at
+    ``share``, between neighbours linearly or ``nearest``), `stddev` (of a sample; null for one row), `first`, `last`
+    (by time, then the dataset's key, then value, of rows that have one). Null where no row contributes, but for
+    `rows`; derive fills zeros where the data is covered.
     """
 
     event: str
@@ -34,6 +37,8 @@ class Component:
     aggregate: str
     argument: Expr | None
     type: Type
+    share: Decimal | None = None
+    nearest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,15 @@ class Cell:
     aggregate: str
     argument: Expr | None
     type: Type
+    share: Decimal | None = None
+    nearest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One pass over one dataset for cells of one state class (`additive` or `distinct`).
+    """One pass over one dataset for cells of one state class: `additive`, `distinct`, `holistic` or `sketch`.
+
+    The cells of a holistic scan are of the same rows and argument, a sketch is alone.
 
     ``filter`` is pushed to the source; ``keys`` are the question's dimensions as (name, expression); ``grains`` the
     grids to answer at; ``discriminators`` columns that become grouping keys of the first level, so that conditions on

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from smartkpi.language.types import BOOLEAN, Kind
-from smartkpi.plan.nodes import Plan, Scan
+from smartkpi.plan.nodes import Cell, Plan, Scan
 from smartkpi.semantics.formula import Apply, Column, Expr, Literal
 
 
@@ -18,18 +18,32 @@ def fuse_scans(plan: Plan) -> Plan:
     after:  scan log [additive] c0 c1
 
     Additive cells are answered at every grain that one of them wants, since coarser grains come off the small table;
-    the others are asked for one grain a scan, and join cells of that grain.
+    the others are asked for one grain a scan, and join cells of that grain; holistic ones those of the same rows,
+    argument and order.
     """
     fused: dict[object, Scan] = {}
     for scan in plan.scans:
         grains = () if scan.state == "additive" else scan.grains
-        key = (scan.dataset, scan.time, scan.state, scan.filter, scan.keys, grains)
+        key = (scan.dataset, scan.time, scan.state, scan.filter, scan.keys, grains, *map(_apart, scan.cells))
         if key in fused:
             one = fused[key]
             both = sorted({*one.grains, *scan.grains}, key=lambda grain: grain.rank)
             scan = replace(one, grains=tuple(both), cells=one.cells + scan.cells)
         fused[key] = scan
     return replace(plan, scans=tuple(fused.values()))
+
+
+def _apart(cell: Cell) -> object:
+    """Return what the cells of one pass must have in common besides the class of their state."""
+    match cell.aggregate:
+        case "quantile" | "stddev":
+            return cell.where, cell.argument, "by value"
+        case "first" | "last":
+            return cell.where, cell.argument, "by time"
+        case "approx_distinct":
+            return cell
+        case _:
+            return None
 
 
 def choose_discriminators(plan: Plan) -> Plan:
@@ -40,7 +54,8 @@ def choose_discriminators(plan: Plan) -> Plan:
 
     The column is the one that the most cells compare with a literal, if at least two cells do.
     """
-    return replace(plan, scans=tuple(_discriminate(scan) for scan in plan.scans))
+    apart = ("additive", "distinct")
+    return replace(plan, scans=tuple(_discriminate(scan) if scan.state in apart else scan for scan in plan.scans))
 
 
 def _discriminate(scan: Scan) -> Scan:
@@ -70,14 +85,14 @@ def compared_column(condition: Expr) -> Column | None:
 
 
 def push_filters(plan: Plan) -> Plan:
-    """Let a scan of distincts read only rows that some cell counts.
+    """Let a scan of distincts, or of what needs all values at once, read only rows that some cell counts.
 
     before: scan log [distinct] c0 where event == "order"
     after:  scan log [distinct] filter event == "order" c0 where event == "order"
 
     Additive scans stay whole: they also tell which days have rows.
     """
-    return replace(plan, scans=tuple(_push(scan) if scan.state == "distinct" else scan for scan in plan.scans))
+    return replace(plan, scans=tuple(scan if scan.state == "additive" else _push(scan) for scan in plan.scans))
 
 
 def _push(scan: Scan) -> Scan:

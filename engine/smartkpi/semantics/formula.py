@@ -58,10 +58,10 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """An aggregate over the rows of an event: count sum avg min max distinct.
+    """An aggregate over the rows of an event, by its name in the function table.
 
     ``argument`` is a row expression, None for count; ``where`` a conjunction of row conditions (its own `where`,
-    not yet those of KPIs and questions around it).
+    not yet those of KPIs and questions around it). A quantile has its ``share``, and says whether it is ``nearest``.
     """
 
     function: str
@@ -70,6 +70,8 @@ class Aggregate:
     where: tuple[Expr, ...]
     type: Type = field(hash=False)
     span: Span | None = field(default=None, compare=False, repr=False)
+    share: Decimal | None = None
+    nearest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

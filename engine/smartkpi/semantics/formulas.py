@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import assert_never
 
 from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
-from smartkpi.language.types import UNKNOWN, WHOLE, Kind, Type
+from smartkpi.language.types import BARE, NUMBER, PLAIN, UNKNOWN, WHOLE, Kind, Type
 from smartkpi.language.units import describe
 from smartkpi.semantics.calls import Place, call, fits, infer, written
 from smartkpi.semantics.findings import Findings
-from smartkpi.semantics.formula import Aggregate, Expr, Reference
+from smartkpi.semantics.formula import Aggregate, Expr, Literal, Reference
 from smartkpi.semantics.literals import FAILED, literal
 from smartkpi.semantics.rows import type_condition
 from smartkpi.semantics.scope import IMPLICIT, EventScope, Namespace, part_span, row_column, unknown_name
@@ -20,6 +21,10 @@ from smartkpi.source import Span
 from smartkpi.tree import walk
 
 Conditions = tuple[tuple[str, tuple[Expr, ...]], ...]
+
+MOST_ARGUMENTS = {"quantile": 3}
+SHARE_DIGITS = 15
+"""Digits of a share behind the point: places in as many rows as there can be are then computed exactly."""
 
 
 def type_formula(expr: syntax.Expr, space: Namespace, findings: Findings) -> Expr:
@@ -230,8 +235,9 @@ def _say_what(expr: syntax.Name, space: Namespace, findings: Findings) -> bool:
 def _aggregate(expr: syntax.Apply, around: tuple[syntax.Expr, ...], space: Namespace, findings: Findings) -> Expr:
     """Return an aggregate; ``around`` are conditions written behind it."""
     function = FUNCTIONS[expr.function]
-    if len(expr.args) != 1:
-        message = f"`{expr.function}` takes one event{'' if expr.function == 'count' else ' field'}"
+    if not 1 <= len(expr.args) <= MOST_ARGUMENTS.get(expr.function, 1):
+        takes = {"count": "one event", "quantile": "one event field, a share, and perhaps `nearest`"}
+        message = f"`{expr.function}` takes {takes.get(expr.function, 'one event field')}"
         findings.error("wrong-arguments", message, expr.span, f"write `{function.signature}`")
         return FAILED
     relation = _relation(expr.args[0], space, findings)
@@ -249,14 +255,34 @@ def _aggregate(expr: syntax.Apply, around: tuple[syntax.Expr, ...], space: Names
     argument = _argument(expr, relation, scope, findings)
     if argument is None:
         return FAILED
+    share = _share(expr, space, findings) if expr.function == "quantile" else None
     type = _aggregated(expr, argument.type, relation, scope, findings)
-    return Aggregate(expr.function, relation.event, argument, where, type, expr.span)
+    return Aggregate(expr.function, relation.event, argument, where, type, expr.span, share, len(expr.args) > 2)
+
+
+def _share(expr: syntax.Apply, space: Namespace, findings: Findings) -> Decimal | None:
+    """Return the share of a quantile; the word behind it, if there is one, is `nearest`."""
+    if len(expr.args) > 2 and not (isinstance(expr.args[2], syntax.Name) and expr.args[2].text == "nearest"):
+        hint = "write `nearest` for a value that occurs, or nothing for one between its neighbours"
+        findings.error("bad-argument", "`quantile` takes the word `nearest` here", expr.args[2].span, hint)
+    if len(expr.args) < 2:
+        return None
+    given = type_formula(expr.args[1], space, findings)
+    share = given.value if isinstance(given, Literal) and given.type.unit in (BARE, PLAIN) else None
+    if isinstance(share, Decimal) and 0 <= share <= 1 and share == round(share, SHARE_DIGITS):
+        return share
+    if given is not FAILED:
+        digits = f"of at most {SHARE_DIGITS} digits behind the point"
+        message = f"`quantile` takes a share here: a number from 0 to 1, {digits}, known before any row is read"
+        findings.error("bad-argument", message, expr.args[1].span, "such as `95%`, or a constant")
+    return None
 
 
 def _argument(expr: syntax.Apply, relation: _Relation, scope: EventScope, findings: Findings) -> Expr | None:
     if relation.field is None:
         fields = [name for name in scope.fields if name not in IMPLICIT]
-        shown = f"`{expr.function}({relation.event}.{fields[0] if fields else 'field'})`"
+        share = ", 95%" if expr.function == "quantile" else ""
+        shown = f"`{expr.function}({relation.event}.{fields[0] if fields else 'field'}{share})`"
         hint = f"write {shown}" + (f", or `count({relation.event})`" if expr.function == "sum" else "")
         message = f"`{expr.function}` needs a field of `{relation.event}`"
         findings.error("wrong-arguments", message, expr.args[0].span, hint)
@@ -273,8 +299,8 @@ def _aggregated(expr: syntax.Apply, type: Type, relation: _Relation, scope: Even
         )
         findings.error("counted-event", message, expr.span, "`count`, `sum` and `avg` work on counted events")
         return UNKNOWN
-    if name == "distinct" or type.kind in (Kind.NUMBER, Kind.UNKNOWN):
-        return infer(expr, (type,), findings)
+    if name in ("distinct", "approx_distinct") or type.kind in (Kind.NUMBER, Kind.UNKNOWN):
+        return infer(expr, (type, *(NUMBER for _ in expr.args[1:])), findings)
     hint = {
         Kind.BOOLEAN: f"write `count({relation.event} where {relation.field})`",
         Kind.TEXT: f"write `distinct({field})`" if name in ("sum", "min", "max") else "",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date
 from functools import reduce
 from operator import and_
 
@@ -16,40 +16,31 @@ from smartkpi.engines.polars.compile import (
     check_dimensions,
     clock_of_scan,
     collect,
-    counted,
     decided,
     dimension,
     grouped,
     keys_of,
 )
 from smartkpi.engines.polars.expressions import compile_row, condition, conditions
-from smartkpi.engines.polars.times import Clock, key_of, within
+from smartkpi.engines.polars.slices import rows_by_period
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Cell, Plan, Scan
 from smartkpi.semantics.formula import Apply, Expr, Literal
 
-DAY = timedelta(days=1)
 
-
-def distinct_queries(plan: Plan, scan: Scan, opened: Opened) -> Iterator[tuple[Grain, pl.LazyFrame, Keys]]:
-    """Yield the query of each grain; finish() makes the answer's frame of its result."""
+def distinct_queries(
+    plan: Plan, scan: Scan, opened: Opened, days: Sequence[date]
+) -> Iterator[tuple[Grain, list[pl.LazyFrame], Keys]]:
+    """Yield the queries of each grain, in slices of time; finish() makes the answer's frame of their results."""
     rows = opened.rows
     clock = clock_of_scan(scan, rows)
     keys = keys_of(scan, rows, scan.discriminators if told_apart(scan) else ())
+    values = [_value(counted_, opened).alias(name) for counted_, name in _names(scan, keys).items()]
+    sizes = [pl.col(value.meta.output_name()).drop_nulls().n_unique().cast(pl.Int64) for value in values]
     for grain in scan.grains:
-        frame = counted(opened, scan, clock, cut=True)
-        if clock is not None:
-            for bound in _range(plan, clock, grain):
-                frame = frame.filter(bound)
-        names = [*keys.dimensions, *keys.others]
-        columns = list(keys.exprs)
-        if clock is not None and grain is not Grain.ALL:
-            columns.append(key_of(clock, grain, plan.calendar.week_start).alias(PERIOD))
-            names = [PERIOD, *names]
-        values = [_value(counted_, opened).alias(name) for counted_, name in _names(scan, keys).items()]
-        sizes = [pl.col(value.meta.output_name()).drop_nulls().n_unique().cast(pl.Int64) for value in values]
-        frame = opened.watched(frame, columns + values).with_columns(columns + values)
-        yield grain, grouped(frame, names, sizes), keys
+        frames, names, columns = rows_by_period(plan, scan, opened, keys, clock, grain, days)
+        frames = [opened.watched(frame, columns + values).with_columns(columns + values) for frame in frames]
+        yield grain, [grouped(frame, names, sizes) for frame in frames], keys
 
 
 def told_apart(scan: Scan) -> bool:
@@ -105,18 +96,3 @@ def _value(what: Counted, opened: Opened) -> pl.Expr:
     value = compile_row(argument, opened.rows).expr
     mask = conditions(under, opened.rows)
     return value if mask is None else pl.when(mask).then(value)
-
-
-def _range(plan: Plan, clock: Clock, grain: Grain) -> list[pl.Expr]:
-    """Return the bounds of the range asked for, widened to whole periods: no other period of a distinct is read."""
-    start, end = plan.range.start, plan.range.end
-    if grain not in (Grain.ALL, Grain.HOUR):
-        calendar = plan.calendar
-        start = None if start is None else _day(calendar.key(grain, start))
-        end = None if end is None else _day(calendar.next(grain, calendar.key(grain, end - DAY)))
-    return within(clock, start, end)
-
-
-def _day(key: object) -> date:
-    assert isinstance(key, date)
-    return key

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import polars as pl
 
@@ -11,13 +12,16 @@ from smartkpi.diagnostics import Diagnostic, KpiError, Severity
 from smartkpi.engines.answer import Answer, Coverage
 from smartkpi.engines.polars.additive import Level1, first_level
 from smartkpi.engines.polars.combine import second_level
-from smartkpi.engines.polars.compile import Opened, edge, rows_of
+from smartkpi.engines.polars.compile import Keys, Opened, edge, rows_of
 from smartkpi.engines.polars.coverage import coverage_query, from_level, from_query, sees_all, times_of
 from smartkpi.engines.polars.distinct import distinct_queries, finish
 from smartkpi.engines.polars.estimate import lay_out
 from smartkpi.engines.polars.explain import describe
+from smartkpi.engines.polars.holistic import finish_holistic, holistic_queries
 from smartkpi.engines.polars.keys import deduplicate, is_unique
 from smartkpi.engines.polars.meter import Meter, Progress
+from smartkpi.engines.polars.sketch import finish_sketch, sketch_queries
+from smartkpi.engines.polars.slices import is_large
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Plan, Scan
 from smartkpi.semantics.formula import TypedDataset
@@ -67,10 +71,12 @@ class _Run:
                     coverage[scan.dataset] = from_level(scan.dataset, level, small, self.left_out[scan.dataset])
                 for grain, frame in second_level(plan, scan, level, small, opened).items():
                     frames.setdefault(grain, []).append(frame)
-            else:
-                for grain, query, keys in distinct_queries(plan, scan, opened):
-                    found = self.run(opened, query)
-                    frames.setdefault(grain, []).append(finish(scan, found, keys, opened))
+                continue
+            if is_large(opened) and scan.dataset in plan.profiles and scan.dataset not in coverage:
+                coverage[scan.dataset] = self.profile(scan.dataset)
+            days = coverage[scan.dataset].days if scan.dataset in coverage else ()
+            for grain, frame in self.apart(scan, opened, days):
+                frames.setdefault(grain, []).append(frame)
         for name in plan.profiles:
             if name not in coverage:
                 coverage[name] = self.profile(name)
@@ -79,6 +85,17 @@ class _Run:
             _no_time(plan.datasets[name], one) for name, one in ordered.items() if "null_time" in one.left_out
         ]
         return Answer({g: tuple(f) for g, f in frames.items()}, ordered, self.scans, tuple(self.notes))
+
+    def apart(self, scan: Scan, opened: Opened, days: Sequence[date]) -> Iterator[tuple[Grain, pl.DataFrame]]:
+        """Yield the answer of a scan that has a query of its own at each grain, perhaps in slices of time."""
+        for grain, queries, keys in queries_of(self.plan, scan, opened, days):
+            found = (self.run(opened, query, len(queries)) for query in queries)
+            if scan.state == "holistic":
+                yield grain, finish_holistic(scan, found, keys, opened)
+            elif scan.state == "sketch":
+                yield grain, finish_sketch(scan, pl.concat(list(found)), keys, opened)
+            else:
+                yield grain, finish(scan, pl.concat(list(found)), keys, opened)
 
     def queries(self) -> Iterator[tuple[str, pl.LazyFrame]]:
         """Yield the title and query of each pass over rows, without running it."""
@@ -92,8 +109,8 @@ class _Run:
                 title = f"{scan.dataset} [additive{', coverage' if covers else ''}] {cells}"
                 yield title, self.level(scan, opened, covers).query
             else:
-                for grain, query, _ in distinct_queries(self.plan, scan, opened):
-                    yield f"{scan.dataset} [distinct by {grain}] {cells}", query
+                for grain, found, _ in queries_of(self.plan, scan, opened, ()):
+                    yield f"{scan.dataset} [{scan.state} by {grain}] {cells}", found[0]
         for name in self.plan.profiles:
             times = times_of(self.plan.datasets[name])
             if name not in covered and times:
@@ -147,8 +164,8 @@ class _Run:
         self.opened[name] = opened
         return opened
 
-    def run(self, opened: Opened, query: pl.LazyFrame) -> pl.DataFrame:
-        """Run one pass over rows."""
+    def run(self, opened: Opened, query: pl.LazyFrame, parts: int = 1) -> pl.DataFrame:
+        """Run one pass over rows, or one of so many parts of a pass."""
         try:
             found = opened.collect(query)
         finally:
@@ -156,16 +173,32 @@ class _Run:
                 self.meter.check()
         self.scans += 1
         if self.meter is not None:
-            self.meter.finish(opened.table.rows_hint)
+            hint = opened.table.rows_hint
+            self.meter.finish(None if hint is None else hint // parts)
         return found
 
     def total(self) -> int | None:
         """Return how many rows all passes of the plan read, if every dataset says how many it has."""
-        passes = [s.dataset for s in self.plan.scans for _ in (s.grains if s.state == "distinct" else (0,))]
+        passes = [s.dataset for s in self.plan.scans for _ in ((0,) if s.state == "additive" else s.grains)]
         covered = {scan.dataset for scan in self.plan.scans if self.covering(scan)}
         passes += [n for n in self.plan.profiles if n not in covered and times_of(self.plan.datasets[n])]
         hints = [self.engine.tables[name].rows_hint for name in passes if name in self.engine.tables]
         return None if None in hints else sum(hint or 0 for hint in hints)
+
+
+def queries_of(
+    plan: Plan, scan: Scan, opened: Opened, days: Sequence[date]
+) -> Iterator[tuple[Grain, list[pl.LazyFrame], Keys]]:
+    """Yield the queries of a scan that is not additive, at each of its grains."""
+    match scan.state:
+        case "distinct":
+            return distinct_queries(plan, scan, opened, days)
+        case "holistic":
+            return holistic_queries(plan, scan, opened, days)
+        case "sketch":
+            return sketch_queries(plan, scan, opened)
+        case _:
+            raise AssertionError(f"no state of a scan: {scan.state}")
 
 
 def _no_time(dataset: TypedDataset, coverage: Coverage) -> Diagnostic:

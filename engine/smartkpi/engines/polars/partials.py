@@ -129,7 +129,7 @@ class Partials:
             case "count" if typed.kind not in (Kind.NUMBER, Kind.NULL):
                 return self._place(0, kind, argument, typed.expr)
             case _:
-                return self._place(0, "value", argument, _plain(typed))
+                return self._place(0, "value", argument, plain(typed))
 
     def _place(self, layer: int, kind: str, of: Expr | tuple[Expr, ...], made: pl.Expr) -> str:
         if (kind, of) not in self.inputs:
@@ -148,7 +148,7 @@ def partials_of(cells: Sequence[Cell], moved: Sequence[tuple[Expr, ...]], rows: 
     return partials
 
 
-def _plain(typed: Typed) -> pl.Expr:
+def plain(typed: Typed) -> pl.Expr:
     """Return a number as a float; what turns out to be of another kind is none."""
     return number(typed) if typed.kind in (Kind.NUMBER, Kind.NULL) else pl.lit(None, dtype=pl.Float64)
 

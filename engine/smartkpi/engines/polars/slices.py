@@ -1,0 +1,86 @@
+"""Stretches of time for scans whose memory grows with the rows: whole periods each, so that answers stay the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import polars as pl
+
+from smartkpi.engines.answer import PERIOD
+from smartkpi.engines.polars.compile import Keys, Opened, counted
+from smartkpi.engines.polars.times import Clock, key_of, within
+from smartkpi.periods.grain import Grain
+from smartkpi.plan.nodes import Plan, Scan
+
+DAY = timedelta(days=1)
+LARGE = 5_000_000
+SLICE = 2_500_000
+MOST = 12
+"""So many slices at most: where rows do not lie in order of time, each of them reads all times again."""
+
+Bounds = tuple[date | None, date | None]
+
+
+def rows_by_period(
+    plan: Plan, scan: Scan, opened: Opened, keys: Keys, clock: Clock | None, grain: Grain, days: Sequence[date]
+) -> tuple[list[pl.LazyFrame], list[str], list[pl.Expr]]:
+    """Return the rows of a scan in slices that share no period, the names of their keys, the keys.
+
+    ``days`` are local days with rows; rows on other days are in the first or the last slice.
+    """
+    names = [*keys.dimensions, *keys.others]
+    columns = list(keys.exprs)
+    frame = counted(opened, scan, clock, cut=True)
+    if clock is None:
+        return [frame], names, columns
+    if grain is not Grain.ALL:
+        columns.append(key_of(clock, grain, plan.calendar.week_start).alias(PERIOD))
+        names = [PERIOD, *names]
+    frames = []
+    for start, end in slices(plan, grain, _count(opened), days):
+        part = frame
+        for bound in within(clock, start, end):
+            part = part.filter(bound)
+        frames.append(part)
+    return frames, names, columns
+
+
+def slices(plan: Plan, grain: Grain, count: int, days: Sequence[date]) -> list[Bounds]:
+    """Return up to ``count`` stretches of whole periods that together are the range asked for, widened to periods."""
+    start, end = _range(plan, grain)
+    if count < 2 or not days or grain is Grain.ALL:
+        return [(start, end)]
+    low = days[0] if start is None else max(days[0], start)
+    high = days[-1] + DAY if end is None else min(days[-1] + DAY, end)
+    cuts = [_key(plan, grain, low + (high - low) * place // count) for place in range(1, count)]
+    edges = sorted({cut for cut in cuts if low < cut < high})
+    return list(zip([start, *edges], [*edges, end], strict=True))
+
+
+def is_large(opened: Opened) -> bool:
+    """Say whether a dataset is read in slices: it has many rows, and some can be read without the others."""
+    return opened.table.sliceable and (opened.table.rows_hint or 0) > LARGE
+
+
+def _count(opened: Opened) -> int:
+    return min(MOST, (opened.table.rows_hint or 0) // SLICE) if is_large(opened) else 1
+
+
+def _range(plan: Plan, grain: Grain) -> Bounds:
+    """Return the range asked for, widened to whole periods: no other period is read."""
+    start, end = plan.range.start, plan.range.end
+    if grain in (Grain.ALL, Grain.HOUR):
+        return start, end
+    after = None if end is None else plan.calendar.next(grain, plan.calendar.key(grain, end - DAY))
+    assert after is None or isinstance(after, date)
+    return None if start is None else _key(plan, grain, start), after
+
+
+def _key(plan: Plan, grain: Grain, day: date) -> date:
+    """Return the first day of the period that holds a day; hours lie within days."""
+    if grain in (Grain.ALL, Grain.HOUR):
+        return day
+    key = plan.calendar.key(grain, day)
+    assert isinstance(key, date)
+    return key
