@@ -28,7 +28,7 @@ AGGREGATES = (("count", ""), ("sum", "amount"), ("avg", "amount"), ("sum", "quan
 
 @dataclass(frozen=True)
 class Spec:
-    """An aggregate (count, sum, avg) of a column over an event's rows, with at most one more condition."""
+    """An aggregate (count sum avg distinct p95) of a column over an event's rows, with at most one more condition."""
 
     name: str
     event: str
@@ -42,6 +42,8 @@ class Spec:
         where = "" if self.condition is None else f" where {words(self.condition, '==', chr(34))}"
         if self.aggregate == "count":
             return f"count({self.event}{where})"
+        if self.aggregate == "p95":
+            return f"quantile({self.event}.{self.column}{where}, 95%)"
         return f"{self.aggregate}({self.event}.{self.column}{where})"
 
     @property
@@ -62,8 +64,20 @@ def specs(number: int) -> list[Spec]:
     return found
 
 
-def project(folder: str, number: int) -> dict[str, Any]:
-    """Return the project of so many KPIs as plain data."""
+def mixed() -> list[Spec]:
+    """Return 32 additive KPIs, the distinct visitors of each of eight events, and two quantiles."""
+    distincts = [Spec(f"d{i}", event, "distinct", "visitor_id", None) for i, event in enumerate(EVENTS)]
+    quantiles = [Spec(f"q{i}", event, "p95", "amount", None) for i, event in enumerate(("order", "payment"))]
+    return [*specs(32), *distincts, *quantiles]
+
+
+def chosen(mix: str) -> list[Spec]:
+    """Return the KPIs of a mix: so many additive ones by number, or `mixed`."""
+    return mixed() if mix == "mixed" else specs(int(mix))
+
+
+def project(folder: str, mix: str) -> dict[str, Any]:
+    """Return the project of a mix of KPIs as plain data."""
     return {
         "datasets": {
             "log": {
@@ -73,7 +87,7 @@ def project(folder: str, number: int) -> dict[str, Any]:
                 "events": {event: f'event == "{event}"' for event in EVENTS},
             }
         },
-        "kpis": {spec.name: spec.formula for spec in specs(number)},
+        "kpis": {spec.name: spec.formula for spec in chosen(mix)},
     }
 
 

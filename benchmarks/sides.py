@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
 
-from benchmarks.mix import Condition, Spec, project, specs
+from benchmarks.mix import Condition, Spec, chosen, project
 
 Prepared = Callable[[], Callable[[], pl.DataFrame]]
 MICRO = 1_000_000
+LARGE = 5_000_000
+FIRST, LAST = datetime(2025, 1, 1), datetime(2026, 1, 1)
 
 
-def smartkpi(folder: Path, number: int, by: tuple[str, ...]) -> Prepared:
+def smartkpi(folder: Path, mix: str, by: tuple[str, ...]) -> Prepared:
     """Ours: what a user calls, from the loaded project to the tidy result with states, flags and provenance."""
     import smartkpi as product
 
-    opened = product.load(project(str(folder), number))
+    opened = product.load(project(str(folder), mix))
 
     def answer() -> Callable[[], pl.DataFrame]:
         frame = opened.run(grain="day", by=list(by)).frame
@@ -26,12 +30,15 @@ def smartkpi(folder: Path, number: int, by: tuple[str, ...]) -> Prepared:
     return answer
 
 
-def two_level(folder: Path, number: int, by: tuple[str, ...]) -> Prepared:
+def two_level(folder: Path, mix: str, by: tuple[str, ...]) -> Prepared:
     """By hand: one streaming pass to (day, keys, event, code of conditions), then all KPIs on that small table.
 
-    Money and whole numbers are added exactly, as ours are.
+    Money and whole numbers are added exactly, as ours are. Distincts have a pass with the event as key, by months
+    where there are many rows; quantiles one each over the rows of their event.
     """
-    wanted = specs(number)
+    everything = chosen(mix)
+    wanted = [spec for spec in everything if spec.aggregate not in ("distinct", "p95")]
+    others = [spec for spec in everything if spec not in wanted]
     masks = list(dict.fromkeys(spec.condition for spec in wanted if spec.condition is not None))
     code = pl.sum_horizontal(
         *(_condition(mask).fill_null(False).cast(pl.UInt32) * (1 << bit) for bit, mask in enumerate(masks))
@@ -66,21 +73,54 @@ def two_level(folder: Path, number: int, by: tuple[str, ...]) -> Prepared:
     def answer() -> Callable[[], pl.DataFrame]:
         small = scan.collect(engine="streaming")
         wide = small.lazy().group_by("day", *by).agg(*map(kpi, wanted)).sort("day", *by).collect(engine="in-memory")
+        for part in _apart(folder, others, by):
+            wide = wide.join(part, on=["day", *by], how="left", maintain_order="left")
         return lambda: _long(wide, by)
 
     return answer
 
 
-def query_a_kpi(folder: Path, number: int, by: tuple[str, ...]) -> Prepared:
+def _apart(folder: Path, wanted: list[Spec], by: tuple[str, ...]) -> Iterator[pl.DataFrame]:
+    """Yield what is not additive: all distincts, then each quantile."""
+    frame = pl.scan_parquet(folder / "*.parquet")
+    keys: list[pl.Expr | str] = [pl.col("ts").dt.truncate("1d").alias("day"), *by]
+    distincts = {spec.event: spec.name for spec in wanted if spec.aggregate == "distinct"}
+    if distincts:
+        count = frame.select(pl.len()).collect().item()
+        months = [datetime(2025 + n // 12, n % 12 + 1, 1) for n in range(13)] if count > LARGE else [FIRST, LAST]
+        size = pl.col("visitor_id").drop_nulls().n_unique().cast(pl.Float64)
+        parts = [
+            frame.filter(pl.col("ts") >= start, pl.col("ts") < end)
+            .group_by(*keys, "event")
+            .agg(size)
+            .collect(engine="streaming")
+            for start, end in pairwise(months)
+        ]
+        found = pl.concat(parts).with_columns(pl.col("event").cast(pl.String))
+        yield found.pivot("event", index=["day", *by], values="visitor_id").rename(distincts)
+    for spec in wanted:
+        if spec.aggregate == "p95":
+            value = pl.col("amount").quantile(0.95, "linear").alias(spec.name)
+            rows = frame.filter(pl.col("event") == spec.event)
+            yield rows.group_by(keys).agg(value).collect(engine="streaming")
+
+
+def query_a_kpi(folder: Path, mix: str, by: tuple[str, ...]) -> Prepared:
     """One Polars query a KPI, its filter pushed to the scan: what most metric layers send."""
-    wanted = specs(number)
+    wanted = chosen(mix)
 
     def query(spec: Spec) -> pl.LazyFrame:
         mask = pl.col("event") == spec.event
         if spec.condition is not None:
             mask &= _condition(spec.condition)
         column = pl.col(spec.column or "event")
-        value = {"count": pl.len(), "sum": column.sum(), "avg": column.mean()}[spec.aggregate]
+        value = {
+            "count": pl.len(),
+            "sum": column.sum(),
+            "avg": column.mean(),
+            "distinct": column.drop_nulls().n_unique(),
+            "p95": column.quantile(0.95, "linear") if spec.aggregate == "p95" else pl.len(),
+        }[spec.aggregate]
         keys = [pl.col("ts").dt.truncate("1d").alias("day"), *by]
         return (
             pl.scan_parquet(folder / "*.parquet").filter(mask).group_by(keys).agg(value.cast(pl.Float64).alias("value"))
@@ -94,15 +134,19 @@ def query_a_kpi(folder: Path, number: int, by: tuple[str, ...]) -> Prepared:
     return answer
 
 
-def duckdb_filter(folder: Path, number: int, by: tuple[str, ...]) -> Prepared:
+def duckdb_filter(folder: Path, mix: str, by: tuple[str, ...]) -> Prepared:
     """One DuckDB query with a FILTER clause a KPI: what one writes by hand in SQL."""
     import duckdb
 
-    wanted = specs(number)
+    wanted = chosen(mix)
 
     def column(spec: Spec) -> str:
-        inner = "*" if spec.aggregate == "count" else spec.column
-        return f"CAST({spec.aggregate}({inner}) FILTER (WHERE {spec.mask}) AS DOUBLE) AS {spec.name}"
+        call = {
+            "count": "count(*)",
+            "distinct": f"count(DISTINCT {spec.column})",
+            "p95": f"quantile_cont({spec.column}, 0.95)",
+        }.get(spec.aggregate, f"{spec.aggregate}({spec.column})")
+        return f"CAST({call} FILTER (WHERE {spec.mask}) AS DOUBLE) AS {spec.name}"
 
     keys = ", ".join(["date_trunc('day', ts) AS day", *by])
     sql = (
