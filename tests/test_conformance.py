@@ -23,7 +23,7 @@ from smartkpi.tree import walk
 
 TESTS = Path(__file__).resolve().parent
 FILES = sorted(path for folder in ("conformance", "traps") for path in (TESTS / folder).glob("*.yml"))
-ADDITIVE_OVER_NOTHING = ("count", "sum", "distinct")
+ADDITIVE_OVER_NOTHING = ("count", "sum", "distinct", "approx_distinct")
 AGGREGATES = [name for name, function in FUNCTIONS.items() if function.kind == "aggregate" and function.supported]
 
 

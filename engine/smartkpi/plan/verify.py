@@ -52,5 +52,7 @@ def _verify_component(plan: Plan, id: str, answers: list[tuple[Scan, Cell]], pro
         scan, cell = by_dataset[rows.dataset.name]
         missing = [condition for condition in rows.where(plan.components[id].where) if condition not in cell.where]
         assert not missing, f"{id} lost a filter in {scan.dataset}: {missing}"
+        wanted, found = ((one.aggregate, one.share, one.nearest) for one in (plan.components[id], cell))
+        assert found == wanted, f"{id} became another aggregate in {scan.dataset}"
         assert scan.time == rows.binding.time, f"{id} is dated by another time"
         assert tuple(name for name, _ in scan.keys) == plan.by, f"{id} lost a dimension"
