@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from smartkpi.engines.polars import slices
 from smartkpi.language.types import TEXT, TIME
 from smartkpi.periods.grain import Grain
 from tests.engines.build import call, cell, col, dataset, engine, plan, scan
@@ -51,6 +52,15 @@ def test_conditions_and_periods() -> None:
     assert frames[Grain.DAY][0]["__period"].to_list() == [date(2026, 1, 1), date(2026, 1, 1) + timedelta(days=1)]
     assert frames[Grain.DAY][0]["n"].to_list() == pytest.approx([100, 100], rel=0.05)
     assert frames[Grain.MONTH][0]["n"].to_list() == pytest.approx([200], rel=0.05)
+
+
+def test_slices_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = list(range(400))
+    (whole,) = estimate(values, grains=(Grain.DAY,), days=40)[Grain.DAY]
+    monkeypatch.setattr(slices, "LARGE", 10)
+    monkeypatch.setattr(slices, "SLICE", 40)
+    (sliced,) = estimate(values, grains=(Grain.DAY,), days=40)[Grain.DAY]
+    assert sliced.equals(whole)
 
 
 CODE = """

@@ -93,7 +93,7 @@ class _Run:
             if scan.state == "holistic":
                 yield grain, finish_holistic(scan, found, keys, opened)
             elif scan.state == "sketch":
-                yield grain, finish_sketch(scan, pl.concat(list(found)), keys, opened)
+                yield grain, finish_sketch(scan, found, keys, opened)
             else:
                 yield grain, finish(scan, pl.concat(list(found)), keys, opened)
 
@@ -196,7 +196,7 @@ def queries_of(
         case "holistic":
             return holistic_queries(plan, scan, opened, days)
         case "sketch":
-            return sketch_queries(plan, scan, opened)
+            return sketch_queries(plan, scan, opened, days)
         case _:
             raise AssertionError(f"no state of a scan: {scan.state}")
 

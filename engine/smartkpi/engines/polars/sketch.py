@@ -7,7 +7,8 @@ read with Ertl's estimator (2017), which has no bias at any size.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 
 import polars as pl
 
@@ -35,8 +36,10 @@ REST = 2**52
 """A hash is a register, 12 bits, and the rest, 52."""
 
 
-def sketch_queries(plan: Plan, scan: Scan, opened: Opened) -> Iterator[tuple[Grain, list[pl.LazyFrame], Keys]]:
-    """Yield the query of each grain; finish_sketch() makes the answer's frame of its result."""
+def sketch_queries(
+    plan: Plan, scan: Scan, opened: Opened, days: Sequence[date]
+) -> Iterator[tuple[Grain, list[pl.LazyFrame], Keys]]:
+    """Yield the queries of each grain, in slices of time; finish_sketch() makes the answer's frame of a result."""
     rows, clock = opened.rows, clock_of_scan(scan, opened.rows)
     keys = keys_of(scan, rows, ())
     (cell,) = scan.cells
@@ -47,11 +50,13 @@ def sketch_queries(plan: Plan, scan: Scan, opened: Opened) -> Iterator[tuple[Gra
     rest = pl.col(VALUE) % pl.lit(REST, pl.UInt64)
     rank = (rest.bitwise_leading_zeros().cast(pl.Int64) - 11).cast(pl.UInt8)
     for grain in scan.grains:
-        (frame,), names, columns = rows_by_period(plan, scan, opened, keys, clock, grain, ())
-        frame = frame.filter(value.is_not_null()) if mask is None else frame.filter(mask, value.is_not_null())
-        frame = opened.watched(frame, (*columns, hashed)).with_columns(*columns, hashed)
-        frame = frame.with_columns((pl.col(VALUE) // pl.lit(REST, pl.UInt64)).alias(REGISTER), rank.alias(RANK))
-        yield grain, [grouped(frame, [*names, REGISTER], [pl.col(RANK).max()])], keys
+        frames, names, columns = rows_by_period(plan, scan, opened, keys, clock, grain, days)
+        columns.append(hashed)
+        filters = value.is_not_null() if mask is None else mask & value.is_not_null()
+        frames = [opened.watched(frame.filter(filters), columns).with_columns(columns) for frame in frames]
+        register = (pl.col(VALUE) // pl.lit(REST, pl.UInt64)).alias(REGISTER)
+        ranked = [frame.with_columns(register, rank.alias(RANK)) for frame in frames]
+        yield grain, [grouped(frame, [*names, REGISTER], [pl.col(RANK).max()]) for frame in ranked], keys
 
 
 def _alike(typed: Typed) -> pl.Expr:
@@ -67,8 +72,16 @@ def _alike(typed: Typed) -> pl.Expr:
             return typed.expr
 
 
-def finish_sketch(scan: Scan, found: pl.DataFrame, keys: Keys, opened: Opened) -> pl.DataFrame:
-    """Return the answer's frame: the estimate of each group from its registers."""
+def finish_sketch(scan: Scan, slices: Iterable[pl.DataFrame], keys: Keys, opened: Opened) -> pl.DataFrame:
+    """Return the answer's frame: the estimate of each group from its registers. One slice is held at a time."""
+    frame = pl.concat([_estimates(scan, found, keys, opened) for found in slices])
+    names = [PERIOD] if PERIOD in frame.columns else []
+    names += [name for name, _ in scan.keys]
+    return frame.sort(names, nulls_last=True) if names else frame
+
+
+def _estimates(scan: Scan, found: pl.DataFrame, keys: Keys, opened: Opened) -> pl.DataFrame:
+    """Return the estimates of some whole periods."""
     names = [name for name in (PERIOD, *keys.dimensions) if name in found.columns]
     check_dimensions(found, keys, opened)
     (cell,) = scan.cells
@@ -79,7 +92,6 @@ def finish_sketch(scan: Scan, found: pl.DataFrame, keys: Keys, opened: Opened) -
     size = REGISTERS**2 / (2 * math.log(2) * (frame["sum"] + REGISTERS * empties))
     frame = frame.with_columns(size.round(0).cast(pl.Int64).alias(cell.id))
     labels = {f"__d{i}": dimension(t, f"__d{i}").alias(scan.keys[i][0]) for i, t in enumerate(keys.kinds)}
-    frame = frame.sort(names, nulls_last=True) if names else frame
     return frame.select(*(labels.get(name, pl.col(name)) for name in names), cell.id)
 
 
