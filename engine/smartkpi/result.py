@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from smartkpi.diagnostics import Diagnostic
-from smartkpi.spec.model import Labels
+from smartkpi.spec.model import Dimension, Labels
 
 LEADING = ("kpi", "grain", "start", "end")
 TRAILING = ("level", "value", "money", "unit", "currency", "n", "state", "flags", "status", "reason")
@@ -37,7 +37,7 @@ class Provenance:
     """Where the numbers come from: as-of by KPI, coverage and rows by dataset, what was left out and why.
 
     ``as_of`` is the instant up to which data counts (aware; the last instant that counts), by KPI. ``datasets`` maps
-    a dataset to {first, last, rows, left_out, stale}.
+    a dataset to {first, last, rows, left_out, unmatched, stale}.
     """
 
     as_of: Mapping[str, datetime | None]
@@ -58,7 +58,7 @@ class Result:
     Rows are sorted by the order of KPIs asked, then start, then dimensions. ``left_out`` maps a KPI that was asked
     for but has no rows to the reason: `definition` or `data`; ``diagnostics`` say more. ``arranged`` says that the rows
     were ordered or cut as the question wished. ``display`` renders the result as `text` or `html`; without it the
-    frame shows itself.
+    frame shows itself. ``dimensions`` has labels and order of those dimensions of the question that have some.
     """
 
     frame: pl.DataFrame
@@ -71,6 +71,7 @@ class Result:
     left_out: Mapping[str, str] = field(default_factory=dict)
     arranged: bool = field(default=False)
     display: Callable[[Result, str], str] | None = field(default=None)
+    dimensions: Mapping[str, Dimension] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
@@ -105,6 +106,23 @@ class Result:
         if self.display is None:
             return f"<pre>{html.escape(repr(self.frame))}</pre>"
         return self.display(self, "html")
+
+
+def in_order(frame: pl.DataFrame, by: Sequence[str], dimensions: Mapping[str, Dimension]) -> pl.DataFrame:
+    """Return rows with segments in the order that their dimensions state; other values come after, as they were."""
+    if not any(name in dimensions and dimensions[name].order for name in by):
+        return frame
+    keys: list[pl.Expr] = [pl.col("kpi").rle_id(), pl.col("start")]
+    for name in by:
+        if (one := dimensions.get(name)) is not None and one.order:
+            keys.append(_rank(pl.col(name).cast(pl.String), one.order))
+        keys.append(pl.col(name))
+    return frame.sort(keys, maintain_order=True)
+
+
+def _rank(value: pl.Expr, order: Sequence[str]) -> pl.Expr:
+    ranks = {text: rank for rank, text in enumerate(order)}
+    return value.replace_strict(ranks, default=len(order), return_dtype=pl.Int64)
 
 
 def arrange(result: Result, order_by: Sequence[str], limit: int | None) -> Result:

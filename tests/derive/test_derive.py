@@ -104,6 +104,7 @@ def test_a_silent_dataset_is_stale() -> None:
         "last": date(2026, 1, 31),
         "rows": 100,
         "left_out": {},
+        "unmatched": {},
         "stale": True,
     }
     inside = run(plan_of({"c0": VISIT}, plan.steps, as_of=date(2026, 2, 26)), known, frame({JAN: {"c0": 4}}))

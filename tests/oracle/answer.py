@@ -261,9 +261,9 @@ def holds_band(value: float, operator: str, bound: Any) -> bool:
 def fields_of(world: World, expr: syntax.Expr) -> Iterable[str]:
     """The fields that a condition names."""
     match expr:
-        case syntax.Name(parts):
-            if parts[-1] not in world.catalog.constants:
-                yield parts[-1]
+        case syntax.Name():
+            if expr.text not in world.catalog.constants:
+                yield expr.text
         case syntax.Apply("col", (syntax.Text(column),)):
             yield column
         case syntax.Apply(_, args):

@@ -87,10 +87,11 @@ def split(argument: syntax.Expr) -> tuple[str, syntax.Expr, Conditions]:
             event, inner, conditions = split(operand)
             return event, inner, (*conditions, condition)
         case syntax.Member(operand, name):
-            event, _, conditions = split(operand)
-            return event, syntax.Name((name,), argument.span), conditions
+            event, inner, conditions = split(operand)
+            path = inner.parts if isinstance(operand, syntax.Member) and isinstance(inner, syntax.Name) else ()
+            return event, syntax.Name((*path, name), argument.span), conditions
         case syntax.Name(parts):
-            return parts[0], argument, ()
+            return parts[0], replace(argument, parts=parts[1:] or parts), ()
         case _:
             raise AssertionError(f"no event in {argument}")
 
@@ -213,7 +214,7 @@ def weight(rows: list[EventRow]) -> int | None:
 def total(event: str, inner: syntax.Expr, pairs: list[tuple[Any, EventRow]], world: World, size: int | None) -> Value:
     """A sum: of money in millionths, of anything else without error until the end."""
     contract = world.catalog.contracts[event].fields if event in world.catalog.contracts else {}
-    if any(is_money(dataset, inner, contract) for dataset in world.providers(event)):
+    if any(is_money(world, dataset, inner, contract) for dataset in world.providers(event)):
         exact = Fraction(sum(micros(value) for value, _ in pairs), 10**6)
         return Value(float(exact), sized=True, n=size, exact=exact)
     return Value(float(sum(Fraction(value) for value, _ in pairs)), sized=True, n=size)

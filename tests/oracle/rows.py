@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
 from functools import cached_property
@@ -12,7 +12,7 @@ from typing import Any
 from smartkpi.language import syntax
 from smartkpi.spec.model import Binding, Catalog, Column, Dataset, FieldDef, Formula
 from tests.oracle.days import DAY, TICK, local_day, midnight
-from tests.oracle.values import clean, evaluate, holds
+from tests.oracle.values import clean, compare, evaluate, holds
 
 Row = Mapping[str, Any]
 FIRST = datetime.min.replace(tzinfo=UTC)
@@ -64,10 +64,21 @@ class RowNames:
         return self.row[name] if self.time is None else self.field(name)
 
     def value(self, name: syntax.Name) -> Any:
-        return self.field(name.parts[-1])
+        return self.field(".".join(name.parts))
 
     def field(self, name: str) -> Any:
+        found = self.found(name)
+        return self.spelt(name, found) if name != self.own else found
+
+    def spelt(self, name: str, value: Any) -> Any:
+        """A value of a field, or a text it is compared with, in the one spelling that its dimension gives it."""
+        dimension = self.world.catalog.dimensions.get(name.split(".")[-1])
+        return dimension.spellings.get(value, value) if dimension and isinstance(value, str) else value
+
+    def found(self, name: str) -> Any:
         fields = self.dataset.fields
+        if "." in name and name not in self.row:
+            return looked_up(self, name)
         if name in fields and name != self.own:
             what = fields[name].is_
             assert what is not None
@@ -81,6 +92,36 @@ class RowNames:
         if name == "dataset":
             return self.dataset.name
         return evaluate(self.world.catalog.constants[name].formula.expr, self)
+
+
+def looked_up(names: RowNames, path: str) -> Any:
+    """A field of the one row of another dataset that a lookup leads to; null where there is none."""
+    first, _, rest = path.partition(".")
+    world, lookup = names.world, names.dataset.lookups[first]
+    other = world.catalog.datasets[lookup.dataset]
+    here = world.names(names.dataset, names.row)
+    key = [clean(here.field(mine), here) for mine, _ in lookup.on]
+    if any(part is None for part in key):
+        return None
+    time = dataset_time(world, names.dataset, names.row) if lookup.valid else None
+    found = []
+    for row in distinct_rows(world, other):
+        there = world.names(other, row)
+        if [clean(there.field(theirs), there) for _, theirs in lookup.on] == key and (
+            lookup.valid is None or holds_at(there, lookup.valid, time)
+        ):
+            found.append(there)
+    assert len(found) < 2, f"not one row for {key} in {other.name}"
+    return clean(found[0].field(rest), found[0]) if found else None
+
+
+def holds_at(row: RowNames, valid: tuple[str, str], time: date | None) -> bool:
+    """Whether a row holds at a time: from its first end on, before its second; a null end is open."""
+    start, end = (clean(row.field(name), row) for name in valid)
+    if time is None:
+        return False
+    after = start is None or compare("<=", start, time, row.zone)
+    return after and (end is None or compare("<", time, end, row.zone))
 
 
 def bound(what: Formula | Column, names: RowNames) -> Any:
@@ -188,15 +229,25 @@ def event_time(world: World, dataset: Dataset, binding: Binding, row: Row) -> da
 
 def has_field(world: World, event: str, name: str) -> bool:
     """Whether every dataset that provides an event has a field of this name."""
-    return all(
-        name in dataset.fields or name in world.columns[dataset.name] or name in ("time", "dataset")
-        for dataset in world.providers(event)
-    )
+    return all(knows(world, dataset, name) for dataset in world.providers(event))
 
 
-def is_money(dataset: Dataset, expr: syntax.Expr, contract: Mapping[str, FieldDef], own: str = "") -> bool:
+def knows(world: World, dataset: Dataset, name: str) -> bool:
+    """Whether the rows of a dataset have a field of this name, or one that their lookups lead to."""
+    first, dot, rest = name.partition(".")
+    if dot and first in dataset.lookups:
+        return knows(world, world.catalog.datasets[dataset.lookups[first].dataset], rest)
+    return name in dataset.fields or name in world.columns[dataset.name] or name in ("time", "dataset")
+
+
+def is_money(
+    world: World, dataset: Dataset, expr: syntax.Expr, contract: Mapping[str, FieldDef], own: str = ""
+) -> bool:
     """Whether a row expression is an amount of money: a money field, or arithmetic that keeps it one."""
     match expr:
+        case syntax.Name((first, *rest)) if rest and first in dataset.lookups:
+            other = world.catalog.datasets[dataset.lookups[first].dataset]
+            return is_money(world, other, replace(expr, parts=tuple(rest)), {})
         case syntax.Name((*_, name)):
             field = dataset.fields.get(name) if name != own else None
             for known in (field, contract.get(name)):
@@ -205,12 +256,12 @@ def is_money(dataset: Dataset, expr: syntax.Expr, contract: Mapping[str, FieldDe
             return (
                 field is not None
                 and isinstance(field.is_, Formula)
-                and is_money(dataset, field.is_.expr, contract, own=name)
+                and is_money(world, dataset, field.is_.expr, contract, own=name)
             )
         case syntax.Apply("/", (above, below)):
-            return is_money(dataset, above, contract, own) and not is_money(dataset, below, contract, own)
+            return is_money(world, dataset, above, contract, own) and not is_money(world, dataset, below, contract, own)
         case syntax.Apply("if", (_, *args)) | syntax.Apply(_, args):
-            return any(is_money(dataset, arg, contract, own) for arg in args)
+            return any(is_money(world, dataset, arg, contract, own) for arg in args)
         case _:
             return False
 

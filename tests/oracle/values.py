@@ -37,6 +37,8 @@ class Names(Protocol):
 
     def column(self, name: str) -> Any: ...
 
+    def spelt(self, name: str, value: Any) -> Any: ...
+
 
 def clean(value: Any, names: Names) -> Any:
     """A value as data has it, made ours: NaN and infinity are null, times are aware and in the project's zone."""
@@ -71,6 +73,13 @@ def evaluate(expr: syntax.Expr, names: Names) -> Any:
             return any(holds(arg, names) for arg in args)
         case syntax.Apply("not", (arg,)):
             return not holds(arg, names)
+        case syntax.Apply("==" | "!=" | "in" | "not in" as function, args):
+            values = [evaluate(arg, names) for arg in args]
+            field = next((arg.text for arg in args if isinstance(arg, syntax.Name)), None)
+            if field is not None:
+                texts = [isinstance(arg, syntax.Text) for arg in args]
+                values = [names.spelt(field, v) if text else v for v, text in zip(values, texts, strict=True)]
+            return clean(apply(function, values, names.zone), names)
         case syntax.Apply(function, args):
             return clean(apply(function, [evaluate(arg, names) for arg in args], names.zone), names)
         case _:
@@ -256,3 +265,6 @@ class NoNames:
 
     def column(self, name: str) -> Any:
         raise KeyError(name)
+
+    def spelt(self, name: str, value: Any) -> Any:
+        return value

@@ -30,7 +30,7 @@ def crm(open_project: Open) -> smartkpi.Project:
         ("deal_size", 10_005_534 / 4_238, 1e-10),
         ("cycle_of_won", 51.78 * 86_400, 1e-4),
         ("cycle_of_lost", 41.48 * 86_400, 1e-4),
-        ("agents", 30, 0),
+        ("active_agents", 30, 0),
     ],
 )
 def test_totals(crm: smartkpi.Project, cells: Cells, kpi: str, value: float, precision: float) -> None:
@@ -64,6 +64,44 @@ def test_the_most_valuable_agent(crm: smartkpi.Project, cells: Cells) -> None:
     assert most == 1_153_214
     assert values["won_deals", "all", agent] == 349
     assert values["win_rate", "all", agent] == pytest.approx(349 / 553, rel=1e-11)
+
+
+def test_won_value_by_the_region_of_the_agent(crm: smartkpi.Project, cells: Cells) -> None:
+    result = crm.run(["won_value", "win_rate"], grain="all", by=["agent.regional_office"])
+    values = cells(result)
+    assert {office: values["won_value", "all", office] for office in ("Central", "East", "West")} == {
+        "Central": 3_346_293,
+        "East": 3_090_594,
+        "West": 3_568_647,
+    }
+    assert sum(value for (kpi, *_), value in values.items() if kpi == "won_value") == 10_005_534
+    assert result.provenance.datasets["deals"]["unmatched"] == {}
+
+
+def test_a_product_spelt_in_two_ways_is_looked_up_by_one(crm: smartkpi.Project, cells: Cells) -> None:
+    values = cells(crm.run(["won_deals"], grain="all", by=["product.series"]))
+    assert sum(values.values()) == 4_238
+    assert ("won_deals", "all", None) not in values
+    products = cells(crm.run(["engaged_deals"], grain="all", by=["product"]))
+    assert ("engaged_deals", "all", "GTXPro") not in products
+    spelt = [
+        crm.run(["engaged_deals"], grain="all", where=f'product == "{name}"').frame["value"][0]
+        for name in ("GTXPro", "GTX Pro")
+    ]
+    assert spelt == [products["engaged_deals", "all", "GTX Pro"]] * 2
+
+
+def test_regions_in_their_order(crm: smartkpi.Project) -> None:
+    frame = crm.run(["won_value"], grain="all", by=["agent.regional_office"]).frame
+    assert frame["agent.regional_office"].to_list() == ["West", "Central", "East"]
+
+
+def test_deals_without_an_account_stay_and_are_counted(crm: smartkpi.Project, cells: Cells) -> None:
+    result = crm.run(["engaged_deals"], grain="all", by=["account.sector"])
+    values = cells(result)
+    assert sum(values.values()) == 8_300
+    assert values["engaged_deals", "all", None] == 1_088
+    assert result.provenance.datasets["deals"]["unmatched"] == {"account": 1_425}
 
 
 def test_statuses_of_agents(crm: smartkpi.Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -52,6 +53,22 @@ def test_money_is_exact(olist: smartkpi.Project) -> None:
     frame = olist.run(["gmv", "freight"], grain="all").frame
     assert [str(money) for money in frame["money"]] == ["1940489.100000", "325305.270000"]
     assert frame["currency"].to_list() == ["BRL", "BRL"]
+
+
+def test_items_are_dated_and_placed_by_their_order(olist: smartkpi.Project, cells: Cells) -> None:
+    result = olist.run(["gmv"], grain="all", by=["order.customer.customer_state"])
+    values = cells(result, "money")
+    assert sum(values.values()) == Decimal("1940489.10")
+    assert len(values) == 27
+    assert not result.diagnostics
+    months = cells(olist.run(["gmv", "orders"], grain="month", since="2018-08", until="2018-08"))
+    assert months["orders", "2018-08-01"] > 0
+    assert months["gmv", "2018-08-01"] > 0
+
+
+def test_orders_by_the_state_of_their_customer(olist: smartkpi.Project, cells: Cells) -> None:
+    values = cells(olist.run(["orders"], grain="all", by=["customer.customer_state"]))
+    assert sum(values.values()) == 14_318
 
 
 def test_empty_months_are_zero_and_their_rate_is_undefined(olist: smartkpi.Project, cells: Cells) -> None:

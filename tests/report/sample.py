@@ -133,6 +133,7 @@ def result(
                     "last": date(2026, 4, 30),
                     "rows": 4_812,
                     "left_out": {"null_time": 2},
+                    "unmatched": {},
                     "stale": False,
                 }
             },

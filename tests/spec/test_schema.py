@@ -172,6 +172,8 @@ KEYS = {
     "event": (model.Contract, {"name", "span"}, ("is",)),
     "case": (model.Case, {"span"}, ()),
     "field": (model.FieldDef, {"name", "span"}, ("additive", "column", "currency")),
+    "lookup": (model.Lookup, {"name", "span", "place"}, ()),
+    "dimension": (model.Dimension, {"name", "span", "spellings"}, ("parent",)),
     "contractField": (model.FieldDef, {"name", "span", "is"}, ("currency",)),
 }
 
@@ -189,7 +191,8 @@ def test_other_keys_are_held_too() -> None:
     assert PROJECT["$defs"]["expectation"]["properties"].keys() == {"kpi", "period", *cases.RESULT_KEYS}
     row = RESULT["$defs"]["row"]["properties"].keys()
     assert {"kpi", *cases.RESULT_KEYS} == row
-    sections = {"smartkpi", "calendar", "constants", "datasets", "events", "kpis", "tests", *later.SECTIONS}
+    sections = {"smartkpi", "calendar", "constants", "datasets", "events", "kpis", "tests", "dimensions"}
+    sections |= later.SECTIONS.keys()
     assert PROJECT["properties"].keys() == sections
 
 

@@ -11,10 +11,13 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from hypothesis import strategies as st
 
-from tests.strategies.tables import CLOCK_CHANGES, ZONES, Table, tables
+from tests.strategies.tables import CLOCK_CHANGES, ZONES, Table, small_tables, tables
 
 GRAINS = ("day", "week", "month", "quarter", "year", "all")
-DIMENSIONS = ("country", "channel", "tier", "paid", "buyer", "due", "big")
+DIMENSIONS = (
+    "country", "channel", "tier", "paid", "buyer", "due", "big",
+    "person.region", "person.town.area", "person.rich", "grade.name", "northern",
+)  # fmt: skip
 CONSTANTS = {"limit": 1.5, "share": "20%", "home": "BR"}
 
 
@@ -101,6 +104,11 @@ CONDITIONS: Mapping[str, tuple[str, ...]] = {
     "big": ("big", "not big"),
     "at": ('time >= "2026-03-29"', 'time < "2018-11-04"', 'date(time) == "2026-10-25"', "day_of_week(time) in (6, 7)"),
     "odd": ('odd == "p"', "odd is null"),
+    "person.region": ('person.region == "north"', "person.region is null", 'person.region not in ("north", "south")'),
+    "person.rich": ("person.rich", "not person.rich"),
+    "person.town.area": ("person.town.area > 1", "person.town.area is null", "not person.town.area == 2"),
+    "grade.name": ('grade.name == "low"', "grade.name is not null", "grade.cost > 1.5"),
+    "northern": ("northern", "not northern"),
 }  # fmt: skip
 CLOCK_CONDITIONS = ["hour_of_day(time) < 12", "hour_of_day(time) in (0, 1, 2)", 'time > "2026-10-25T01:30:00Z"']
 
@@ -124,6 +132,13 @@ def datasets(
     if table.counted and draw(st.booleans()):
         written["gaps"] = "zero"
     names = frozenset(table.columns) | frozenset(fields)
+    lookups = {name: LOOKUPS[name] for name in ("person", "grade") if LOOKED_UP_BY[name] in table.columns}
+    if lookups and draw(st.integers(0, 2)):
+        written["lookups"] = lookups
+        names |= {name for one in lookups for name in LOOKED_UP[one]}
+        if "person" in lookups:
+            fields["northern"] = 'person.region == "north"'
+            names |= {"northern"}
     clock = table.time != "date"
     found, bound = [], {}
     for event in events:
@@ -138,6 +153,30 @@ def datasets(
         bound[event] = binding or "all rows"
         found.append(Event(event, names, counted, clock))
     return {**written, "events": bound}, found
+
+
+LOOKUPS: Mapping[str, Any] = {
+    "person": {"dataset": "people", "on": "buyer"},
+    "grade": {"dataset": "grades", "on": {"tier": "level"}, "valid": ["since", "until"], "fields": ["name", "cost"]},
+}
+DESCRIBED: Mapping[str, Any] = {
+    "country": {"values": {"br": "BR", " BR ": "BR", "US": "USA", "日本": {"en": "Japan"}}},
+    "region": {"values": {"south": "deep south"}, "label": {"en": "Region", "zh": "地区"}},
+    "buyer": {"values": {"c": "a c"}},
+}
+LOOKED_UP_BY = {"person": "buyer", "grade": "tier"}
+LOOKED_UP = {
+    "person": ("person.region", "person.rich", "person.spend", "person.town.area"),
+    "grade": ("grade.name", "grade.cost"),
+}
+SMALL = {
+    "people": {
+        "fields": {"spend": {"is": "paid_so_far", "unit": "money"}, "rich": "paid_so_far > limit"},
+        "lookups": {"town": {"dataset": "towns", "on": {"home": "town"}}},
+    },
+    "towns": {},
+    "grades": {},
+}
 
 
 def fields_of(table: Table) -> dict[str, Any]:
@@ -162,12 +201,15 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
     where = f" where {draw(conditions(event.fields, event.clock))}" if draw(st.booleans()) else ""
     money = draw(st.integers(0, 3)) == 0 if money is None else money
     only = frozenset({event.name})
+    if money and "person.spend" in event.fields and draw(st.integers(0, 2)) == 0:
+        return Formula(f"sum({event.name}.person.spend{where})", only, True)
     if money:
         return Formula(f"sum({event.name}.revenue{where})", only, True)
-    numbers = [name for name in ("amount", "size", "rate", "tier", "price") if name in event.fields]
+    named = ("amount", "size", "rate", "tier", "price", "person.town.area", "grade.cost")
+    numbers = [name for name in named if name in event.fields]
     things = [
         name
-        for name in ("country", "buyer", "size", "paid", "due", "amount", "channel", "price", "day")
+        for name in ("country", "buyer", "size", "paid", "due", "amount", "channel", "price", "day", "person.region")
         if name in event.fields
     ]
     functions = ["count", "bare", "sum", "avg", "wait"]
@@ -275,6 +317,12 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
     for name, table in found.items():
         definitions[name], own = draw(datasets(table, names[name][: draw(st.integers(1, 2))], first, span))
         events += own
+    looked = {one["dataset"] for written in definitions.values() for one in written.get("lookups", {}).values()}
+    if looked:
+        small = draw(small_tables(first, span, plain))
+        wanted = [name for name in small if name in looked or (name == "towns" and "people" in looked)]
+        definitions |= {name: dict(SMALL[name]) for name in wanted}
+        found |= {name: small[name] for name in wanted}
     written, known = draw(kpis(events))
     if draw(st.integers(0, 5)) == 0:
         written["lost"] = {"formula": f"promised / {events[0].name}"}
@@ -284,6 +332,8 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
     definition = {
         "calendar": calendar, "constants": CONSTANTS, "events": contracts, "datasets": definitions, "kpis": written
     }  # fmt: skip
+    if draw(st.integers(0, 2)) == 0:
+        definition["dimensions"] = DESCRIBED
     return Project(definition, found, {event.name: event for event in events}, known, first, span)
 
 

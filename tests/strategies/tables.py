@@ -194,3 +194,46 @@ def doubled(draw: st.DrawFn, rows: list[dict[str, Any]], kind: str) -> list[dict
             later = row["at"] + (timedelta(days=1) if kind == "date" else timedelta(hours=3))
             found.append({**row, "at": later, "amount": draw(values("amount", True))})
     return draw(st.permutations(found))
+
+
+@st.composite
+def small_tables(draw: st.DrawFn, first: date, span: int, plain: bool = False) -> dict[str, Table]:
+    """Tables to look up: people and the towns they live in, grades that change in time."""
+    money = st.integers(0, 900).map(lambda cents: Decimal(cents) / 100)
+    person = st.fixed_dictionaries(
+        {"region": mostly(st.sampled_from(["north", "south"])), "home": mostly(st.integers(1, 4)), "paid_so_far": money}
+    )
+    buyers = draw(st.lists(st.sampled_from(["a", "b", "c", "z"]), min_size=1, unique=True))
+    people = [{"buyer": buyer, **draw(person)} for buyer in buyers]
+    if not plain:
+        people += [{"buyer": None, **draw(person)}] * draw(st.integers(0, 2))
+    towns = draw(st.lists(st.integers(1, 5), min_size=1, unique=True))
+    types = {"buyer": pl.String, "region": pl.String, "home": pl.Int16, "paid_so_far": pl.Decimal(12, 2)}
+    frames = {
+        "people": pl.DataFrame(people, schema=types, orient="row"),
+        "towns": pl.DataFrame({"town": towns, "area": [town % 3 for town in towns]}),
+        "grades": draw(grades(first, span)),
+    }
+    return {name: Table(frame, "none", "", False, False, "UTC") for name, frame in frames.items()}
+
+
+@st.composite
+def grades(draw: st.DrawFn, first: date, span: int) -> pl.DataFrame:
+    """Levels with a cost from one day to another: never two at once, with gaps and open ends."""
+    rows: list[dict[str, Any]] = []
+    for level in draw(st.lists(st.integers(0, 3), min_size=1, unique=True)):
+        cuts = sorted(draw(st.lists(st.integers(-2, span + 2), min_size=1, max_size=4, unique=True)))
+        for place, cut in enumerate(cuts):
+            since = None if place == 0 and draw(st.booleans()) else first + timedelta(days=cut)
+            last = place == len(cuts) - 1
+            until = (
+                None if last and draw(st.booleans()) else first + timedelta(days=span + 3 if last else cuts[place + 1])
+            )
+            if until is not None and until > first + timedelta(days=cut) + timedelta(days=1) and draw(st.booleans()):
+                until -= timedelta(days=1)
+            name = draw(st.sampled_from(["low", "high"]))
+            rows.append(
+                {"level": level, "since": since, "until": until, "name": name, "cost": draw(st.integers(0, 9)) / 4}
+            )
+    types = {"level": pl.Int64, "since": pl.Date, "until": pl.Date, "name": pl.String, "cost": pl.Float64}
+    return pl.DataFrame(rows, schema=types, orient="row")

@@ -36,6 +36,45 @@ def codes(kpis: Any, **more: Any) -> list[str]:
     return [d.code for d in report.diagnostics if d.severity is Severity.ERROR]
 
 
+def test_trap_1_a_join_never_doubles_a_row() -> None:
+    log = LOG.with_columns(country=pl.Series(["BR", "BR", "DE"]))
+    datasets = {
+        "log": {**DATASETS["log"], "lookups": {"place": {"dataset": "places", "on": "country"}}},
+        "places": {},
+    }
+    kpis = {"visits": "visit", "revenue": "sum(order.amount)", "rate": "order / visit"}
+    places = pl.DataFrame({"country": ["BR", "FR"], "continent": ["America", "Europe"]})
+    one = smartkpi.load({"datasets": datasets, "kpis": kpis}, data={"log": log, "places": places})
+    by = one.run(grain="all", by="place.continent").frame
+    assert by.filter(pl.col("kpi") == "visits")["value"].to_list() == [1, 1]  # the unmatched row stays, as null
+    assert by.filter(pl.col("kpi") == "revenue")["money"].is_null().all()
+    assert by["value"].sum() == 2 + 10 + 1
+    doubled = pl.concat([places, places])
+    refused = smartkpi.load({"datasets": datasets, "kpis": kpis}, data={"log": log, "places": doubled})
+    with pytest.raises(smartkpi.KpiError) as caught:
+        refused.run(grain="all", by="place.continent")
+    assert [d.code for d in caught.value.diagnostics] == ["ambiguous-lookup"]
+
+
+def test_trap_12_looked_up_segments_of_one_side_stay() -> None:
+    places = pl.DataFrame({"country": ["BR", "DE"], "continent": ["America", "Europe"]})
+    visits = pl.DataFrame({"ts": [datetime(2026, 1, 5)], "country": ["BR"]})
+    orders = pl.DataFrame({"ts": [datetime(2026, 1, 5)], "country": ["DE"]})
+    place = {"place": {"dataset": "places", "on": "country"}}
+    datasets = {
+        "web": {"time": "ts", "lookups": place, "events": {"visit": "all rows"}},
+        "shop": {"time": "ts", "lookups": place, "events": {"order": "all rows"}},
+        "places": {},
+    }
+    data = {"web": visits, "shop": orders, "places": places}
+    one = smartkpi.load({"datasets": datasets, "kpis": {"rate": "order / visit"}}, data=data)
+    found = one.run(grain="all", by="place.continent").frame
+    assert found.select("place.continent", "value", "state").rows() == [
+        ("America", 0.0, "ok"),
+        ("Europe", None, "undefined"),
+    ]
+
+
 def test_trap_16_null_times_are_counted_not_dropped_in_silence() -> None:
     log = LOG.with_columns(ts=pl.Series([datetime(2026, 1, 5), None, datetime(2026, 2, 10)]))
     one = smartkpi.load({"datasets": DATASETS, "kpis": {"visits": "visit", "orders": "order"}}, data={"log": log})

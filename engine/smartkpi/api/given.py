@@ -19,6 +19,7 @@ from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key, parse_moment
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.formula import Aggregate, Apply, Expr, Field, TypedKpi
+from smartkpi.semantics.scope import field_type, is_path
 from smartkpi.source import Span
 from smartkpi.spec.model import Binding, Case, Catalog, Column, Covers, Dataset, FieldDef
 from smartkpi.tree import walk
@@ -139,6 +140,8 @@ def _field_types(checked: Checked, kpis: Sequence[TypedKpi], event: str, *, refe
     for binding in checked.events.get(event, ()):
         dataset = checked.datasets[binding.dataset]
         found |= {name: expr.type for name, expr in dataset.fields.items()}
+        scope = checked.scopes[event]
+        found |= {name: field_type(scope, name) for name in used if is_path(name, scope.lookups)}
     for name, field in (contract.fields if contract else {}).items():
         known = found.get(name, used.get(name, UNKNOWN))
         found[name] = Type(Kind.NUMBER, field.unit) if field.unit is not None else known

@@ -17,13 +17,15 @@ from smartkpi.engines.polars.engine import PolarsEngine
 from smartkpi.engines.polars.meter import Progress
 from smartkpi.plan.lower import lower
 from smartkpi.plan.nodes import Plan
+from smartkpi.plan.reads import datasets_read
 from smartkpi.plan.rules import optimize
 from smartkpi.plan.verify import verify
 from smartkpi.report import html, table
 from smartkpi.report.style import Style
-from smartkpi.result import KpiInfo, Provenance, Result, arrange
+from smartkpi.result import KpiInfo, Provenance, Result, arrange, in_order
 from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.formula import TypedKpi
+from smartkpi.semantics.lookups import reached_datasets
 from smartkpi.semantics.question import Question, fits, resolve, select_kpis
 from smartkpi.sources.tables import Table, open_tables
 from smartkpi.spec.load import Loaded
@@ -60,7 +62,8 @@ def answer(
         raise DefinitionError(*(errors((*loaded.diagnostics, *checked.diagnostics)) or (_no_kpis(),)))
     with failing_as(UsageError):
         question = understand(loaded.catalog, selection.kpis, ask)
-    opened = open_data(loaded, handed, _datasets(checked, selection.kpis))
+    providers = _datasets(checked, selection.kpis)
+    opened = open_data(loaded, handed, providers | reached_datasets(checked.datasets, providers))
     left_out = dict(selection.left_out)
     left_out |= {name: "definition" for name in selection.kpis if name not in opened.checked.kpis}
     closed = _datasets(checked, selection.kpis) - set(opened.tables)
@@ -137,7 +140,8 @@ def evaluate(
         except KpiError as error:
             problems += error.diagnostics
             bad = {one.subject.removeprefix("dataset:") for one in error.diagnostics}
-            lost = [name for name in question.kpis if checked.kpis[name].datasets & bad]
+            reads = datasets_read(plan)
+            lost = [name for name in question.kpis if reads[name] & bad]
             question = replace(question, kpis=tuple(name for name in question.kpis if name not in lost))
             if not lost or not question.kpis:
                 raise DataError(*dict.fromkeys(problems)) from error
@@ -162,8 +166,10 @@ def _finish(checked: Checked, plan: Plan, question: Question, found: Answer) -> 
     with failing_as(UsageError):
         derived = derive(plan, found)
     kpis = {name: checked.kpis[name] for name in question.kpis}
+    described = checked.catalog.dimensions
+    dimensions = {name: described[last] for name in question.by if (last := name.split(".")[-1]) in described}
     return Result(
-        frame=assess(derived.frame, kpis),
+        frame=in_order(assess(derived.frame, kpis), question.by, dimensions),
         trend=derived.trend,
         kpis={name: _info(kpi) for name, kpi in kpis.items()},
         by=question.by,
@@ -176,6 +182,7 @@ def _finish(checked: Checked, plan: Plan, question: Question, found: Answer) -> 
             version=smartkpi.__version__,
         ),
         diagnostics=(*found.notes, *derived.diagnostics),
+        dimensions=dimensions,
     )
 
 

@@ -105,6 +105,7 @@ def describe(
             "last": known.days[-1] if known.days else None,
             "rows": known.rows,
             "left_out": dict(known.left_out),
+            "unmatched": dict(known.unmatched),
             "stale": any(c is not None and c.stale for c in covers),
         }
     return found

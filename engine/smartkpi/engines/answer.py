@@ -25,7 +25,7 @@ class Coverage:
 
     ``days`` are the local days with at least one row, sorted; ``edge`` is the first instant (aware, UTC) after the
     latest row (a date covers its day), None without rows; ``rows`` counts all rows, ``left_out`` those left out by
-    reason (`null_time`, `duplicate`, `after_as_of`, …).
+    reason (`null_time`, `duplicate`, `after_as_of`, …); ``unmatched`` counts rows by the lookup that found nothing.
     """
 
     dataset: str
@@ -33,6 +33,7 @@ class Coverage:
     edge: datetime | None
     rows: int
     left_out: Mapping[str, int] = field(default_factory=dict)
+    unmatched: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from smartkpi.plan import nodes
 from smartkpi.plan.nodes import Cell, Component, Plan, Scan, Step
-from smartkpi.semantics.formula import Aggregate, Apply, Column, Expr, Field, Literal, Reference
+from smartkpi.semantics.formula import Aggregate, Apply, Column, Expr, Field, Literal, LookedUp, Reference
 from smartkpi.tree import walk
 
 INFIX = frozenset(("+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or"))
@@ -92,6 +92,8 @@ def text(expr: Expr | nodes.Formula) -> str:
             return name if name.isidentifier() else f'col("{name}")'
         case Field(name=name):
             return name
+        case LookedUp():
+            return expr.text
         case nodes.Value(id=id) | nodes.Result(id=id):
             return id
         case Apply(function=function, args=args):

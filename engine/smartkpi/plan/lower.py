@@ -25,6 +25,7 @@ from smartkpi.semantics.formula import (
     Expr,
     Field,
     Literal,
+    LookedUp,
     Reference,
     TypedBinding,
     TypedDataset,
@@ -143,7 +144,7 @@ def _lower_formula(build: _Build, expr: Expr, around: Conditions, parts: _Parts)
             parts.components.update(dict.fromkeys(step.components))
             parts.presence.update(dict.fromkeys(step.presence))
             return Result(step.id, step.type)
-        case Field() | Column():
+        case Field() | Column() | LookedUp():
             raise AssertionError(f"a row value outside an aggregate: {expr}")
         case _:
             assert_never(expr)

@@ -6,7 +6,7 @@ segment and a column a KPI; where rows were ordered or cut, a row a KPI, period 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -92,6 +92,23 @@ def segment_text(value: object, style: Style) -> str:
             return plain(str(value))
 
 
+def dimension_label(result: Result, name: str, style: Style) -> str:
+    """Return what a dimension is called in the reader's language, else its name."""
+    known = result.dimensions.get(name)
+    return plain((known.label.get(style.lang) if known else "") or name)
+
+
+def _segments(result: Result, values: Sequence[Any], style: Style) -> Iterator[Cell]:
+    """Yield the values of a segment as the reader's language has them."""
+    for name, value in zip(result.by, values, strict=True):
+        known, text = result.dimensions.get(name), segment_text(value, style)
+        if known is not None and value is not None:
+            said = known.values.get(text)
+            spelt = text if isinstance(value, str) else known.spellings.get(text, text)
+            text = plain(said.get(style.lang) if said is not None else spelt)
+        yield Cell(text)
+
+
 def value_text(row: Row, info: KpiInfo | None, style: Style) -> str:
     """Return the value of a row in its KPI's format, or its state where it has none."""
     if row["value"] is None:
@@ -119,7 +136,10 @@ def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
     known = set(filter(None, periods))
     as_of, others = _as_ofs(result, rows, style)
     trends = _trends(result)
-    columns = [Column(word(style.lang, "kpi"), fold=True), *(Column(name) for name in result.by)]
+    columns = [
+        Column(word(style.lang, "kpi"), fold=True),
+        *(Column(dimension_label(result, name, style)) for name in result.by),
+    ]
     keys = len(columns)
     one = len(known) <= 1
     columns += [] if one else [Column(word(style.lang, "period"))]
@@ -158,14 +178,17 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
         lines.setdefault((_instant(row["start"]), *(row[name] for name in result.by)), {})[row["kpi"]] = row
     marked = {row["kpi"] for row in rows if row["flags"]}
     graded = {row["kpi"] for row in rows if row["status"] is not None}
-    columns = [Column(word(style.lang, grain if grain != "all" else "period")), *(Column(name) for name in result.by)]
+    columns = [
+        Column(word(style.lang, grain if grain != "all" else "period")),
+        *(Column(dimension_label(result, name, style)) for name in result.by),
+    ]
     keys = len(columns)
     columns += [Column(label(result.kpis.get(name), name, style), right=True) for name in names]
     body, above = [], ""
-    for key in sorted(lines, key=_sortable):
+    for key in sorted(lines, key=lambda key: _sortable(result, key)):
         some = lines[key]
         period = period_of(next(iter(some.values())), zone)
-        heads = [Cell("" if period == above else period), *(Cell(segment_text(value, style)) for value in key[1:])]
+        heads = [Cell("" if period == above else period), *_segments(result, key[1:], style)]
         above = period
         values = (
             _graded(some[name], result.kpis.get(name), name in graded, name in marked, style)
@@ -182,7 +205,8 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
 def _listing(result: Result, rows: Sequence[Row], style: Style) -> Grid:
     """Return the rows in the order that they have."""
     zone = result.provenance.timezone
-    titles = [word(style.lang, "kpi"), *result.by, word(style.lang, "period")]
+    named = (dimension_label(result, name, style) for name in result.by)
+    titles = [word(style.lang, "kpi"), *named, word(style.lang, "period")]
     columns = [Column(title, fold=i == 0) for i, title in enumerate(titles)]
     columns += [Column(word(style.lang, "value"), right=True), Column(word(style.lang, "status"), drop=1)]
     body, marked = [], any(row["flags"] for row in rows)
@@ -211,7 +235,7 @@ def _heads(result: Result, rows: Sequence[Row], style: Style) -> Iterator[tuple[
         name = row["kpi"]
         first = Cell("" if name == above else label(result.kpis.get(name), name, style))
         above = name
-        yield first, *(Cell(segment_text(row[dimension], style)) for dimension in result.by)
+        yield first, *_segments(result, [row[name] for name in result.by], style)
 
 
 def _value(row: Row, info: KpiInfo | None, marked: bool, style: Style) -> Cell:
@@ -272,9 +296,16 @@ def _instant(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.astimezone(UTC)
 
 
-def _sortable(key: Iterable[Any]) -> tuple[tuple[bool, Any], ...]:
-    """Return a key that sorts with nulls last."""
-    return tuple((value is None, "" if value is None else value) for value in key)
+def _sortable(result: Result, key: tuple[Any, ...]) -> tuple[tuple[bool, int, Any], ...]:
+    """Return a key that sorts by the order of each dimension, with nulls last."""
+    orders = [one.order if (one := result.dimensions.get(name)) else () for name in result.by]
+    ranked = zip(key, [(), *orders], strict=True)
+    return tuple((value is None, _place(value, order), "" if value is None else value) for value, order in ranked)
+
+
+def _place(value: Any, order: Sequence[str]) -> int:
+    text = ("true" if value else "false") if isinstance(value, bool) else str(value)
+    return order.index(text) if text in order else len(order)
 
 
 def _by_grain(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:

@@ -22,6 +22,7 @@ from smartkpi.semantics.formulas import referred
 from smartkpi.semantics.graph import in_order
 from smartkpi.semantics.kpis import check_kpi
 from smartkpi.semantics.literals import SECONDS, Constants, constant
+from smartkpi.semantics.lookups import Others, Target, order_datasets
 from smartkpi.semantics.scope import EventScope, Namespace
 from smartkpi.source import Span
 from smartkpi.spec.model import Catalog, Contract, Kpi
@@ -62,10 +63,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
     zone = ZoneInfo(catalog.calendar.timezone)
     found: list[Diagnostic] = []
     constants = _constants(catalog, found)
-    checked = [
-        check_dataset(spec, catalog.calendar.timezone, zone, constants, (schemas or {}).get(spec.name))
-        for spec in catalog.datasets.values()
-    ]
+    checked = _check_datasets(catalog, zone, constants, schemas or {})
     for dataset in checked:
         found.extend(dataset.found)
     broken = {name: cause for key, cause in catalog.broken.items() if (name := _spoken(key))}
@@ -92,6 +90,24 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
         scopes=scopes,
         left_out=left_out,
     )
+
+
+def _check_datasets(catalog: Catalog, zone: ZoneInfo, constants: Constants, schemas: Schemas) -> list[CheckedDataset]:
+    """Check each dataset after those it looks up; return them in the order of the catalog."""
+    order, cycles = order_datasets(catalog)
+    broken = {key.removeprefix("dataset:"): d for key, d in catalog.broken.items() if key.startswith("dataset:")}
+    dimensions = {key.removeprefix("dimension:"): d for key, d in catalog.broken.items() if key[:10] == "dimension:"}
+    checked: dict[str, CheckedDataset] = {}
+    for name in order:
+        targets = {key: Target(one.typed, one.scope, one.broken, one.cause) for key, one in checked.items()}
+        others = Others(tuple(catalog.datasets), targets, broken, cycles, _spellings(catalog), dimensions)
+        spec = catalog.datasets[name]
+        checked[name] = check_dataset(spec, catalog.calendar.timezone, zone, constants, schemas.get(name), others)
+    return [checked[name] for name in catalog.datasets]
+
+
+def _spellings(catalog: Catalog) -> dict[str, Mapping[str, str]]:
+    return {name: one.spellings for name, one in catalog.dimensions.items() if one.spellings}
 
 
 def _spoken(key: str) -> str:
@@ -184,8 +200,9 @@ def _scopes(
         opened = dataset.typed.columns is None
         counted = binding.count is not None
         scopes[name] = EventScope(
-            name, binding.dataset, types, opened, counted, constants, zone, dataset.broken, declared, events
-        )
+            name, binding.dataset, types, opened, counted, constants, zone, dataset.broken, declared, events,
+            dataset.scope.lookups, any("." in field for field in dataset.typed.fields), _spellings(catalog)
+        )  # fmt: skip
     for name in [name for name in events if name not in scopes]:
         del events[name]
     return scopes

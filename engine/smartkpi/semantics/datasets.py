@@ -13,12 +13,14 @@ from smartkpi.language.types import BARE as BARE_UNIT
 from smartkpi.language.types import BOOLEAN, DATE, PLAIN, TEXT, TIME, Kind, Type, Unit
 from smartkpi.language.units import describe, of_unit
 from smartkpi.semantics.findings import SHOWN, Findings, circle
-from smartkpi.semantics.formula import Apply, Column, Expr, Literal, TypedBinding, TypedDataset
+from smartkpi.semantics.formula import Apply, Column, Expr, Literal, TypedBinding, TypedDataset, TypedLookup
 from smartkpi.semantics.graph import in_order
 from smartkpi.semantics.literals import FAILED, Constants
+from smartkpi.semantics.lookups import Others, reach, refuse_circular_time, type_lookup
 from smartkpi.semantics.patterns import check_format, has_clock
 from smartkpi.semantics.rows import type_condition, type_row
-from smartkpi.semantics.scope import IMPLICIT, DatasetScope, row_column, row_name
+from smartkpi.semantics.scope import IMPLICIT, DatasetScope, Reach, row_column, row_name
+from smartkpi.semantics.spellings import respell
 from smartkpi.source import Span
 from smartkpi.spec import model
 from smartkpi.tree import walk
@@ -40,6 +42,8 @@ class CheckedDataset:
     broken: Mapping[str, Diagnostic]
     lost: Mapping[str, Diagnostic]
     found: tuple[Diagnostic, ...]
+    scope: DatasetScope
+    cause: Diagnostic | None
 
 
 @dataclass(slots=True)
@@ -64,24 +68,34 @@ class _Work:
 
 
 def check_dataset(
-    spec: model.Dataset, zone_name: str, zone: tzinfo, constants: Constants, columns: Mapping[str, Type] | None
+    spec: model.Dataset,
+    zone_name: str,
+    zone: tzinfo,
+    constants: Constants,
+    columns: Mapping[str, Type] | None,
+    others: Others,
 ) -> CheckedDataset:
     """Return a dataset with its expressions typed; ``columns`` are those of the data, None while none is at hand."""
     fields: dict[str, Expr] = {}
     broken: dict[str, Diagnostic] = {}
     scope = DatasetScope(spec.name, fields, broken, columns, constants, zone)
     work = _Work(spec, scope, fields, broken)
+    scope = work.scope = replace(scope, lookups=_reach(work, others), spellings=others.spellings)
+    _spell_columns(work, others)
     order, under = _order_fields(work)
     _check_fields((name for name in order if name in under), work)
     whole = work.findings()
     if spec.read is not None and spec.read.dates and (wrong := check_format(spec.read.dates)):
         whole.error("bad-format", f"`dates` cannot be read: {wrong}", spec.read.span, 'such as "%d.%m.%Y"')
     time = None if spec.time is None else _check_time(spec.time, work, whole)
+    if spec.time is not None:
+        time = refuse_circular_time(time, scope.lookups, _place(spec.time), whole)
     if not _is_small("time", spec.time, work):
         _too_complex("time", spec.span, whole)
     work.scope = scope = replace(scope, time=time)
     _check_fields((name for name in order if name not in under), work)
     key = tuple(row_name(syntax.Name((name,), spec.span), scope, whole) for name in spec.key)
+    lookups = _check_lookups(work, others, whole)
     reason = work.settle(whole, f"dataset `{spec.name}`", spec.span)
     lost: dict[str, Diagnostic] = {}
     events: dict[str, TypedBinding] = {}
@@ -89,8 +103,48 @@ def check_dataset(
         cause = reason or _check_event(binding, time, work, events)
         if cause is not None:
             lost[binding.event] = cause
-    typed = TypedDataset(spec.name, spec, time, spec.timezone or zone_name, key, fields, events, columns)
-    return CheckedDataset(typed, reason is None, broken, lost, tuple(work.found))
+    typed = TypedDataset(spec.name, spec, time, spec.timezone or zone_name, key, fields, events, columns, lookups)
+    return CheckedDataset(typed, reason is None, broken, lost, tuple(work.found), scope, reason)
+
+
+def _reach(work: _Work, others: Others) -> dict[str, Reach]:
+    """Return what each lookup leads to."""
+    found = {}
+    for one in work.spec.lookups.values():
+        findings = work.findings()
+        reached = reach(one, others, findings)
+        if (cycle := others.cycles.get((work.spec.name, one.name))) is not None:
+            reached = replace(reached, cause=cycle)
+            findings = work.findings()
+            work.found.append(cycle)
+        work.found.extend(d for d in findings.diagnostics if d not in work.found)
+        found[one.name] = reached
+    return found
+
+
+def _check_lookups(work: _Work, others: Others, findings: Findings) -> dict[str, TypedLookup]:
+    """Return the lookups that lead somewhere; one whose condition is wrong breaks the dataset."""
+    found = {}
+    for one in work.spec.lookups.values():
+        if work.scope.lookups[one.name].cause is None:
+            here = work.findings()
+            typed = type_lookup(one, work.scope, others.targets[one.dataset], _type_time, here)
+            findings.take(here)
+            if typed is not None:
+                found[one.name] = typed
+    return found
+
+
+def _type_time(name: str, span: Span, scope: DatasetScope, findings: Findings) -> Expr:
+    """Return a field as a time: a text is read as ISO."""
+    typed = row_name(syntax.Name((name,), span), scope, findings)
+    if typed.type.kind is Kind.TEXT:
+        return Apply("parse_time", (typed,), TIME)
+    if typed.type.kind not in (Kind.TIME, Kind.DATE, Kind.UNKNOWN):
+        message = f"`valid` takes times or dates, `{name}` is {describe(typed.type)}"
+        findings.error("not-a-time", message, span, "name the columns that say from when, and until when, a row holds")
+        return FAILED
+    return typed
 
 
 def _order_fields(work: _Work) -> tuple[tuple[str, ...], frozenset[str]]:
@@ -123,11 +177,24 @@ def _check_fields(names: Iterable[str], work: _Work) -> None:
         elif not _is_small(name, written.is_, work):
             _too_complex(name, written.span, findings)
         else:
-            work.fields[name] = _type_field(written, work, findings)
+            typed = _type_field(written, work, findings)
+            work.fields[name] = respell(typed, work.scope.spellings.get(name, {}))
         reason = work.settle(findings, f"the field `{name}`", written.span)
         if reason is not None:
             work.broken[name] = reason
             work.fields.pop(name, None)
+
+
+def _spell_columns(work: _Work, others: Others) -> None:
+    """Make fields of the columns that a dimension spells; those of a dimension with an error are broken with it."""
+    known = {**(work.scope.columns or {}), **work.spec.fields}
+    for name, cause in others.dimensions.items():
+        if name in known:
+            work.broken[name] = cause
+    for name, spellings in others.spellings.items():
+        type = (work.scope.columns or {}).get(name)
+        if type is not None and type.kind is Kind.TEXT and name not in work.spec.fields:
+            work.fields[name] = respell(Column(name, type), spellings)
 
 
 def _parts(name: str, written: model.Formula | model.Column | None, spec: model.Dataset) -> Iterator[str]:

@@ -44,6 +44,20 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class LookedUp:
+    """A field of the row that lookups lead to: their names in order, then the field's; null where no row matches."""
+
+    path: tuple[str, ...]
+    name: str
+    type: Type = field(hash=False)
+
+    @property
+    def text(self) -> str:
+        """The name as it is written: `customer.country`."""
+        return ".".join((*self.path, self.name))
+
+
+@dataclass(frozen=True, slots=True)
 class Apply:
     """A function or operator of the function table, applied.
 
@@ -83,7 +97,7 @@ class Reference:
     type: Type = field(hash=False)
 
 
-Expr = Literal | Column | Field | Apply | Aggregate | Reference
+Expr = Literal | Column | Field | LookedUp | Apply | Aggregate | Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,21 @@ class TypedBinding:
     when: Expr | None
     time: Expr | None
     count: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class TypedLookup:
+    """A lookup: pairs of row expressions that must be equal, mine over Columns here, theirs over Columns there.
+
+    ``valid`` are the ends between which a row there holds; then ``time``, the row's time here, chooses among them.
+    """
+
+    name: str
+    dataset: str
+    on: tuple[tuple[Expr, Expr], ...]
+    valid: tuple[Expr, Expr] | None
+    time: Expr | None
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +142,7 @@ class TypedDataset:
     fields: Mapping[str, Expr]
     events: Mapping[str, TypedBinding]
     columns: Mapping[str, Type] | None
+    lookups: Mapping[str, TypedLookup] = field(default_factory=dict)
 
     def field(self, name: str) -> Expr | None:
         """Return the row expression of a field, or None where the dataset has none of that name."""
@@ -120,6 +150,9 @@ class TypedDataset:
 
         if name in self.fields:
             return self.fields[name]
+        path = tuple(name.split("."))
+        if len(path) > 1 and path[0] in self.lookups:
+            return LookedUp(path[:-1], path[-1], UNKNOWN)
         if self.columns is None:
             return Column(name, UNKNOWN)
         return Column(name, self.columns[name]) if name in self.columns else None

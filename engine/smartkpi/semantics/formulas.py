@@ -16,7 +16,7 @@ from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Aggregate, Expr, Literal, Reference
 from smartkpi.semantics.literals import FAILED, literal
 from smartkpi.semantics.rows import type_condition
-from smartkpi.semantics.scope import IMPLICIT, EventScope, Namespace, part_span, row_column, unknown_name
+from smartkpi.semantics.scope import IMPLICIT, EventScope, Namespace, event_field, part_span, unknown_name
 from smartkpi.source import Span
 from smartkpi.tree import walk
 
@@ -111,14 +111,12 @@ def _name(expr: syntax.Name, space: Namespace, findings: Findings) -> Expr:
 
 def _path(expr: syntax.Name, space: Namespace, findings: Findings) -> None:
     """Refuse a dotted name outside an aggregate."""
-    first, rest = expr.parts[0], expr.parts[1:]
+    first = expr.parts[0]
     if first in space.broken:
         findings.depend(first, space.broken[first])
     elif first not in space.events:
         if not _say_what(expr, space, findings):
             unknown_name(expr, space, findings)
-    elif len(rest) > 1:
-        findings.not_yet(f"a field of a matched or looked-up row (`{expr.text}`)", expr.span)
     else:
         _outside(expr.span, findings)
 
@@ -179,19 +177,17 @@ def _relation(expr: syntax.Expr, space: Namespace, findings: Findings) -> _Relat
     match inner:
         case syntax.Name(parts=(event,)) if event in space.events and event not in space.broken:
             return _Relation(event, wheres, None, inner.span)
-        case syntax.Name(parts=(event, name)) if event in space.events and event not in space.broken:
-            return _Relation(event, wheres, name, part_span(inner, 1))
+        case syntax.Name(parts=(event, *path)) if event in space.events and event not in space.broken:
+            return _Relation(event, wheres, ".".join(path), part_span(inner, len(path)))
         case syntax.Member():
             below = _relation(inner.of, space, findings)
             if below is not None and below.field is None:
                 return _Relation(below.event, below.wheres + wheres, inner.name, inner.span)
             if below is not None:
-                findings.not_yet(f"a field of a looked-up row (`.{inner.name}`)", inner.span)
+                return _Relation(below.event, below.wheres + wheres, f"{below.field}.{inner.name}", inner.span)
         case syntax.Name():
             if inner.parts[0] in space.broken:
                 findings.depend(inner.parts[0], space.broken[inner.parts[0]])
-            elif inner.parts[0] in space.events:
-                findings.not_yet(f"a field of a matched or looked-up row (`{inner.text}`)", inner.span)
             elif not _say_what(inner, space, findings):
                 unknown_name(inner, space, findings)
         case syntax.Step():
@@ -287,7 +283,7 @@ def _argument(expr: syntax.Apply, relation: _Relation, scope: EventScope, findin
         message = f"`{expr.function}` needs a field of `{relation.event}`"
         findings.error("wrong-arguments", message, expr.args[0].span, hint)
         return None
-    return row_column(relation.field, relation.span, scope, findings)
+    return event_field(relation.field, relation.span, scope, findings)
 
 
 def _aggregated(expr: syntax.Apply, type: Type, relation: _Relation, scope: EventScope, findings: Findings) -> Type:

@@ -14,7 +14,17 @@ from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Aggregate, Apply, Expr, Reference, TypedKpi
 from smartkpi.semantics.formulas import Conditions, conditions, type_formula
 from smartkpi.semantics.literals import FAILED, constant
-from smartkpi.semantics.scope import EventScope, Namespace, field_type, has_field, unknown_field
+from smartkpi.semantics.scope import (
+    EventScope,
+    Lack,
+    Namespace,
+    broken_field,
+    field_type,
+    follow,
+    has_field,
+    is_path,
+    unknown_field,
+)
 from smartkpi.source import Span
 from smartkpi.spec.model import Kpi, Threshold
 
@@ -187,10 +197,10 @@ def check_dimensions(by: Iterable[str], scopes: Iterable[EventScope], span: Span
             continue
         seen: tuple[Type, str] | None = None
         for scope in scopes:
-            if name in scope.broken:
-                findings.depend(name, scope.broken[name])
+            if (cause := broken_field(scope, name)) is not None:
+                findings.depend(name, cause)
             elif not has_field(scope, name):
-                unknown_field(name, span, scope, findings)
+                _unknown_dimension(name, span, scope, findings)
             else:
                 type = field_type(scope, name)
                 _check_dimension(name, type, span, findings)
@@ -198,6 +208,13 @@ def check_dimensions(by: Iterable[str], scopes: Iterable[EventScope], span: Span
                     message = f"`{name}` is {describe(seen[0])} in `{seen[1]}`, {describe(type)} in `{scope.event}`"
                     findings.error("bad-dimension", message, span, "segments must be of one kind everywhere")
                 seen = seen if seen is not None and type.kind is Kind.UNKNOWN else (type, scope.event)
+
+
+def _unknown_dimension(name: str, span: Span | None, scope: EventScope, findings: Findings) -> None:
+    if is_path(name, scope.lookups) and isinstance(lack := follow(tuple(name.split(".")), scope.lookups), Lack):
+        findings.error("unknown-field", lack.message, span, lack.hint, lack.notes)
+    else:
+        unknown_field(name, span, scope, findings)
 
 
 def _check_dimension(name: str, type: Type, span: Span | None, findings: Findings) -> None:

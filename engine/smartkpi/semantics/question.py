@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from fnmatch import fnmatchcase
@@ -20,7 +20,7 @@ from smartkpi.semantics.formula import Expr, TypedKpi
 from smartkpi.semantics.kpis import check_dimensions
 from smartkpi.semantics.literals import Constants
 from smartkpi.semantics.rows import type_condition
-from smartkpi.semantics.scope import EventScope, has_field
+from smartkpi.semantics.scope import EventScope, Lack, broken_field, follow, has_field, is_path
 from smartkpi.source import Span
 from smartkpi.tree import children
 
@@ -64,7 +64,8 @@ def resolve(checked: Checked, question: Question) -> Resolved:
     """
     findings = Findings("")
     question = replace(question, kpis=tuple(dict.fromkeys(question.kpis)), by=tuple(dict.fromkeys(question.by)))
-    asked = [(name, None) for name in question.by] + list(_names(question.where))
+    lookups = {name for scope in checked.scopes.values() for name in scope.lookups}
+    asked = [(name, None) for name in question.by] + list(_names(question.where, lookups))
     _check_known(asked, checked, findings)
     _stop(findings)
     unavailable = {}
@@ -137,13 +138,15 @@ def _stop(findings: Findings) -> None:
         raise KpiError(*(findings.diagnostics or findings.causes.values()))
 
 
-def _names(where: syntax.Expr | None) -> Iterator[tuple[str, Span | None]]:
-    """Yield the fields that a condition names (dotted names and aggregates are refused later, with the fix)."""
+def _names(where: syntax.Expr | None, lookups: Collection[str]) -> Iterator[tuple[str, Span | None]]:
+    """Yield the fields that a condition names (other dotted names and aggregates are refused later, with the fix)."""
     stack: list[Any] = [] if where is None else [where]
     while stack:
         match node := stack.pop():
             case syntax.Name(parts=(name,)) | syntax.Apply(function="col", args=(syntax.Text(value=name),)):
                 yield name, node.span
+            case syntax.Name() as path if path.parts[0] in lookups:
+                yield path.text, path.span
             case syntax.Apply(function=function) if function in FUNCTIONS and FUNCTIONS[function].kind == "aggregate":
                 pass
             case _:
@@ -158,6 +161,10 @@ def _check_known(asked: list[tuple[str, Span | None]], checked: Checked, finding
         known = any(has_field(scope, name) for scope in scopes)
         if not known and not (span is not None and name in constants):
             fields = {field for scope in scopes for field in scope.fields}
+            lacks = [follow(tuple(name.split(".")), s.lookups) for s in scopes if is_path(name, s.lookups)]
+            if (lack := next((lack for lack in lacks if isinstance(lack, Lack)), None)) is not None:
+                findings.error("unknown-field", lack.message, span, lack.hint, lack.notes)
+                continue
             hint = did_you_mean(name, sorted(fields))
             findings.error("unknown-field", f"no event has a field `{name}`", span, hint, listing("fields", fields))
 
@@ -165,7 +172,7 @@ def _check_known(asked: list[tuple[str, Span | None]], checked: Checked, finding
 def _lacks(scope: EventScope, asked: list[tuple[str, Span | None]]) -> str:
     """Say which field of a question an event lacks, or nothing."""
     for name, span in asked:
-        if name in scope.broken:
+        if broken_field(scope, name) is not None:
             return f"the field `{name}` of `{scope.event}` has an error"
         if not has_field(scope, name) and not (span is not None and name in scope.constants):
             return f"`{scope.event}` has no field `{name}`"

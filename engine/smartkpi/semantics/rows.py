@@ -12,6 +12,7 @@ from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Apply, Expr
 from smartkpi.semantics.literals import FAILED, literal
 from smartkpi.semantics.scope import RowScope, row_column, row_name
+from smartkpi.semantics.spellings import respell_literals
 
 
 def type_row(expr: syntax.Expr, scope: RowScope, findings: Findings) -> Expr:
@@ -26,7 +27,7 @@ def type_row(expr: syntax.Expr, scope: RowScope, findings: Findings) -> Expr:
         case syntax.Apply():
             if fits(expr, Place.ROW, findings):
                 args = tuple(type_row(arg, scope, findings) for arg in expr.args)
-                return call(expr, args, scope.zone, findings)
+                return call(expr, respell_literals(expr, args, scope), scope.zone, findings)
         case syntax.Where():
             hint = "join conditions by `and`"
             findings.error("where-in-row", "`where` stands around rows, not inside a condition on one", expr.span, hint)

@@ -12,12 +12,31 @@ from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.types import TEXT, UNKNOWN, Type
 from smartkpi.nearest import did_you_mean
 from smartkpi.semantics.findings import Findings, listing
-from smartkpi.semantics.formula import Column, Expr, Field, Literal, TypedKpi
+from smartkpi.semantics.formula import Column, Expr, Field, Literal, LookedUp, TypedKpi
 from smartkpi.semantics.literals import FAILED, Constants
 from smartkpi.source import Span
 
 IMPLICIT = ("time", "dataset")
 """Fields that every event has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a lookup leads to: the fields of a dataset, and its own lookups.
+
+    ``open``: its data is not at hand, so any field may exist. ``only`` are the fields that the lookup lets through
+    (None: all). ``cause`` is the error that broke the lookup or all of its dataset.
+    """
+
+    name: str
+    dataset: str
+    fields: Mapping[str, Type]
+    broken: Mapping[str, Diagnostic]
+    open: bool
+    only: tuple[str, ...] | None
+    lookups: Mapping[str, Reach]
+    by_time: bool = False
+    cause: Diagnostic | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +56,8 @@ class DatasetScope:
     zone: tzinfo
     own: str | None = None
     time: Expr | None = None
+    lookups: Mapping[str, Reach] = field(default_factory=dict)
+    spellings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +66,7 @@ class EventScope:
 
     ``open``: no data is at hand, so that a name not in ``fields`` is a column not yet seen. ``dataset`` is None where
     no dataset provides the event. ``declared`` are the fields of its contract, ``events`` the names of all events.
+    ``given``: the rows are those of a test, which writes looked-up fields under their own dotted names.
     """
 
     event: str
@@ -57,6 +79,9 @@ class EventScope:
     broken: Mapping[str, Diagnostic] = field(default_factory=dict)
     declared: Mapping[str, Span] = field(default_factory=dict)
     events: Collection[str] = ()
+    lookups: Mapping[str, Reach] = field(default_factory=dict)
+    given: bool = False
+    spellings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 RowScope = DatasetScope | EventScope
@@ -108,12 +133,94 @@ def row_column(name: str, span: Span, scope: RowScope, findings: Findings) -> Ex
 
 def has_field(scope: EventScope, name: str) -> bool:
     """Return whether the rows of an event have a field of this name, broken or not."""
-    return name in scope.fields or name in scope.broken or (scope.open and name not in scope.constants)
+    if name in scope.fields or name in scope.broken:
+        return True
+    if is_path(name, scope.lookups):
+        return not isinstance(follow(tuple(name.split(".")), scope.lookups), Lack)
+    return scope.open and name not in scope.constants
 
 
 def field_type(scope: EventScope, name: str) -> Type:
     """Return the type of a field that an event has."""
+    if name not in scope.fields and is_path(name, scope.lookups):
+        found = follow(tuple(name.split(".")), scope.lookups)
+        return found if isinstance(found, Type) else UNKNOWN
     return scope.fields.get(name, UNKNOWN)
+
+
+def broken_field(scope: EventScope, name: str) -> Diagnostic | None:
+    """Return the error that a field of an event has, if it has one."""
+    if name not in scope.fields and is_path(name, scope.lookups):
+        found = follow(tuple(name.split(".")), scope.lookups)
+        return found if isinstance(found, Diagnostic) else None
+    return scope.broken.get(name)
+
+
+def is_path(name: str, lookups: Mapping[str, Reach]) -> bool:
+    """Return whether a dotted name begins with a lookup."""
+    first, dot, _ = name.partition(".")
+    return bool(dot) and first in lookups
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Why a path leads nowhere: the part that is unknown, what was looked for in what, and the names there are."""
+
+    part: int
+    message: str
+    hint: str
+    notes: tuple[Note, ...]
+
+
+def follow(parts: tuple[str, ...], lookups: Mapping[str, Reach]) -> Type | Diagnostic | Lack:
+    """Return the type of the field that a path of lookups leads to, the error on its way, or why there is none."""
+    reach = lookups[parts[0]]
+    for place, name in enumerate(parts[1:-1], start=1):
+        if reach.cause is not None:
+            return reach.cause
+        if name not in reach.lookups:
+            message = f"`{reach.dataset}` has no lookup `{name}`"
+            return Lack(place, message, did_you_mean(name, reach.lookups), listing("lookups", reach.lookups))
+        reach = reach.lookups[name]
+    name = parts[-1]
+    if reach.cause is not None:
+        return reach.cause
+    if name in reach.broken:
+        return reach.broken[name]
+    if reach.only is not None and name not in reach.only:
+        message = f"the lookup `{reach.name}` has no field `{name}`"
+        hint = did_you_mean(name, reach.only) or "add it to the lookup's `fields`"
+        return Lack(len(parts) - 1, message, hint, listing("its fields", reach.only))
+    if name in reach.fields or reach.open:
+        return reach.fields.get(name, UNKNOWN)
+    message = f"`{reach.dataset}` has no column or field `{name}`"
+    notes = listing("columns and fields", reach.fields)
+    return Lack(len(parts) - 1, message, did_you_mean(name, reach.fields), notes)
+
+
+def event_field(name: str, span: Span, scope: EventScope, findings: Findings) -> Expr:
+    """Return a field of an event by its name, or by the path of lookups that leads to it."""
+    parts = tuple(name.split("."))
+    if len(parts) == 1 or name in scope.fields:
+        return row_column(name, span, scope, findings)
+    if parts[0] not in scope.lookups:
+        message = f"`{scope.event}` has no lookup `{parts[0]}`"
+        hint, notes = did_you_mean(parts[0], scope.lookups), listing("lookups", scope.lookups)
+        findings.error("unknown-field", message, span, hint, notes)
+        return FAILED
+    found = _followed(parts, span, scope, findings)
+    return FAILED if found is None else Field(name, found)
+
+
+def _followed(parts: tuple[str, ...], span: Span, scope: RowScope, findings: Findings) -> Type | None:
+    found = follow(parts, scope.lookups)
+    if isinstance(found, Diagnostic):
+        findings.depend(".".join(parts), found)
+        return None
+    if isinstance(found, Lack):
+        findings.error("unknown-field", found.message, span, found.hint, found.notes)
+        return None
+    return found
 
 
 def _in_dataset(name: str, scope: DatasetScope, findings: Findings) -> Expr | None:
@@ -144,22 +251,28 @@ def _in_event(name: str, scope: EventScope, findings: Findings) -> Expr | None:
 
 
 def _dotted(expr: syntax.Name, scope: RowScope, findings: Findings) -> Expr:
-    """Refuse a path in a row expression: its first part is the event itself, a column with a dot, or a lookup."""
+    """Return a looked-up field; refuse any other path: its first part is the event itself, or a column with a dot."""
     first, last = expr.parts[0], expr.parts[-1]
+    if first in scope.lookups:
+        found = _followed(expr.parts, part_span(expr, len(expr.parts) - 1), scope, findings)
+        if found is None:
+            return FAILED
+        event = isinstance(scope, EventScope)
+        return Field(expr.text, found) if event else LookedUp(expr.parts[:-1], last, found)
     columns = scope.columns if isinstance(scope, DatasetScope) else scope.fields
+    if isinstance(scope, EventScope) and scope.given and expr.text in scope.fields:
+        return Field(expr.text, scope.fields[expr.text])
     if columns is not None and expr.text in columns:
         hint = f'write `col("{expr.text}")`'
         findings.error("unknown-field", f"a column with a dot cannot be written as `{expr.text}`", expr.span, hint)
     elif isinstance(scope, EventScope) and first == scope.event and len(expr.parts) == 2:
         message = f"in a condition the rows are those of `{first}`: its fields stand alone"
         findings.error("unknown-field", message, expr.span, f"write `{last}`")
-    elif isinstance(scope, DatasetScope) or first in scope.fields:
-        hint = f'for a column of this name write `col("{expr.text}")`'
-        findings.error("not-yet", f"a looked-up field (`{expr.text}`) is not supported yet", expr.span, hint)
     else:
-        message = f"the rows of `{scope.event}` have no field `{expr.text}`"
-        hint = "a condition sees the fields of its own event; looked-up fields are not supported yet"
-        findings.error("unknown-field", message, expr.span, hint)
+        rows = f"the dataset `{scope.dataset}` has" if isinstance(scope, DatasetScope) else f"`{scope.event}` has"
+        hint = did_you_mean(first, scope.lookups) or f'for a column of this name write `col("{expr.text}")`'
+        notes = listing("lookups", scope.lookups)
+        findings.error("unknown-field", f"{rows} no lookup `{first}`", part_span(expr, 0), hint, notes)
     return FAILED
 
 

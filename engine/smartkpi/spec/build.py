@@ -15,9 +15,10 @@ from smartkpi.spec import later
 from smartkpi.spec.cases import build_case
 from smartkpi.spec.constants import build_constant
 from smartkpi.spec.datasets import build_contract, build_dataset, missing_time
+from smartkpi.spec.dimensions import build_dimension
 from smartkpi.spec.document import Document
 from smartkpi.spec.kpis import build_kpi
-from smartkpi.spec.model import Calendar, Case, Catalog, Constant, Contract, Dataset, Kpi
+from smartkpi.spec.model import Calendar, Case, Catalog, Constant, Contract, Dataset, Dimension, Kpi
 from smartkpi.spec.names import check_name, name_of
 from smartkpi.spec.nodes import Fields, Items, Node, Scalar
 from smartkpi.spec.values import Problems, text, zone
@@ -66,6 +67,7 @@ class _State:
     datasets: dict[str, Dataset] = field(default_factory=dict)
     contracts: dict[str, Contract] = field(default_factory=dict)
     kpis: dict[str, Kpi] = field(default_factory=dict)
+    dimensions: dict[str, Dimension] = field(default_factory=dict)
     cases: list[Case] = field(default_factory=list)
 
     def report(self, problems: Iterable[Diagnostic], subject: str) -> None:
@@ -110,6 +112,7 @@ def _catalog(state: _State, root: Path) -> Catalog:
         tuple(state.cases),
         broken,
         {name: item for name, item in state.kpis.items() if f"kpi:{name}" in broken},
+        dimensions={name: item for name, item in state.dimensions.items() if f"dimension:{name}" not in broken},
     )
 
 
@@ -239,6 +242,9 @@ def _build_definition(state: _State, definition: _Definition, sets: Mapping[str,
         case "kpi":
             problems += later.later_in_kpi(value)
             _keep(state.kpis, name, build_kpi(name, value, span, problems))
+        case "dimension":
+            problems += later.later_in_dimension(value)
+            _keep(state.dimensions, name, build_dimension(name, value, span, problems))
         case kind:
             section = next(section for section, word in _KINDS.items() if word == kind)
             problems.append(later.not_yet(later.SECTIONS[section], definition.key))

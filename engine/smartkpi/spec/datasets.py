@@ -8,7 +8,7 @@ from smartkpi.diagnostics import Diagnostic
 from smartkpi.language.parse import parse_binding
 from smartkpi.language.syntax import AllRows
 from smartkpi.source import Span
-from smartkpi.spec.model import Binding, Column, Contract, Covers, Dataset, FieldDef, Formula, Labels, Read
+from smartkpi.spec.model import Binding, Column, Contract, Covers, Dataset, FieldDef, Formula, Labels, Lookup, Read
 from smartkpi.spec.nodes import Fields, Node, Scalar
 from smartkpi.spec.values import (
     Problems,
@@ -42,6 +42,7 @@ def build_dataset(name: str, node: Node, span: Span, base: Path, problems: Probl
         covers=_covers(node.get("covers"), problems),
         gaps="zero" if text(node.get("gaps")) == "zero" else None,
         span=span,
+        lookups=_lookups(node.get("lookups"), problems),
     )
 
 
@@ -118,6 +119,31 @@ def _field(name: str, node: Node, span: Span, problems: Problems) -> FieldDef:
         is_ = Column(name, span)
     described = (labels(node.get("label")), labels(node.get("description")))
     return FieldDef(name, is_, unit(node, problems), span, *described)
+
+
+def _lookups(node: Node | None, problems: Problems) -> dict[str, Lookup]:
+    if not isinstance(node, Fields):
+        return {}
+    found = ((name, _lookup(name, value, key.span, problems)) for name, key, value in named(node, problems))
+    return {name: lookup for name, lookup in found if lookup is not None}
+
+
+def _lookup(name: str, node: Node, span: Span, problems: Problems) -> Lookup | None:
+    if not isinstance(node, Fields) or (other := node.get("dataset")) is None:
+        return None
+    on = node.get("on")
+    if isinstance(on, Fields):
+        written = ((key, text(entry.value)) for key, entry in on.entries.items())
+        pairs = tuple((mine, theirs) for mine, theirs in written if theirs is not None)
+    else:
+        pairs = tuple((both, both) for both in texts(on))
+    if on is not None and not pairs:
+        message = f"the lookup `{name}` names no column to look rows up by"
+        problems.append(Diagnostic("bad-value", message, on.span, "such as `on: customer_id`"))
+    ends = texts(node.get("valid"))
+    valid = (ends[0], ends[1]) if len(ends) == 2 else None
+    only = texts(node.get("fields")) if "fields" in node.entries else None
+    return Lookup(name, text(other) or "", pairs, valid, only, span, other.span)
 
 
 def _bindings(node: Node | None, problems: Problems) -> dict[str, Binding]:

@@ -12,7 +12,6 @@ from smartkpi.spec.values import text
 SECTIONS = {
     "include": "`include`",
     "currency": "`currency`",
-    "dimensions": "`dimensions`",
     "groups": "`groups`",
     "funnels": "`funnels`",
     "cohorts": "`cohorts`",
@@ -22,7 +21,7 @@ SECTIONS = {
 _CALENDAR = ("year_start", "periods", "hours", "notes")
 _KPI = ("extends", "revisions", "window", "goal", "goals", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
-_DATASET = ("lookups", "every", "on_bad_rows", "keep", "additive")
+_DATASET = ("every", "on_bad_rows", "keep", "additive")
 _READ = ("encoding", "skip_rows", "skip_footer", "decimal", "thousands")
 _BINDING = ("additive", "key", "prefer")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -41,6 +40,11 @@ def later_in_calendar(fields: Fields) -> Iterator[Diagnostic]:
 def later_in_constant(node: Node) -> Iterator[Diagnostic]:
     """Yield what a constant asks for too early."""
     yield from _keys(node, ("revisions",))
+
+
+def later_in_dimension(node: Node) -> Iterator[Diagnostic]:
+    """Yield what a dimension asks for too early."""
+    yield from _keys(node, ("parent",))
 
 
 def later_in_kpi(node: Node) -> Iterator[Diagnostic]:

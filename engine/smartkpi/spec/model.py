@@ -111,6 +111,23 @@ class Covers:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """A many-to-one join: fields of the one row of another dataset that has the same values in ``on``.
+
+    ``on`` pairs fields of this dataset with those of the other; ``valid`` names the two fields of the other that say
+    when a row holds, half open; ``fields`` what may be read (None: every field).
+    """
+
+    name: str
+    dataset: str
+    on: tuple[tuple[str, str], ...]
+    valid: tuple[str, str] | None
+    fields: tuple[str, ...] | None
+    span: Span = field(compare=False, repr=False)
+    place: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """Rows and what they mean. ``read`` is None where a table is handed over in Python."""
 
@@ -124,6 +141,7 @@ class Dataset:
     covers: Covers | None
     gaps: Literal["zero"] | None
     span: Span = field(compare=False, repr=False)
+    lookups: Mapping[str, Lookup] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +152,19 @@ class Contract:
     label: Labels
     description: Labels
     fields: Mapping[str, FieldDef]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A field wherever it occurs: ``spellings`` maps values to their one spelling, ``values`` has labels to show."""
+
+    name: str
+    label: Labels
+    description: Labels
+    spellings: Mapping[str, str]
+    values: Mapping[str, Labels]
+    order: tuple[str, ...]
     span: Span = field(compare=False, repr=False)
 
 
@@ -224,3 +255,4 @@ class Catalog:
     broken: Mapping[str, Diagnostic] = field(default_factory=lambda: EMPTY)
     spoiled: Mapping[str, Kpi] = field(default_factory=lambda: EMPTY)
     files: tuple[Path, ...] = ()
+    dimensions: Mapping[str, Dimension] = field(default_factory=lambda: EMPTY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,12 +15,42 @@ from smartkpi.engines.polars.meter import Meter
 from smartkpi.engines.polars.times import Clock, before, edge_of
 from smartkpi.language.types import Kind
 from smartkpi.plan.nodes import Plan, Scan
-from smartkpi.semantics.formula import Apply, Expr, Literal
+from smartkpi.semantics.formula import Apply, Expr, Literal, LookedUp
 from smartkpi.sources.faults import reading
 from smartkpi.sources.tables import Table
+from smartkpi.spec.model import Lookup
+from smartkpi.tree import walk
 
 SMALL = 100_000
 """Up to so many rows the in-memory engine is faster than the streaming one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A lookup ready to be joined: my keys, and the small table with columns of the names ``keys`` beside its values.
+
+    ``live`` names the column that is true where a row matched. With a ``time`` the table has, for each key, a row for
+    any time, and exactly one of them fits.
+    """
+
+    name: str
+    mine: tuple[pl.Expr, ...] = field(repr=False)
+    keys: tuple[str, ...]
+    small: pl.DataFrame = field(repr=False)
+    live: str
+    time: pl.Expr | None = field(repr=False)
+
+    def add_to(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """Return the rows with the looked-up columns; as many as before."""
+        keyed = frame.with_columns(mine.alias(name) for mine, name in zip(self.mine, self.keys, strict=True))
+        if self.time is None:
+            return keyed.join(self.small.lazy(), on=list(self.keys), how="left")
+        at, low, high, none = (f"__{self.name}:{part}" for part in ("at", "low", "high", "none"))
+        time, start, end = pl.col(at), pl.col(low), pl.col(high)
+        holds = (start.is_null() | (start <= time)) & (end.is_null() | (time < end))
+        fits = pl.when(time.is_null()).then(pl.col(none)).otherwise(~pl.col(none) & holds)
+        joined = keyed.with_columns(self.time.alias(at)).join(self.small.lazy(), on=list(self.keys), how="left")
+        return joined.filter(pl.col(self.live).is_null() | fits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +62,8 @@ class Opened:
     rows: Rows
     edge: datetime | None
     meter: Meter | None = field(default=None, repr=False)
+    joins: Mapping[str, Join] = field(default_factory=dict)
+    lookups: Mapping[str, Lookup] = field(default_factory=dict)
 
     @property
     def engine(self) -> str:
@@ -139,9 +171,36 @@ def too_large(opened: Opened, why: str, hint: str) -> KpiError:
     return KpiError(Diagnostic("number-too-large", message, opened.table.span, hint, subject=f"dataset:{name}"))
 
 
+def looked_up(exprs: Iterable[Expr]) -> tuple[LookedUp, ...]:
+    """Return the looked-up fields that expressions read, each once."""
+    found = (node for expr in exprs for node in walk(expr) if isinstance(node, LookedUp))
+    return tuple(dict.fromkeys(found))
+
+
+def joined(opened: Opened, exprs: Iterable[Expr], frame: pl.LazyFrame | None = None) -> pl.LazyFrame:
+    """Return the rows of a dataset, or a part of them, with the lookups joined that expressions read."""
+    found = opened.frame if frame is None else frame
+    for name in dict.fromkeys(node.path[0] for node in looked_up(exprs)):
+        found = opened.joins[name].add_to(found)
+    return found
+
+
+def read_by(scan: Scan) -> Iterator[Expr]:
+    """Yield the expressions over rows that a scan reads."""
+    if scan.time is not None:
+        yield scan.time
+    yield from scan.filter
+    yield from (expr for _, expr in scan.keys)
+    yield from scan.discriminators
+    for cell in scan.cells:
+        yield from cell.where
+        if cell.argument is not None:
+            yield cell.argument
+
+
 def counted(opened: Opened, scan: Scan, clock: Clock | None, cut: bool) -> pl.LazyFrame:
     """Return the rows that a scan counts; with ``cut``, without those that have no time or lie past the as-of."""
-    frame = opened.frame
+    frame = joined(opened, read_by(scan))
     kept = conditions(scan.filter, opened.rows)
     if kept is not None:
         frame = frame.filter(kept)

@@ -10,7 +10,7 @@ import polars as pl
 
 from smartkpi.engines.answer import Coverage
 from smartkpi.engines.polars.additive import CUT, LATEST, PERIOD_KEY, Level1
-from smartkpi.engines.polars.compile import Opened, collect
+from smartkpi.engines.polars.compile import Opened, collect, joined
 from smartkpi.engines.polars.expressions import clock_of
 from smartkpi.engines.polars.partials import ROWS
 from smartkpi.engines.polars.times import before, day_of, end_of, to_zone
@@ -65,7 +65,7 @@ def coverage_query(opened: Opened, times: Sequence[Expr]) -> pl.LazyFrame:
             columns.append((~before(clock, opened.edge)).fill_null(value=False).alias(cut))
             names.append(cut)
         latest.append(clock.expr.max().alias(f"__latest{place}"))
-    frame = opened.watched(opened.frame, columns).with_columns(columns)
+    frame = opened.watched(joined(opened, times), columns).with_columns(columns)
     return frame.group_by(names).agg(pl.len().cast(pl.Int64).alias(ROWS), *latest)
 
 

@@ -12,19 +12,20 @@ from smartkpi.diagnostics import Diagnostic, KpiError, Severity
 from smartkpi.engines.answer import Answer, Coverage
 from smartkpi.engines.polars.additive import Level1, first_level
 from smartkpi.engines.polars.combine import second_level
-from smartkpi.engines.polars.compile import Keys, Opened, edge, rows_of
+from smartkpi.engines.polars.compile import Keys, Opened, edge, looked_up, read_by, rows_of
 from smartkpi.engines.polars.coverage import coverage_query, from_level, from_query, sees_all, times_of
 from smartkpi.engines.polars.distinct import distinct_queries, finish
 from smartkpi.engines.polars.estimate import lay_out
 from smartkpi.engines.polars.explain import describe
 from smartkpi.engines.polars.holistic import finish_holistic, holistic_queries
 from smartkpi.engines.polars.keys import deduplicate, is_unique
+from smartkpi.engines.polars.lookups import attach, unmatched
 from smartkpi.engines.polars.meter import Meter, Progress
 from smartkpi.engines.polars.sketch import finish_sketch, sketch_queries
 from smartkpi.engines.polars.slices import is_large
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Plan, Scan
-from smartkpi.semantics.formula import TypedDataset
+from smartkpi.semantics.formula import TypedDataset, TypedLookup
 from smartkpi.sources.tables import Table
 
 
@@ -52,6 +53,7 @@ class _Run:
         self.engine, self.plan = engine, plan
         self.opened: dict[str, Opened] = {}
         self.left_out: dict[str, dict[str, int]] = {}
+        self.unmatched: dict[str, dict[str, int]] = {}
         self.notes: list[Diagnostic] = []
         self.scans = 0
         self.meter = None if engine.progress is None else Meter(engine.progress, self.total())
@@ -80,7 +82,7 @@ class _Run:
         for name in plan.profiles:
             if name not in coverage:
                 coverage[name] = self.profile(name)
-        ordered = {name: coverage[name] for name in plan.profiles}
+        ordered = {name: replace(coverage[name], unmatched=self.unmatched.get(name, {})) for name in plan.profiles}
         self.notes += [
             _no_time(plan.datasets[name], one) for name, one in ordered.items() if "null_time" in one.left_out
         ]
@@ -152,6 +154,7 @@ class _Run:
             raise KpiError(Diagnostic("no-table", f"dataset `{name}` has no rows to read", subject=f"dataset:{name}"))
         table, dataset = self.engine.tables[name], self.plan.datasets[name]
         opened = Opened(table, table.frame, rows_of(self.plan, table, name), edge(self.plan), self.meter)
+        opened = self.look_up(replace(opened, lookups=dataset.spec.lookups), dataset)
         self.left_out[name] = {}
         if dataset.key and not is_unique(opened, dataset):
             found = deduplicate(opened, dataset)
@@ -163,6 +166,27 @@ class _Run:
                 self.notes.append(_duplicates(dataset, found.equal, found.older))
         self.opened[name] = opened
         return opened
+
+    def look_up(self, opened: Opened, dataset: TypedDataset) -> Opened:
+        """Return a dataset with the lookups at hand that the plan reads; rows without a match are counted."""
+        own = [expr for scan in self.plan.scans if scan.dataset == dataset.name for expr in read_by(scan)]
+        times = times_of(dataset) if dataset.name in self.plan.profiles or dataset.key else ()
+        needed = looked_up((*own, *dataset.key, *times))
+        if not needed:
+            return opened
+        opened = attach(opened, dataset, needed, self.other)
+        for name in opened.joins:
+            other = dataset.lookups[name].dataset
+            read = (dataset.spec.read, self.plan.datasets[other].spec.read)
+            count, example = unmatched(opened, dataset.lookups[name], self.engine.tables[other], read)
+            if count:
+                self.unmatched.setdefault(dataset.name, {})[name] = count
+                self.notes.append(_unmatched(dataset, dataset.lookups[name], count, example))
+        return opened
+
+    def other(self, name: str) -> tuple[Opened, TypedDataset]:
+        """Open a dataset that another looks up."""
+        return self.open(name), self.plan.datasets[name]
 
     def run(self, opened: Opened, query: pl.LazyFrame, parts: int = 1) -> pl.DataFrame:
         """Run one pass over rows, or one of so many parts of a pass."""
@@ -213,3 +237,10 @@ def _duplicates(dataset: TypedDataset, equal: int, older: int) -> Diagnostic:
     what = " and ".join(parts)
     message = f"dataset `{dataset.name}` repeats keys: {what} row{'s' if equal + older > 1 else ''} left out"
     return Diagnostic("repeated-key", message, dataset.spec.span, severity=Severity.NOTE)
+
+
+def _unmatched(dataset: TypedDataset, lookup: TypedLookup, count: int, example: str) -> Diagnostic:
+    rows = "1 row" if count == 1 else f"{count} rows"
+    such = f" (such as {example})" if example else ""
+    message = f"{rows} of `{dataset.name}` find no row of `{lookup.dataset}`{such}: their `{lookup.name}` is null"
+    return Diagnostic("unmatched-rows", message, lookup.span, severity=Severity.NOTE)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from smartkpi.engines.polars.compile import Opened, clock_of_scan, collect, decided, keys_of
+from smartkpi.engines.polars.compile import Opened, clock_of_scan, collect, decided, joined, keys_of, read_by
 from smartkpi.engines.polars.expressions import condition
 from smartkpi.engines.polars.times import day_of
 from smartkpi.periods.grain import Grain
@@ -59,7 +59,8 @@ def _sample(opened: Opened, scan: Scan, count: int) -> tuple[pl.DataFrame, dict[
         return pl.DataFrame(), bits, 1
     starts = [count * place // SLICES for place in range(SLICES)] if opened.table.sliceable else [0]
     size = SLICE if opened.table.sliceable else SLICE * SLICES
-    parts = [opened.frame.slice(start, size).with_columns(columns).select(names) for start in starts]
+    slices = (joined(opened, read_by(scan), opened.frame.slice(start, size)) for start in starts)
+    parts = [part.with_columns(columns).select(names) for part in slices]
     sample = pl.concat([opened.collect(part) for part in parts])
     periods = 1
     if "__day" in sample.columns and (days := sample["__day"].drop_nulls()).len():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import reduce
@@ -16,7 +16,7 @@ from smartkpi.engines.polars.functions import ROW, SCALAR, Builder, finite
 from smartkpi.engines.polars.times import INSTANT, LOCAL, Clock, keeps_days, localise, read_iso, to_zone
 from smartkpi.language.functions import COMPARISONS
 from smartkpi.language.types import Kind, Type
-from smartkpi.semantics.formula import Aggregate, Apply, Column, Expr, Field, Literal, Reference
+from smartkpi.semantics.formula import Aggregate, Apply, Column, Expr, Field, Literal, LookedUp, Reference
 
 LOGIC = frozenset(("and", "or", "not"))
 CHOICES = frozenset(("if", "coalesce", "least", "greatest"))
@@ -29,13 +29,17 @@ NARROW = (pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32)
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What expressions need to know of a table: its columns, its zone, the project's zone, its name for messages."""
+    """What expressions need to know of a table: its columns, its zone, the project's zone, its name for messages.
+
+    ``looked`` has the looked-up fields by name (`customer.country`), as columns of the joined rows.
+    """
 
     dtypes: Mapping[str, pl.DataType]
     types: Mapping[str, Type]
     local: str
     zone: str
     dataset: str
+    looked: Mapping[str, Typed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,9 @@ def compile_row(expr: Expr, rows: Rows, known: Known = NOTHING) -> Typed:
             return _literal(expr, rows.zone)
         case Column():
             return _column(expr.name, rows)
+        case LookedUp():
+            assert expr.text in rows.looked, f"a lookup of {rows.dataset} was not prepared: {expr.text}"
+            return rows.looked[expr.text]
         case Apply():
             args = tuple(compile_row(arg, rows, known) for arg in expr.args)
             return _apply(expr, args, rows)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from smartkpi.diagnostics import Diagnostic, KpiError
-from smartkpi.engines.polars.compile import Opened
+from smartkpi.engines.polars.compile import Opened, joined, looked_up
 from smartkpi.engines.polars.expressions import clock_of, compile_row, text
 from smartkpi.engines.polars.times import before
 from smartkpi.language.types import Kind
@@ -37,10 +37,11 @@ _memo: Memo[bool] = Memo()
 def is_unique(opened: Opened, dataset: TypedDataset) -> bool:
     """Say whether no two rows share a key; rows with a null in their key do not count. Looked up once a file."""
     mark = (opened.table.mark, dataset.spec.read, dataset.key, opened.rows.local, opened.rows.zone)
-    known = None if opened.table.mark is None else _memo.find(mark)
+    lasting = opened.table.mark is not None and not looked_up(dataset.key)
+    known = _memo.find(mark) if lasting else None
     if known is None:
         known = _look_up(opened, dataset)
-        if opened.table.mark is not None:
+        if lasting:
             _memo.keep(mark, known)
     return known
 
@@ -94,7 +95,8 @@ def _keyed(opened: Opened, dataset: TypedDataset) -> tuple[list[str], pl.LazyFra
             continue
         names.append(f"__key{place}")
         added.append((text(typed) if typed.coded else typed.expr).alias(names[-1]))
-    return names, opened.frame.with_columns(added)
+    times = () if dataset.time is None else (dataset.time,)
+    return names, joined(opened, (*dataset.key, *times)).with_columns(added)
 
 
 def _refuse_ties(latest: pl.DataFrame, names: list[str], dataset: TypedDataset) -> None:

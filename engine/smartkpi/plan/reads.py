@@ -1,0 +1,62 @@
+"""Which datasets an answer stands on: those that provide its events, and those that are looked up on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from smartkpi.plan.nodes import Plan, Scan
+from smartkpi.semantics.formula import Expr, LookedUp, TypedDataset
+from smartkpi.tree import walk
+
+
+def datasets_read(plan: Plan) -> Mapping[str, frozenset[str]]:
+    """Return for each KPI of a plan the datasets that it cannot do without."""
+    steps = {step.id: step for step in plan.steps}
+    found = {}
+    for output in plan.outputs:
+        names = set(output.datasets)
+        if output.step is not None:
+            step = steps[output.step]
+            wanted = {*step.components, *step.presence}
+            for scan in plan.scans:
+                exprs = list(_read(scan, wanted))
+                if exprs:
+                    names |= _reached(plan.datasets, plan.datasets[scan.dataset], exprs)
+        found[output.kpi] = frozenset(names)
+    return found
+
+
+def _read(scan: Scan, wanted: set[str]) -> Iterator[Expr]:
+    cells = [cell for cell in scan.cells if cell.id in wanted]
+    for cell in cells:
+        yield from cell.where
+        if cell.argument is not None:
+            yield cell.argument
+    if cells:
+        yield from (expr for _, expr in scan.keys)
+        yield from () if scan.time is None else (scan.time,)
+
+
+def _reached(datasets: Mapping[str, TypedDataset], dataset: TypedDataset, exprs: Iterable[Expr]) -> set[str]:
+    """Return the datasets that row expressions of a dataset look up, directly and through others."""
+    found: set[str] = set()
+    stack: list[tuple[TypedDataset, Expr]] = [(dataset, expr) for expr in exprs]
+    stack += [(dataset, expr) for expr in _always(dataset)]
+    seen: set[tuple[str, tuple[str, ...], str]] = set()
+    while stack:
+        here, expr = stack.pop()
+        for node in walk(expr):
+            if not isinstance(node, LookedUp) or (here.name, node.path, node.name) in seen:
+                continue
+            seen.add((here.name, node.path, node.name))
+            other = datasets.get(here.lookups[node.path[0]].dataset)
+            found.add(here.lookups[node.path[0]].dataset)
+            if other is not None:
+                inner = LookedUp(node.path[1:], node.name, node.type) if node.path[1:] else other.field(node.name)
+                stack += [(other, one) for one in (inner, *_always(other)) if one is not None]
+    return found
+
+
+def _always(dataset: TypedDataset) -> tuple[Expr, ...]:
+    """Return what is read of a dataset whatever is asked: its key, and the time that decides between rows of one."""
+    return (*dataset.key, *(() if dataset.time is None else (dataset.time,)))

@@ -1,0 +1,116 @@
+"""What may be looked up, by what, and what is said where it may not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from smartkpi.diagnostics import Severity
+from smartkpi.language.types import BOOLEAN, DATE, NUMBER, TEXT, WHOLE
+from smartkpi.semantics.check import Checked, check
+from smartkpi.spec.load import load
+
+SCHEMAS = {
+    "orders": {"ts": DATE, "customer_id": WHOLE, "amount": NUMBER, "sku": TEXT},
+    "customers": {"id": WHOLE, "country": TEXT, "vip": BOOLEAN, "size": NUMBER, "city": TEXT, "since": DATE},
+    "cities": {"city": TEXT, "people": WHOLE},
+}
+GOOD = {"dataset": "customers", "on": {"customer_id": "id"}, "fields": ["country", "vip"]}
+
+
+def checked(lookup: Any = GOOD, kpi: str = "order", *, data: bool = True, **orders: Any) -> Checked:
+    datasets = {
+        "orders": {"time": "ts", "lookups": {"customer": lookup}, "events": {"order": "all rows"}, **orders},
+        "customers": {"lookups": {"town": {"dataset": "cities", "on": "city"}}},
+        "cities": {},
+    }
+    loaded = load({"datasets": datasets, "kpis": {"k": kpi}})
+    assert not [one for one in loaded.diagnostics if one.severity is Severity.ERROR]
+    return check(loaded.catalog, SCHEMAS if data else None)
+
+
+def problems(*args: Any, **options: Any) -> list[tuple[str, str, str]]:
+    found = checked(*args, **options).diagnostics
+    return [(one.code, one.message, one.hint) for one in found if one.severity is Severity.ERROR]
+
+
+@pytest.mark.parametrize("data", [True, False])
+@pytest.mark.parametrize(
+    "kpi",
+    [
+        'count(order where customer.country == "BR" and not customer.vip)',
+        "distinct(order.customer.country)",
+        "sum(order.customer.town.people) / order",
+        "max((order where amount > 1).customer.town.people)",
+    ],
+)
+def test_looked_up_fields_are_typed(kpi: str, data: bool) -> None:
+    assert problems(kpi=kpi, data=data) == []
+
+
+@pytest.mark.parametrize(
+    ("kpi", "message", "hint"),
+    [
+        ("distinct(order.customer.contry)", "the lookup `customer` has no field `contry`", "did you mean `country`?"),
+        ("sum(order.customer.size)", "the lookup `customer` has no field `size`", "add it to the lookup's `fields`"),
+        ("sum(order.customer.town.peple)", "`cities` has no column or field `peple`", "did you mean `people`?"),
+        ("sum(order.customer.city.people)", "`customers` has no lookup `city`", ""),
+        ("sum(order.custmer.size)", "`order` has no lookup `custmer`", "did you mean `customer`?"),
+        ('count(order where custmer.country == "BR")', "`order` has no lookup `custmer`", "did you mean `customer`?"),
+    ],
+)
+def test_unknown_fields(kpi: str, message: str, hint: str) -> None:
+    assert problems(kpi=kpi) == [("unknown-field", message, hint)]
+
+
+def test_types_of_looked_up_fields_are_checked() -> None:
+    assert [code for code, *_ in problems(kpi="sum(order.customer.country)")] == ["type-mismatch"]
+    assert [code for code, *_ in problems(kpi="count(order where customer.country > 3)")] == ["type-mismatch"]
+    assert [code for code, *_ in problems(fields={"x": "customer.vip + 1"}, kpi="order")] == ["type-mismatch"]
+
+
+@pytest.mark.parametrize(
+    ("lookup", "message"),
+    [
+        ({"dataset": "customers", "on": {"amount": "size"}}, "rows cannot be looked up by `amount`"),
+        ({"dataset": "customers", "on": {"customer_id": "country"}}, "no row would match"),
+        ({"dataset": "customers", "on": {"town": "city"}}, "looked up by a value that is itself looked up"),
+    ],
+)
+def test_wrong_keys(lookup: Any, message: str) -> None:
+    found = problems(lookup, fields={"town": "customer.country"})
+    assert {code for code, *_ in found} == {"bad-lookup"}
+    assert message in found[0][1]
+
+
+def test_unknown_names_of_a_lookup() -> None:
+    assert problems({"dataset": "custmers", "on": "id"})[0][::2] == ("unknown-dataset", "did you mean `customers`?")
+    assert problems({"dataset": "customers", "on": "idd"})[0][0] == "unknown-field"
+    assert problems({**GOOD, "fields": ["contry"]})[0][::2] == ("unknown-field", "did you mean `country`?")
+    ends = {**GOOD, "valid": ["since", "vip"]}
+    assert [code for code, *_ in problems(ends)] == ["not-a-time"]
+
+
+def test_what_reads_a_wrong_lookup_is_left_out_alone() -> None:
+    wrong = {"dataset": "custmers", "on": "id"}
+    found = checked(wrong, kpi="order")
+    assert list(found.kpis) == ["k"]
+    found = checked(wrong, kpi='count(order where customer.country == "BR")')
+    assert list(found.kpis) == []
+
+
+def test_the_time_of_a_row_may_be_looked_up_but_not_as_of_itself() -> None:
+    assert problems({**GOOD, "fields": ["since"]}, time="customer.since") == []
+    dated = {**GOOD, "fields": ["since"], "valid": ["since", "since"]}
+    assert [code for code, *_ in problems(dated, time="customer.since")] == ["bad-lookup"]
+
+
+def test_a_lookup_does_not_hide_a_column() -> None:
+    columns = {**SCHEMAS, "orders": {**SCHEMAS["orders"], "customer.country": TEXT}}
+    datasets = {
+        "orders": {"time": "ts", "lookups": {"customer": GOOD}, "events": {"order": "all rows"}},
+        "customers": {},
+    }
+    found = check(load({"datasets": datasets, "kpis": {"k": "order"}}).catalog, columns)
+    assert [one.code for one in found.diagnostics if one.severity is Severity.ERROR] == ["bad-lookup"]
