@@ -46,6 +46,11 @@ KINDS: Mapping[FunctionKind, tuple[str, str]] = {
         "Aggregates",
         "They make one number of many rows, and stand in formulas. Each takes `where`: `count(order where late)`.",
     ),
+    "segment": (
+        "Over all segments",
+        "They hold x, a formula, against all segments of the question (`--by`), after filters, before `--limit`: x is "
+        "computed anew from the rows of all of them, never summed. In a question without segments there is one.",
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from smartkpi.derive.coverage import FULL, NONE, TICK, Cover, cover, describe, edge_of, judge
-from smartkpi.derive.formula import OK, Parts, evaluate
+from smartkpi.derive.formula import OK, Parts, evaluate, ranked
 from smartkpi.derive.spine import (
     Answers,
     Periods,
@@ -95,6 +95,8 @@ def _groups(plan: Plan, edges: Mapping[str, datetime | None]) -> list[Group]:
 class _Prepared:
     """A group before its formulas: answers, periods, coverage (columns of ``periods.frame``) and each KPI's window.
 
+    ``presences`` names the column of ``firsts`` with the first period of a row in any of some components.
+
     ``uncovered`` names the column that says where a component has no coverage at all, for those that lack some.
     """
 
@@ -105,6 +107,7 @@ class _Prepared:
     periods: Periods
     windows: tuple[Window, ...]
     uncovered: Mapping[str, str]
+    presences: Mapping[tuple[str, ...], str]
 
 
 def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, pl.DataType], limit: int) -> _Prepared:
@@ -121,8 +124,14 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
     periods, uncovered = _judge(plan, group, periods, covers, wanted)
     placed = place(answers, periods)
     nulls = null_counts(placed, wanted)
-    firsts, windows = windows_of(plan, group.outputs, steps, periods, firsts, nulls)
-    return _Prepared(steps, answers, tuple(placed), firsts, periods, windows, uncovered)
+    presences = {
+        presence: f"first.{i}"
+        for i, presence in enumerate(
+            dict.fromkeys((*(step.presence for step in steps.values()), *ranked(plan, steps.values())))
+        )
+    }
+    firsts, windows = windows_of(plan, group.outputs, steps, periods, firsts, nulls, presences)
+    return _Prepared(steps, answers, tuple(placed), firsts, periods, windows, uncovered, presences)
 
 
 def _cover(plan: Plan, answer: Answer, name: str, edge: datetime | None) -> Cover | None:
@@ -163,11 +172,15 @@ def _values(plan: Plan, group: Group, prepared: _Prepared) -> pl.DataFrame:
     low = pl.min_horizontal([window.lowest() for window in distinct.values()])
     spine = build_spine(prepared.firsts, low, max(window.high for window in windows))
     ids = dict.fromkeys(id for step in steps.values() for id in step.components)
+    groups = [name for name in prepared.answers.segments.columns if name.startswith("of.") and name not in plan.by]
+    if groups:
+        numbers = prepared.answers.segments.select("sid", *groups)
+        spine = spine.join(numbers, on="sid", how="left", maintain_order="left")
     spine = attach(spine, prepared.frames, ids, plan.components)
     spine = spine.join(prepared.periods.frame.drop("first", "last"), on="i", how="left", maintain_order="left")
-    firsts = prepared.firsts.select("sid", *{w.first: None for w in windows if w.first is not None})
+    firsts = prepared.firsts.select("sid", *(name for name in prepared.firsts.columns if name.startswith("first.")))
     spine = spine.join(firsts, on="sid", how="left", maintain_order="left")
-    spine, parts = evaluate(spine, plan, steps.values(), prepared.uncovered)
+    spine, parts = evaluate(spine, plan, steps.values(), prepared.uncovered, prepared.presences)
     dimensions = [prepared.answers.segments[name].gather(spine["sid"]) for name in plan.by]
     spine = spine.with_columns(dimensions)
     shown: dict[tuple[str | None, int, int], list[_Shown]] = {}

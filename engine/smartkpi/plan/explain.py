@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from smartkpi.plan import nodes
 from smartkpi.plan.nodes import Cell, Component, Plan, Scan, Step
-from smartkpi.semantics.formula import Aggregate, Apply, Column, Expr, Field, Literal, Reference
+from smartkpi.semantics.formula import Across, Aggregate, Apply, Column, Expr, Field, Literal, Reference
 from smartkpi.tree import walk
 
 INFIX = frozenset(("+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or"))
@@ -97,6 +97,11 @@ def text(expr: Expr | nodes.Formula) -> str:
         case Reference():
             conditions = tuple(dict.fromkeys(c for _, where in expr.where for c in where))
             return f"{expr.kpi}{_where(conditions)}"
+        case Across():
+            inside = [text(expr.argument), *expr.within]
+            return f"{expr.function}({', '.join(inside)})"
+        case nodes.Rank():
+            return f"rank({text(expr.argument)}{'' if expr.descending else ', lowest first'})"
         case _:
             assert_never(expr)
 

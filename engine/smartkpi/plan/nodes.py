@@ -26,7 +26,8 @@ class Component:
 
     ``aggregate`` is one of: `rows` (number of rows), `weight` (sum of the weights of counted rows), `sum`, `present`
     (rows where the argument is not null), `min`, `max`, `distinct`. Null where no row contributes, but for `rows`;
-    derive fills zeros where the data is covered.
+    derive fills zeros where the data is covered. ``keep`` are the question's dimensions that tell its values apart: all
+    of them, or fewer for what is over several segments.
     """
 
     event: str
@@ -34,17 +35,22 @@ class Component:
     aggregate: str
     argument: Expr | None
     type: Type
+    keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A component as one dataset answers it: expressions over Columns; ``id`` names the columns of the answer."""
+    """A component as one dataset answers it: expressions over Columns; ``id`` names the columns of the answer.
+
+    ``keep`` names those keys of the scan that the cell is answered by (None: all of them).
+    """
 
     id: str
     where: tuple[Expr, ...]
     aggregate: str
     argument: Expr | None
     type: Type
+    keep: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,17 @@ class Result:
     type: Type
 
 
-Formula = Literal | Apply | Value | Result
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """In a step's formula: the place of a segment among those that have a row of ``presence`` so far, by a value."""
+
+    argument: Formula
+    descending: bool
+    presence: tuple[str, ...]
+    type: Type
+
+
+Formula = Literal | Apply | Value | Result | Rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +132,7 @@ class Plan:
     """All that a question needs.
 
     ``samples`` names, for a sum, minimum or maximum, the component that tells of how many rows; ``profiles`` are the
-    datasets whose coverage is to be read.
+    datasets whose coverage is to be read. ``totals`` are the outputs once more, over all segments.
     """
 
     calendar: Calendar
@@ -131,3 +147,4 @@ class Plan:
     datasets: Mapping[str, TypedDataset]
     profiles: tuple[str, ...]
     scorecard: bool
+    totals: tuple[Output, ...] = ()

@@ -31,7 +31,7 @@ def verify(plan: Plan) -> None:
     steps = {step.id: step for step in plan.steps}
     asked = {
         (id, output.grain): None
-        for output in plan.outputs
+        for output in (*plan.outputs, *plan.totals)
         if output.step is not None
         for id in (*steps[output.step].components, *steps[output.step].presence)
     }
@@ -53,4 +53,8 @@ def _verify_component(plan: Plan, id: str, answers: list[tuple[Scan, Cell]], pro
         missing = [condition for condition in rows.where(plan.components[id].where) if condition not in cell.where]
         assert not missing, f"{id} lost a filter in {scan.dataset}: {missing}"
         assert scan.time == rows.binding.time, f"{id} is dated by another time"
-        assert tuple(name for name, _ in scan.keys) == plan.by, f"{id} lost a dimension"
+        keys = {name for name, _ in scan.keys}
+        kept = plan.components[id].keep
+        assert cell.keep == kept, f"{id} lost a dimension"
+        assert keys >= {*kept}, f"{id} lost a dimension in {scan.dataset}"
+        assert scan.state == "additive" or keys == {*kept}, f"{id} cannot be added up to fewer dimensions"

@@ -10,6 +10,7 @@ from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.types import UNKNOWN, WHOLE, Kind, Type
 from smartkpi.language.units import describe
+from smartkpi.semantics.across import across
 from smartkpi.semantics.calls import Place, call, fits, infer, written
 from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Aggregate, Expr, Reference
@@ -33,6 +34,8 @@ def type_formula(expr: syntax.Expr, space: Namespace, findings: Findings) -> Exp
             function = FUNCTIONS.get(expr.function)
             if function is not None and function.kind == "aggregate" and function.supported:
                 return _aggregate(expr, (), space, findings)
+            if function is not None and function.kind == "segment":
+                return across(expr, space, type_formula, findings)
             if (function is None or function.kind != "scalar") and not fits(expr, Place.FORMULA, findings):
                 return FAILED
             args = tuple(type_formula(arg, space, findings) for arg in expr.args)

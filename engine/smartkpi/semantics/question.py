@@ -64,23 +64,28 @@ def resolve(checked: Checked, question: Question) -> Resolved:
     """
     findings = Findings("")
     question = replace(question, kpis=tuple(dict.fromkeys(question.kpis)), by=tuple(dict.fromkeys(question.by)))
-    asked = [(name, None) for name in question.by] + list(_names(question.where))
+    filtered = list(_names(question.where))
+    asked = [(name, None) for name in question.by] + filtered
     _check_known(asked, checked, findings)
     _stop(findings)
     unavailable = {}
     events: set[str] = set()
+    segmented: set[str] = set()
     for name in question.kpis:
-        provided = [event for event in sorted(checked.kpis[name].events) if checked.events[event]]
-        reason = next((lack for event in provided if (lack := _lacks(checked.scopes[event], asked))), "")
+        kpi = checked.kpis[name]
+        provided = [event for event in sorted(kpi.events) if checked.events[event]]
+        reasons = (_lacks(checked.scopes[e], asked if e in kpi.segmented else filtered) for e in provided)
+        reason = next(filter(None, reasons), "") or _unasked(kpi, question.by)
         if reason:
             unavailable[name] = reason
         else:
             events.update(provided)
+            segmented.update(kpi.segmented.intersection(provided))
     where: dict[str, tuple[Expr, ...]] = {}
     if question.where is not None:
         for event in sorted(events):
             where[event] = type_condition(question.where, checked.scopes[event], findings, "the question's `where`")
-    check_dimensions(question.by, [checked.scopes[event] for event in sorted(events)], None, findings)
+    check_dimensions(question.by, [checked.scopes[event] for event in sorted(segmented)], None, findings)
     _stop(findings)
     return Resolved(question, where, unavailable)
 
@@ -160,6 +165,12 @@ def _check_known(asked: list[tuple[str, Span | None]], checked: Checked, finding
             fields = {field for scope in scopes for field in scope.fields}
             hint = did_you_mean(name, sorted(fields))
             findings.error("unknown-field", f"no event has a field `{name}`", span, hint, listing("fields", fields))
+
+
+def _unasked(kpi: TypedKpi, by: tuple[str, ...]) -> str:
+    """Say which field a `share` needs among the segments, or nothing."""
+    lacking = sorted(kpi.within.difference(by))
+    return f"`share(…, {lacking[0]})` needs `{lacking[0]}` among the segments (`--by`)" if lacking else ""
 
 
 def _lacks(scope: EventScope, asked: list[tuple[str, Span | None]]) -> str:

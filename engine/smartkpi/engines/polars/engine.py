@@ -65,7 +65,7 @@ class _Run:
                 self.note_faults(scan.dataset, level, small)
                 if covers:
                     coverage[scan.dataset] = from_level(scan.dataset, level, small, self.left_out[scan.dataset])
-                for grain, frame in second_level(plan, scan, level, small, opened).items():
+                for grain, frame in second_level(plan, scan, level, small, opened):
                     frames.setdefault(grain, []).append(frame)
             else:
                 for grain, query, keys in distinct_queries(plan, scan, opened):
