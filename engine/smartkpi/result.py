@@ -84,9 +84,11 @@ class Result:
     def wide(self) -> pl.DataFrame:
         """Return one row a period and segment, and one column of values a KPI, in the order of the question.
 
-        A KPI that is called like one of the other columns has ` (KPI)` behind its name.
+        A KPI that is called like one of the other columns has ` (KPI)` behind its name. Where there are totals or
+        others, `level` tells them apart.
         """
-        keys = ["grain", "start", "end", *self.by]
+        levels = ["level"] if self.frame["level"].n_unique() > 1 else []
+        keys = ["grain", "start", "end", *self.by, *levels]
         names = list(self.frame["kpi"].unique(maintain_order=True))
         if self.frame.is_empty():
             return self.frame.select(keys)
@@ -112,23 +114,32 @@ def arrange(result: Result, order_by: Sequence[str], limit: int | None) -> Resul
 
     Rows of one KPI stay together, in the order of the question, and the limit is a number of rows of each KPI; unless
     each KPI has one row (a scorecard without dimensions), or `kpi` itself is ordered by: then all rows are ordered
-    as one. Nulls come last; equal rows keep their order.
+    as one. Nulls come last; equal rows keep their order. Totals and others come last and are not cut.
     """
     frame = result.frame
     single = result.scorecard and not result.by
+    ranks = {"segment": 0, "other": 1, "total": 2}
+    whole = pl.col("level").replace_strict(ranks, default=0, return_dtype=pl.Int64) if result.by else pl.lit(0)
     if order_by:
         keys = [name.removeprefix("-") for name in order_by]
         down = [name.startswith("-") for name in order_by]
         if not single and "kpi" not in keys:
             frame = frame.with_columns(pl.col("kpi").rle_id().alias("__order"))
-            keys, down = ["__order", *keys], [False, *down]
-        frame = frame.sort(keys, descending=down, nulls_last=True, maintain_order=True).drop("__order", strict=False)
-    if limit is not None:
-        limit = min(limit, frame.height)
-        frame = frame.head(limit) if single else frame.group_by("kpi", maintain_order=True).head(limit)
-        frame = frame.select(result.frame.columns)
+            keys, down = ["__order", "__level", *keys], [False, False, *down]
+        frame = frame.with_columns(whole.alias("__level"))
+        frame = frame.sort(keys, descending=down, nulls_last=True, maintain_order=True)
+        frame = frame.drop("__order", "__level", strict=False)
+    if limit is not None and single:
+        frame = frame.head(min(limit, frame.height))
+    elif limit is not None:
+        place = pl.when(whole == 0).then(whole == 0).cum_sum().over("kpi")
+        kept = frame.filter((place <= min(limit, frame.height)) | (whole > 0))
+        shown = kept.filter(whole == 0).select("kpi", "start") if result.by else kept.select("kpi", "start")
+        frame = kept.join(shown, on=["kpi", "start"], how="semi", nulls_equal=True, maintain_order="left")
     arranged = bool(order_by) or limit is not None
-    return replace(result, frame=frame, arranged=arranged, trend=_matching(result.trend, frame, ("kpi", *result.by)))
+    return replace(
+        result, frame=frame, arranged=arranged, trend=_matching(result.trend, frame, ("kpi", "level", *result.by))
+    )
 
 
 def _matching(trend: pl.DataFrame, frame: pl.DataFrame, keys: Iterable[str]) -> pl.DataFrame:

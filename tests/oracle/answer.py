@@ -154,7 +154,7 @@ class Asked:
         return tuple(row.field(name) for name in self.question.by) if self.tells_apart(event) else ()
 
     def segments(self, leaves: list[Leaf] | None = None) -> dict[Segment, datetime]:
-        """Each segment and the start of its first period with a row of an event that the KPI, or a part of it, reads."""
+        """Each segment and the start of its first period with a row that the KPI, or a part of it, reads."""
         found: dict[Segment, datetime] = {}
         for leaf in self.leaves if leaves is None else leaves:
             for row in self.events[leaf.event] if self.tells_apart(leaf.event) else ():

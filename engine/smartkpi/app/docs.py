@@ -48,8 +48,7 @@ KINDS: Mapping[FunctionKind, tuple[str, str]] = {
     ),
     "segment": (
         "Over all segments",
-        "They hold x, a formula, against all segments of the question (`--by`), after filters, before `--limit`: x is "
-        "computed anew from the rows of all of them, never summed. In a question without segments there is one.",
+        "They hold x against all segments of the question (`--by`), computed anew from all their rows, never summed.",
     ),
 }
 

@@ -25,6 +25,7 @@ GLYPHS_ASCII = {"good": "+", "warning": "!", "critical": "x", "inconclusive": "?
 TONES = {"good": "good", "warning": "warning", "critical": "critical", "inconclusive": "faint", "pending": "faint"}
 TICK = timedelta(microseconds=1)
 WEEK_OLD = 7
+LEVELS = ("segment", "other", "total")
 
 Row = Mapping[str, Any]
 
@@ -155,7 +156,8 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
     names = list(dict.fromkeys(row["kpi"] for row in dated))
     lines: dict[tuple[Any, ...], dict[str, Row]] = {}
     for row in dated:
-        lines.setdefault((_instant(row["start"]), *(row[name] for name in result.by)), {})[row["kpi"]] = row
+        place = (_instant(row["start"]), LEVELS.index(row["level"]), *(row[name] for name in result.by))
+        lines.setdefault(place, {})[row["kpi"]] = row
     marked = {row["kpi"] for row in rows if row["flags"]}
     graded = {row["kpi"] for row in rows if row["status"] is not None}
     columns = [Column(word(style.lang, grain if grain != "all" else "period")), *(Column(name) for name in result.by)]
@@ -165,7 +167,7 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
     for key in sorted(lines, key=_sortable):
         some = lines[key]
         period = period_of(next(iter(some.values())), zone)
-        heads = [Cell("" if period == above else period), *(Cell(segment_text(value, style)) for value in key[1:])]
+        heads = [Cell("" if period == above else period), *_segments(result, next(iter(some.values())), style)]
         above = period
         values = (
             _graded(some[name], result.kpis.get(name), name in graded, name in marked, style)
@@ -211,7 +213,16 @@ def _heads(result: Result, rows: Sequence[Row], style: Style) -> Iterator[tuple[
         name = row["kpi"]
         first = Cell("" if name == above else label(result.kpis.get(name), name, style))
         above = name
-        yield first, *(Cell(segment_text(row[dimension], style)) for dimension in result.by)
+        yield first, *_segments(result, row, style)
+
+
+def _segments(result: Result, row: Row, style: Style) -> Iterator[Cell]:
+    """Yield the cells that name a row's segment, or say that it is over several."""
+    for place, dimension in enumerate(result.by):
+        if row["level"] == "segment":
+            yield Cell(segment_text(row[dimension], style))
+        else:
+            yield Cell(word(style.lang, row["level"]) if place == 0 else "", "faint")
 
 
 def _value(row: Row, info: KpiInfo | None, marked: bool, style: Style) -> Cell:
@@ -264,7 +275,7 @@ def _trends(result: Result) -> dict[tuple[Any, ...], list[Row]]:
 
 
 def _segment(result: Result, row: Row) -> tuple[Any, ...]:
-    return row["kpi"], *(row[name] for name in result.by)
+    return row["kpi"], row["level"], *(row[name] for name in result.by)
 
 
 def _instant(moment: datetime | None) -> datetime | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
@@ -12,15 +13,16 @@ from typing import Any
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
+from smartkpi.language.types import BOOLEAN, DATE, TEXT, WHOLE
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.findings import Findings, listing
-from smartkpi.semantics.formula import Expr, TypedKpi
+from smartkpi.semantics.formula import Apply, Expr, Field, Literal, TypedKpi
 from smartkpi.semantics.kpis import check_dimensions
 from smartkpi.semantics.literals import Constants
 from smartkpi.semantics.rows import type_condition
-from smartkpi.semantics.scope import EventScope, has_field
+from smartkpi.semantics.scope import EventScope, field_type, has_field
 from smartkpi.source import Span
 from smartkpi.tree import children
 
@@ -88,6 +90,40 @@ def resolve(checked: Checked, question: Question) -> Resolved:
     check_dimensions(question.by, [checked.scopes[event] for event in sorted(segmented)], None, findings)
     _stop(findings)
     return Resolved(question, where, unavailable)
+
+
+def rest_of(
+    checked: Checked, by: Sequence[str], kpi: str, segments: Sequence[Sequence[Any]]
+) -> dict[str, tuple[Expr, ...]]:
+    """Return for each event of a KPI that has the segments' fields the condition that a row is in none of them."""
+    found: dict[str, tuple[Expr, ...]] = {}
+    for event in sorted(checked.kpis[kpi].events):
+        scope = checked.scopes[event]
+        if all(has_field(scope, name) and name not in scope.broken for name in by):
+            fields = [Field(name, field_type(scope, name)) for name in by]
+            found[event] = tuple(Apply("not", (_is_segment(fields, one),), BOOLEAN) for one in segments)
+    return found
+
+
+def _is_segment(fields: Sequence[Field], values: Sequence[Any]) -> Expr:
+    """Return the condition that a row lies in a segment; null is a segment of its own."""
+    parts = tuple(
+        Apply("is null", (field,), BOOLEAN) if value is None else Apply("==", (field, _literal(value)), BOOLEAN)
+        for field, value in zip(fields, values, strict=True)
+    )
+    return parts[0] if len(parts) == 1 else Apply("and", parts, BOOLEAN)
+
+
+def _literal(value: Any) -> Literal:
+    match value:
+        case bool():
+            return Literal(value, BOOLEAN)
+        case int():
+            return Literal(Decimal(value), WHOLE)
+        case date():
+            return Literal(value, DATE)
+        case _:
+            return Literal(str(value), TEXT)
 
 
 def select_kpis(
