@@ -118,24 +118,25 @@ def arrange(result: Result, order_by: Sequence[str], limit: int | None) -> Resul
     """
     frame = result.frame
     single = result.scorecard and not result.by
-    ranks = {"segment": 0, "other": 1, "total": 2}
-    whole = pl.col("level").replace_strict(ranks, default=0, return_dtype=pl.Int64) if result.by else pl.lit(0)
+    ranks = {"segment": 0, "other": 1, "total": 2} if result.by else {}
+    frame = frame.with_columns(pl.col("level").replace_strict(ranks, default=0, return_dtype=pl.Int64).alias("__level"))
     if order_by:
         keys = [name.removeprefix("-") for name in order_by]
         down = [name.startswith("-") for name in order_by]
         if not single and "kpi" not in keys:
             frame = frame.with_columns(pl.col("kpi").rle_id().alias("__order"))
             keys, down = ["__order", "__level", *keys], [False, False, *down]
-        frame = frame.with_columns(whole.alias("__level"))
         frame = frame.sort(keys, descending=down, nulls_last=True, maintain_order=True)
-        frame = frame.drop("__order", "__level", strict=False)
+        frame = frame.drop("__order", strict=False)
     if limit is not None and single:
         frame = frame.head(min(limit, frame.height))
     elif limit is not None:
-        place = pl.when(whole == 0).then(whole == 0).cum_sum().over("kpi")
-        kept = frame.filter((place <= min(limit, frame.height)) | (whole > 0))
-        shown = kept.filter(whole == 0).select("kpi", "start") if result.by else kept.select("kpi", "start")
+        single_rows = pl.col("__level") == 0
+        place = single_rows.cum_sum().over("kpi")
+        kept = frame.filter((place <= min(limit, frame.height)) | ~single_rows)
+        shown = kept.filter(single_rows).select("kpi", "start").unique()
         frame = kept.join(shown, on=["kpi", "start"], how="semi", nulls_equal=True, maintain_order="left")
+    frame = frame.drop("__level")
     arranged = bool(order_by) or limit is not None
     return replace(
         result, frame=frame, arranged=arranged, trend=_matching(result.trend, frame, ("kpi", "level", *result.by))

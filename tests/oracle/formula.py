@@ -10,6 +10,7 @@ from typing import Any
 
 from smartkpi.language import syntax
 from smartkpi.spec.model import Kpi
+from smartkpi.tree import rewrite
 from tests.oracle.rows import EventRow, World, is_money, micros
 from tests.oracle.values import SECONDS, TESTS, evaluate, numeric
 
@@ -72,6 +73,9 @@ def around(kpi: Kpi, outer: Conditions) -> Conditions:
 def leaves(world: World, expr: syntax.Expr, conditions: Conditions) -> list[Leaf]:
     """All aggregates that a formula reads, directly and through other KPIs."""
     match expr:
+        case syntax.Apply(function, (syntax.Per(value, _, condition),)) if function in AGGREGATES:
+            asked = [] if condition is None else leaves(world, named(condition, value), conditions)
+            return leaves(world, value, conditions) + asked
         case syntax.Name() if expr.text in world.catalog.kpis:
             kpi = world.catalog.kpis[expr.text]
             return leaves(world, kpi.formula.expr, around(kpi, conditions))
@@ -160,6 +164,8 @@ def compute(cell: Cell, expr: syntax.Expr, conditions: Conditions) -> Value:
             return aggregate(cell, inner.function, syntax.Where(inner.args[0], condition, expr.span), conditions)
         case syntax.Where():
             return aggregate(cell, "count", expr, conditions)
+        case syntax.Apply(function, (syntax.Per() as per,)) if function in AGGREGATES:
+            return over_entities(cell, function, per, conditions)
         case syntax.Apply(function, args) if function in AGGREGATES:
             return aggregate(cell, function, args[0], conditions)
         case syntax.Apply("total", (x,)):
@@ -173,6 +179,46 @@ def compute(cell: Cell, expr: syntax.Expr, conditions: Conditions) -> Value:
             return combine(function, [compute(cell, arg, conditions) for arg in args])
         case _:
             raise AssertionError(f"not a formula: {expr}")
+
+
+def named(condition: syntax.Expr, value: syntax.Expr) -> syntax.Expr:
+    """A condition with what `value` stands for."""
+    return rewrite(condition, lambda node: value if isinstance(node, syntax.Name) and node.text == "value" else node)
+
+
+def over_entities(cell: Cell, function: str, per: syntax.Per, conditions: Conditions) -> Value:
+    """An aggregate of one value for each entity that has a row of some aggregate before `per`."""
+    inside = leaves(cell.world, per.value, conditions)
+    if not all(cell.covered(leaf.event) for leaf in leaves(cell.world, syntax.Apply(function, (per,), per.span), ())):
+        return Value(None, "no_data", sized=True)
+    names = [key.text if isinstance(key, syntax.Name) else key.args[0].value for key in per.keys]
+
+    def entity(row: EventRow) -> tuple[Any, ...]:
+        return tuple(row.field(name) for name in names)
+
+    rows = [row for leaf in inside for row in cell.rows(leaf.event) if row.passes((*leaf.around, *leaf.own))]
+    values = []
+    for one in {entity(row) for row in rows}:
+        if None in one:
+            continue
+        mine = replace(cell, rows=lambda event, one=one: [row for row in cell.rows(event) if entity(row) == one])
+        value = compute(mine, per.value, conditions)
+        fits = per.condition is None or compute(mine, named(per.condition, per.value), conditions).number is True
+        if fits and value.number is not None:
+            values.append(value)
+    numbers = [value.number for value in values]
+    if function == "count":
+        return Value(float(len(values)), sized=True, n=len(values))
+    if function == "distinct":
+        return Value(float(len(set(numbers))), sized=True, n=len(set(numbers)))
+    exact = sum(value.exact for value in values) if values and values[0].exact is not None else None
+    if function == "sum":
+        return Value(float(exact if exact is not None else sum(numbers)), sized=True, n=len(values), exact=exact)
+    if not values:
+        return Value(None, "no_data", sized=True, n=0)
+    if function == "avg":
+        return Value(float(exact if exact is not None else sum(numbers)) / len(values), sized=True, n=len(values))
+    return Value({"min": min, "max": max}[function](numbers), sized=True, n=len(values))
 
 
 def total_of(cell: Cell, x: syntax.Expr, within: tuple[str, ...], conditions: Conditions) -> Value:

@@ -172,7 +172,7 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
         for name in ("country", "buyer", "size", "paid", "due", "amount", "channel", "price", "day")
         if name in event.fields
     ]
-    functions = ["count", "bare", "sum", "avg", "wait"] + ([] if event.counted else ["min", "max", "distinct"])
+    functions = ["count", "bare", "sum", "avg", "wait"] + ([] if event.counted else ["min", "max", "distinct", "per"])
     match draw(st.sampled_from(functions)):
         case "bare":
             text = f"({event.name}{where})" if where else event.name
@@ -180,6 +180,23 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
             text = f"count({event.name}{where})"
         case "wait":
             text = f"avg({event.name}.wait{where}) / 1h"
+        case "per":
+            outer = draw(st.sampled_from(("count", "sum", "avg", "min", "max", "distinct")))
+            number = draw(st.sampled_from(numbers))
+            inner = draw(
+                st.sampled_from(
+                    (
+                        f"{event.name}",
+                        f"sum({event.name}.{number}{where})",
+                        f"avg({event.name}.{number})",
+                        f"count({event.name}{where}) / {event.name}",
+                        f"distinct({event.name}.{draw(st.sampled_from(things))}{where})",
+                    )
+                )
+            )
+            keys = sorted(event.fields & set(DIMENSIONS))
+            key = draw(st.sampled_from((*keys, f"({keys[0]}, {keys[-1]})")))
+            text = f"{outer}({inner} per {key}{draw(st.sampled_from(('', ' where value > 1')))})"
         case "distinct":
             text = f"distinct({event.name}.{draw(st.sampled_from(things))}{where})"
         case function:

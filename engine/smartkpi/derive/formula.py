@@ -14,7 +14,7 @@ import polars as pl
 from smartkpi.derive.rounding import round_significant
 from smartkpi.engines.polars.functions import SCALAR
 from smartkpi.language.types import Kind
-from smartkpi.plan.nodes import Component, Formula, Plan, Rank, Result, Step, Value
+from smartkpi.plan.nodes import Component, Fold, Formula, Plan, Rank, Result, Step, Value
 from smartkpi.semantics.formula import Apply, Literal
 
 OK, UNDEFINED, NO_DATA = 0, 1, 2
@@ -55,14 +55,18 @@ def evaluate(
     steps: Iterable[Step],
     uncovered: Mapping[str, str],
     presences: Mapping[tuple[str, ...], str] = MappingProxyType({}),
+    folds: Mapping[Fold, Parts] = MappingProxyType({}),
 ) -> tuple[pl.DataFrame, dict[str, Parts]]:
     """Return the frame with the columns of all steps, and where the parts of each step stand.
 
     ``frame`` has a raw column a component, by its id. ``uncovered`` names, for components that some period does not
-    cover, the boolean column that says where; ``presences`` the columns with a segment's first period, for ranks.
+    cover, the boolean column that says where; ``presences`` the columns with a segment's first period, for ranks;
+    ``folds`` where the parts of folds stand already.
     """
     by_id = {step.id: step for step in plan.steps}
     build = _Build(frame, frame.schema, plan.components, plan.samples, uncovered, by_id, presences)
+    for one, made in folds.items():
+        build.parts[one] = made
     wanted = list(steps)
     for step in wanted:
         _depth(build, step.formula)
@@ -78,7 +82,7 @@ def _depth(build: _Build, node: Formula) -> int:
     """Return the level of a node, one above all that it reads, and note it and those below it."""
     if node not in build.depths:
         match node:
-            case Literal() | Value():
+            case Literal() | Value() | Fold():
                 below = -1
             case Result():
                 below = _depth(build, build.steps[node.id].formula)
@@ -103,6 +107,9 @@ def _add_level(build: _Build, nodes: list[Formula]) -> None:
     for node in nodes:
         if isinstance(node, Result):
             build.parts[node] = build.parts[build.steps[node.id].formula]
+            continue
+        if isinstance(node, Fold):
+            assert node in build.parts, f"a fold that was not computed: {node}"
             continue
         if isinstance(node, Literal):  # stays a literal: functions may ask for one
             build.parts[node] = Parts(_literal(node), why=pl.lit(UNDEFINED) if node.value is None else None)
@@ -173,7 +180,7 @@ def ranked(plan: Plan, steps: Iterable[Step]) -> Iterator[tuple[str, ...]]:
                 stack.append(by_id[node.id].formula)
             case Apply():
                 stack.extend(_args(node))
-            case Literal() | Value():
+            case Literal() | Value() | Fold():
                 pass
             case _:
                 assert_never(node)

@@ -15,7 +15,7 @@ from smartkpi.language.types import TEXT as TEXT_TYPE
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.plan import nodes
-from smartkpi.plan.nodes import Cell, Component, Output, Plan, Range, Rank, Result, Scan, Step, Value
+from smartkpi.plan.nodes import Cell, Component, Fold, Output, Plan, Range, Rank, Result, Scan, Step, Value
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.formula import (
     Across,
@@ -25,6 +25,7 @@ from smartkpi.semantics.formula import (
     Expr,
     Field,
     Literal,
+    Per,
     Reference,
     TypedBinding,
     TypedDataset,
@@ -62,6 +63,7 @@ class _Build:
     samples: dict[str, str] = field(default_factory=dict)
     ids: dict[Component, str] = field(default_factory=dict)
     steps: dict[Hashable, Step] = field(default_factory=dict)
+    entities: dict[str, dict[str, None]] = field(default_factory=dict)
 
 
 def lower(checked: Checked, resolved: Resolved, totals: bool = False) -> Plan:
@@ -104,7 +106,7 @@ def _dimension_types(checked: Checked, resolved: Resolved) -> dict[str, Type]:
     """Return the type of each dimension in the first event that must have it."""
     found: dict[str, Type] = {}
     asked = (name for name in resolved.question.kpis if name not in resolved.unavailable)
-    for event in sorted({event for name in asked for event in checked.kpis[name].segmented}):
+    for event in sorted({event for name in asked for event in checked.kpis[name].segmented if checked.events[event]}):
         for name in resolved.question.by:
             found.setdefault(name, field_type(checked.scopes[event], name))
     return found
@@ -162,7 +164,9 @@ def _lower_kpi(build: _Build, kpi: TypedKpi, outer: Conditions, over: Slice) -> 
             type=kpi.type,
             components=tuple(parts.components),
             presence=tuple(parts.presence),
+            inner=tuple(parts.inner),
         )
+        build.entities[step.id] = parts.entities
         build.steps[key] = step
     return build.steps[key]
 
@@ -173,6 +177,8 @@ class _Parts:
 
     components: dict[str, None] = field(default_factory=dict)
     presence: dict[str, None] = field(default_factory=dict)
+    inner: dict[str, None] = field(default_factory=dict)
+    entities: dict[str, None] = field(default_factory=dict)
 
 
 def _lower_formula(build: _Build, expr: Expr, around: Conditions, over: Slice, parts: _Parts) -> nodes.Formula:
@@ -185,7 +191,10 @@ def _lower_formula(build: _Build, expr: Expr, around: Conditions, over: Slice, p
         case Aggregate():
             where = _join(around[expr.event], over.cut.get(expr.event, ()))
             parts.presence[_component(build, Component(expr.event, where, "rows", None, WHOLE, over.keep))] = None
-            return _lower_aggregate(build, expr, _join(where, expr.where), over.keep, parts)
+            where = _join(where, expr.where)
+            if any(name.startswith("@") for name in over.keep):
+                parts.entities[_component(build, Component(expr.event, where, "rows", None, WHOLE, over.keep))] = None
+            return _lower_aggregate(build, expr, where, over.keep, parts)
         case Reference():
             added = dict(expr.where)
             inner = {event: _join(conditions, added.get(event, ())) for event, conditions in around.items()}
@@ -194,9 +203,13 @@ def _lower_formula(build: _Build, expr: Expr, around: Conditions, over: Slice, p
             step = _lower_kpi(build, build.checked.kpis[expr.kpi], inner, over)
             parts.components.update(dict.fromkeys(step.components))
             parts.presence.update(dict.fromkeys(step.presence))
+            parts.inner.update(dict.fromkeys(step.inner))
+            parts.entities.update(build.entities[step.id])
             return Result(step.id, step.type)
         case Across():
             return _lower_across(build, expr, around, over, parts)
+        case Per():
+            return _lower_per(build, expr, around, over, parts)
         case Field() | Column():
             raise AssertionError(f"a row value outside an aggregate: {expr}")
         case _:
@@ -213,18 +226,33 @@ def _lower_across(build: _Build, expr: Across, around: Conditions, over: Slice, 
         argument = _lower_formula(build, expr.argument, around, over, own)
         parts.components.update(own.components)
         parts.presence.update(own.presence)
+        parts.inner.update(own.inner)
         return Rank(argument, expr.descending, tuple(own.presence), expr.type) if over.ranked else _none(expr)
     keep = tuple(name for name in over.keep if name in expr.within)
     formula = _lower_formula(build, expr.argument, around, Slice(keep, ranked=False), own)
     if len(keep) < len(expr.within):
         return _none(expr)
     parts.components.update(own.components)
+    parts.inner.update(own.inner)
     for id in own.presence:
         component = build.components[id]
         if over.keep == keep or _tells_apart(build, component.event):
             where = _join(component.where, over.cut.get(component.event, ()))
             parts.presence[_component(build, replace(component, where=where, keep=over.keep))] = None
     return formula
+
+
+def _lower_per(build: _Build, expr: Per, around: Conditions, over: Slice, parts: _Parts) -> nodes.Formula:
+    """Lower to a fold over the same formula with the entity among the dimensions."""
+    keys = tuple(f"@{name}" for name in expr.keys)
+    inside, own, asked = replace(over, keep=(*over.keep, *keys), ranked=False), _Parts(), _Parts()
+    argument = _lower_formula(build, expr.argument, around, inside, own)
+    condition = None if expr.condition is None else _lower_formula(build, expr.condition, around, inside, asked)
+    inner = tuple(dict.fromkeys((*own.components, *asked.components, *own.entities)))
+    parts.inner.update(dict.fromkeys(inner))
+    for id in (*own.presence, *asked.presence):
+        parts.presence[_component(build, replace(build.components[id], keep=over.keep))] = None
+    return Fold(expr.function, argument, condition, over.keep, keys, tuple(own.entities), inner, expr.type)
 
 
 def _none(expr: Across) -> Literal:
@@ -235,9 +263,13 @@ def _tells_apart(build: _Build, event: str) -> bool:
     """Say whether the rows of an event have the question's dimensions, so that its segments are segments of a total."""
     scope = build.checked.scopes[event]
     return all(
-        has_field(scope, name) and name not in scope.broken and field_type(scope, name) == type
+        has_field(scope, name) and name not in scope.broken and _alike(field_type(scope, name), type)
         for name, type in build.dimensions.items()
     )
+
+
+def _alike(one: Type, other: Type) -> bool:
+    return (one.kind, one.whole) == (other.kind, other.whole)
 
 
 def _lower_aggregate(
@@ -297,7 +329,7 @@ def _scans(build: _Build, steps: tuple[Step, ...], outputs: Iterable[Output]) ->
     for output in outputs:
         if output.step is not None:
             step = by_id[output.step]
-            for id in (*step.components, *step.presence):
+            for id in (*step.components, *step.presence, *step.inner):
                 grains.setdefault(id, {})[output.grain] = None
     rows = {
         binding.event: Rows(build.checked.datasets[binding.dataset], binding)
@@ -315,7 +347,7 @@ def _scans(build: _Build, steps: tuple[Step, ...], outputs: Iterable[Output]) ->
                 time=one.binding.time,
                 state=state,
                 filter=(),
-                keys=tuple((name, one.bind(Field(name, TEXT_TYPE))) for name in component.keep),
+                keys=tuple((name, one.bind(Field(name.removeprefix("@"), TEXT_TYPE))) for name in component.keep),
                 grains=together,
                 cells=(_cell(id, component, one),),
             )

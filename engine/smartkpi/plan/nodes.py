@@ -98,14 +98,33 @@ class Rank:
     type: Type
 
 
-Formula = Literal | Apply | Value | Result | Rank
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """In a step's formula: an aggregate of the values that a formula has for each entity of a segment.
+
+    ``keys`` are the dimensions, each behind `@`, that tell entities apart beside those of ``keep``; ``entities`` the
+    `rows` components of which an entity has a row; ``inner`` all components that its values are made of.
+    """
+
+    function: str
+    argument: Formula
+    condition: Formula | None
+    keep: tuple[str, ...]
+    keys: tuple[str, ...]
+    entities: tuple[str, ...]
+    inner: tuple[str, ...]
+    type: Type
+
+
+Formula = Literal | Apply | Value | Result | Rank | Fold
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One KPI under one set of outer conditions: a formula over components and earlier steps.
 
-    ``presence`` names `rows` components: a segment exists from its first period with a row in any of them.
+    ``presence`` names `rows` components: a segment exists from its first period with a row in any of them; ``inner``
+    components of folds, which are told apart by entities too.
     """
 
     id: str
@@ -114,6 +133,7 @@ class Step:
     type: Type
     components: tuple[str, ...]
     presence: tuple[str, ...]
+    inner: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

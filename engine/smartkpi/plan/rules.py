@@ -23,7 +23,8 @@ def fuse_scans(plan: Plan) -> Plan:
     fused: dict[object, Scan] = {}
     for scan in plan.scans:
         grains = () if scan.state == "additive" else scan.grains
-        keys = () if scan.state == "additive" else scan.keys
+        entities = tuple(key for key in scan.keys if key[0].startswith("@"))  # far more values: a table of their own
+        keys = entities if scan.state == "additive" else scan.keys
         key = (scan.dataset, scan.time, scan.state, scan.filter, keys, grains)
         if key in fused:
             one = fused[key]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smartkpi.plan.lower import Rows
-from smartkpi.plan.nodes import Cell, Plan, Result, Scan, Value
+from smartkpi.plan.nodes import Cell, Plan, Result, Scan, Step, Value
 from smartkpi.tree import walk
 
 
@@ -17,7 +17,7 @@ def verify(plan: Plan) -> None:
         for node in walk(step.formula):
             match node:
                 case Value(id=id):
-                    assert id in step.components, f"{step.id} reads {id} without saying so"
+                    assert id in (*step.components, *step.inner), f"{step.id} reads {id} without saying so"
                 case Result(id=id):
                     assert id in known, f"{step.id} reads {id} before it is made"
                 case _:
@@ -33,7 +33,7 @@ def verify(plan: Plan) -> None:
         (id, output.grain): None
         for output in (*plan.outputs, *plan.totals)
         if output.step is not None
-        for id in (*steps[output.step].components, *steps[output.step].presence)
+        for id in _answered(steps[output.step])
     }
     providers: dict[str, list[Rows]] = {}
     for dataset in plan.datasets.values():
@@ -42,6 +42,10 @@ def verify(plan: Plan) -> None:
     for id, grain in asked:
         found = [(scan, cell) for scan, cell in answers[id] if grain in scan.grains]
         _verify_component(plan, id, found, providers[plan.components[id].event])
+
+
+def _answered(step: Step) -> tuple[str, ...]:
+    return (*step.components, *step.presence, *step.inner)
 
 
 def _verify_component(plan: Plan, id: str, answers: list[tuple[Scan, Cell]], providers: list[Rows]) -> None:

@@ -95,7 +95,21 @@ class Across:
     type: Type = field(hash=False)
 
 
-Expr = Literal | Column | Field | Apply | Aggregate | Reference | Across
+@dataclass(frozen=True, slots=True)
+class Per:
+    """An aggregate of a formula's values, one for each entity: `avg(sum(order.amount) per buyer)`.
+
+    ``keys`` are the fields that tell entities apart; ``condition`` a formula, true for the entities that take part.
+    """
+
+    function: str
+    argument: Expr
+    keys: tuple[str, ...]
+    condition: Expr | None
+    type: Type = field(hash=False)
+
+
+Expr = Literal | Column | Field | Apply | Aggregate | Reference | Across | Per
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +159,7 @@ class TypedKpi:
     what it reads, directly and through other KPIs; ``providers`` the datasets; ``missing`` the events that are
     declared but that no dataset provides (the KPI is then `unavailable`). ``segmented`` are the events that segments
     tell apart (those in a `total` alone need not have a segment's field), ``within`` the fields that a `share` asks the
-    segments for; ``ranked``: a `rank` stands somewhere in it.
+    segments for; ``ranked``: a `rank` stands somewhere in it; ``folded``: a total, rank or `per` does.
     """
 
     name: str
@@ -164,3 +178,4 @@ class TypedKpi:
     segmented: frozenset[str] = frozenset()
     within: frozenset[str] = frozenset()
     ranked: bool = False
+    folded: bool = False

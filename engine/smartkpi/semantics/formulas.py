@@ -15,6 +15,7 @@ from smartkpi.semantics.calls import Place, call, fits, infer, written
 from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Aggregate, Expr, Reference
 from smartkpi.semantics.literals import FAILED, literal
+from smartkpi.semantics.per import per
 from smartkpi.semantics.rows import type_condition
 from smartkpi.semantics.scope import IMPLICIT, EventScope, Namespace, part_span, row_column, unknown_name
 from smartkpi.source import Span
@@ -47,7 +48,8 @@ def type_formula(expr: syntax.Expr, space: Namespace, findings: Findings) -> Exp
         case syntax.Member():
             findings.not_yet(f"a field of a derived event (`.{expr.name}`)", expr.span)
         case syntax.Per():
-            findings.not_yet("`per`", expr.span)
+            hint = f"such as `avg({written(expr.span)})`"
+            findings.error("bare-per", "`per` gives many values, a formula needs one", expr.span, hint)
         case syntax.Step():
             findings.not_yet(f"an event derived by `{expr.kind}`", expr.span)
         case syntax.Alias():
@@ -81,8 +83,8 @@ def referred(expr: syntax.Expr) -> Iterable[syntax.Name]:
                 yield name
             case syntax.Apply(function=function, args=args):
                 found = FUNCTIONS.get(function)
-                if found is None or found.kind != "aggregate":
-                    stack.extend(args)
+                over_rows = found is not None and found.kind == "aggregate"
+                stack.extend(arg for arg in args if not over_rows or isinstance(arg, syntax.Per))
             case syntax.Where(operand=inner) | syntax.Per(value=inner):
                 stack.append(inner)
             case _:
@@ -195,7 +197,8 @@ def _relation(expr: syntax.Expr, space: Namespace, findings: Findings) -> _Relat
         case syntax.Step():
             findings.not_yet(f"an event derived by `{inner.kind}`", inner.span)
         case syntax.Per():
-            findings.not_yet("`per`", inner.span)
+            message = "`per` stands as it is in an aggregate, with `where` inside"
+            findings.error("misplaced-where", message, inner.span, "write `count(x per buyer where value > 1000)`")
         case syntax.Apply(function=function) if function in FUNCTIONS and FUNCTIONS[function].kind == "aggregate":
             message = f"`{function}` is an aggregate already; an aggregate is over the rows of an event"
             findings.error("nested-aggregate", message, inner.span, f"`{function}(…)` alone, or an event here")
@@ -233,6 +236,12 @@ def _say_what(expr: syntax.Name, space: Namespace, findings: Findings) -> bool:
 def _aggregate(expr: syntax.Apply, around: tuple[syntax.Expr, ...], space: Namespace, findings: Findings) -> Expr:
     """Return an aggregate; ``around`` are conditions written behind it."""
     function = FUNCTIONS[expr.function]
+    if len(expr.args) == 1 and isinstance(over := expr.args[0], syntax.Per):
+        if not around:
+            return per(expr, over, space, type_formula, findings)
+        hint = "filter inside: `avg(sum(order.amount where …) per buyer where value > …)`"
+        findings.error("misplaced-where", "`where` behind an aggregate of `per` could mean either", expr.span, hint)
+        return FAILED
     if len(expr.args) != 1:
         message = f"`{expr.function}` takes one event{'' if expr.function == 'count' else ' field'}"
         findings.error("wrong-arguments", message, expr.span, f"write `{function.signature}`")

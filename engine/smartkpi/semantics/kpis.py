@@ -11,7 +11,7 @@ from smartkpi.language.units import describe, of_unit
 from smartkpi.semantics.calls import written as text_at
 from smartkpi.semantics.datasets import united
 from smartkpi.semantics.findings import Findings
-from smartkpi.semantics.formula import Across, Aggregate, Apply, Expr, Reference, TypedKpi
+from smartkpi.semantics.formula import Across, Aggregate, Apply, Expr, Per, Reference, TypedKpi
 from smartkpi.semantics.formulas import Conditions, conditions, type_formula
 from smartkpi.semantics.literals import FAILED, constant
 from smartkpi.semantics.scope import EventScope, Namespace, field_type, has_field, unknown_field
@@ -36,6 +36,7 @@ class _Reads:
     segmented: frozenset[str]
     within: frozenset[str]
     ranked: bool
+    folded: bool
 
 
 def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | None:
@@ -73,6 +74,7 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         segmented=reads.segmented,
         within=reads.within,
         ranked=reads.ranked,
+        folded=reads.folded,
     )
 
 
@@ -81,7 +83,7 @@ def _reads(formula: Expr, space: Namespace) -> _Reads:
     kpis: set[str] = set()
     apart: set[str] = set()
     within: set[str] = set()
-    ranked = False
+    ranked = folded = False
     stack = [(formula, False)]
     while stack:
         expr, whole = stack.pop()
@@ -96,7 +98,12 @@ def _reads(formula: Expr, space: Namespace) -> _Reads:
                 apart |= set() if whole else read.segmented
                 within |= read.within
                 ranked = ranked or read.ranked
+                folded = folded or read.folded
+            case Per():
+                folded = True
+                stack += [(one, whole) for one in (expr.argument, expr.condition) if one is not None]
             case Across():
+                folded = True
                 within.update(expr.within)
                 ranked = ranked or expr.function == "rank"
                 stack.append((expr.argument, whole or expr.function == "total"))
@@ -104,7 +111,7 @@ def _reads(formula: Expr, space: Namespace) -> _Reads:
                 stack.extend((arg, whole) for arg in args)
             case _:
                 pass
-    return _Reads(frozenset(events), frozenset(kpis), frozenset(apart or events), frozenset(within), ranked)
+    return _Reads(frozenset(events), frozenset(kpis), frozenset(apart or events), frozenset(within), ranked, folded)
 
 
 def _check_type(spec: Kpi, found: Type, findings: Findings) -> Type:
