@@ -189,7 +189,9 @@ def named(condition: syntax.Expr, value: syntax.Expr) -> syntax.Expr:
 def over_entities(cell: Cell, function: str, per: syntax.Per, conditions: Conditions) -> Value:
     """An aggregate of one value for each entity that has a row of some aggregate before `per`."""
     inside = leaves(cell.world, per.value, conditions)
-    if not all(cell.covered(leaf.event) for leaf in leaves(cell.world, syntax.Apply(function, (per,), per.span), ())):
+    if not all(
+        cell.covered(leaf.event) for leaf in leaves(cell.world, syntax.Apply(function, (per,), per.span, per.span), ())
+    ):
         return Value(None, "no_data", sized=True)
     names = [key.text if isinstance(key, syntax.Name) else key.args[0].value for key in per.keys]
 
