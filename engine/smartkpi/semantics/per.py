@@ -104,8 +104,8 @@ def _has_key(name: str, span: Span, scope: EventScope, findings: Findings) -> bo
         unknown_field(name, span, scope, findings)
         return False
     type = field_type(scope, name)
-    if type.kind is Kind.TIME or (type.kind is Kind.NUMBER and not type.whole):
-        message = f"`{name}` is {describe(type)}: it does not tell entities apart"
+    if name == "time" or type.kind is Kind.TIME or (type.kind is Kind.NUMBER and not type.whole):
+        message = f"`{name}` does not tell entities apart: a time and a number with fractions are of single rows"
         findings.error("bad-dimension", message, span, "a text, a whole number, a boolean or a date does")
         return False
     return True
