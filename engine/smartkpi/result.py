@@ -85,9 +85,11 @@ class Result:
     def wide(self) -> pl.DataFrame:
         """Return one row a period and segment, and one column of values a KPI, in the order of the question.
 
-        A KPI that is called like one of the other columns has ` (KPI)` behind its name.
+        A KPI that is called like one of the other columns has ` (KPI)` behind its name. Where there are totals or
+        others, `level` tells them apart.
         """
-        keys = ["grain", "start", "end", *self.by]
+        levels = ["level"] if self.frame["level"].n_unique() > 1 else []
+        keys = ["grain", "start", "end", *self.by, *levels]
         names = list(self.frame["kpi"].unique(maintain_order=True))
         if self.frame.is_empty():
             return self.frame.select(keys)
@@ -109,15 +111,23 @@ class Result:
 
 
 def in_order(frame: pl.DataFrame, by: Sequence[str], dimensions: Mapping[str, Dimension]) -> pl.DataFrame:
-    """Return rows with segments in the order that their dimensions state; other values come after, as they were."""
+    """Return rows with segments in the order that their dimensions state; other values come after, as they were.
+
+    Others and the total stay behind the segments of their period.
+    """
     if not any(name in dimensions and dimensions[name].order for name in by):
         return frame
-    keys: list[pl.Expr] = [pl.col("kpi").rle_id(), pl.col("start")]
+    keys: list[pl.Expr] = [pl.col("kpi").rle_id(), pl.col("start"), _level()]
     for name in by:
         if (one := dimensions.get(name)) is not None and one.order:
             keys.append(_rank(pl.col(name).cast(pl.String), one.order))
         keys.append(pl.col(name))
     return frame.sort(keys, maintain_order=True)
+
+
+def _level() -> pl.Expr:
+    ranks = {"segment": 0, "other": 1, "total": 2}
+    return pl.col("level").replace_strict(ranks, default=0, return_dtype=pl.Int64)
 
 
 def _rank(value: pl.Expr, order: Sequence[str]) -> pl.Expr:
@@ -130,23 +140,32 @@ def arrange(result: Result, order_by: Sequence[str], limit: int | None) -> Resul
 
     Rows of one KPI stay together, in the order of the question, and the limit is a number of rows of each KPI; unless
     each KPI has one row (a scorecard without dimensions), or `kpi` itself is ordered by: then all rows are ordered
-    as one. Nulls come last; equal rows keep their order.
+    as one. Nulls come last; equal rows keep their order. Totals and others come last and are not cut.
     """
     frame = result.frame
     single = result.scorecard and not result.by
+    frame = frame.with_columns((_level() if result.by else pl.lit(0)).alias("__level"))
     if order_by:
         keys = [name.removeprefix("-") for name in order_by]
         down = [name.startswith("-") for name in order_by]
         if not single and "kpi" not in keys:
             frame = frame.with_columns(pl.col("kpi").rle_id().alias("__order"))
-            keys, down = ["__order", *keys], [False, *down]
-        frame = frame.sort(keys, descending=down, nulls_last=True, maintain_order=True).drop("__order", strict=False)
-    if limit is not None:
-        limit = min(limit, frame.height)
-        frame = frame.head(limit) if single else frame.group_by("kpi", maintain_order=True).head(limit)
-        frame = frame.select(result.frame.columns)
+            keys, down = ["__order", "__level", *keys], [False, False, *down]
+        frame = frame.sort(keys, descending=down, nulls_last=True, maintain_order=True)
+        frame = frame.drop("__order", strict=False)
+    if limit is not None and single:
+        frame = frame.head(min(limit, frame.height))
+    elif limit is not None:
+        single_rows = pl.col("__level") == 0
+        place = single_rows.cum_sum().over("kpi")
+        kept = frame.filter((place <= min(limit, frame.height)) | ~single_rows)
+        shown = kept.filter(single_rows).select("kpi", "start").unique()
+        frame = kept.join(shown, on=["kpi", "start"], how="semi", nulls_equal=True, maintain_order="left")
+    frame = frame.drop("__level")
     arranged = bool(order_by) or limit is not None
-    return replace(result, frame=frame, arranged=arranged, trend=_matching(result.trend, frame, ("kpi", *result.by)))
+    return replace(
+        result, frame=frame, arranged=arranged, trend=_matching(result.trend, frame, ("kpi", "level", *result.by))
+    )
 
 
 def _matching(trend: pl.DataFrame, frame: pl.DataFrame, keys: Iterable[str]) -> pl.DataFrame:

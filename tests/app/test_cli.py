@@ -82,7 +82,8 @@ def test_a_question(project: Path, kpi: Kpi) -> None:
     assert done.exit_code == 0, done.stderr
     data = json.loads(done.stdout)
     jsonschema.validate(data, json.loads((find("schemas") / "result.json").read_text(encoding="utf-8")))
-    (row,) = data["rows"]
+    row, total = data["rows"]
+    assert (total["level"], total["country"], total["value"]) == ("total", None, 30)
     assert (row["start"], row["end"], row["country"], row["value"], row["money"]) == (
         "2026-02-01",
         "2026-03-01",

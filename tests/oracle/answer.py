@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from smartkpi.language import syntax
@@ -16,7 +17,7 @@ from smartkpi.spec.load import load
 from smartkpi.spec.model import Catalog, Dataset, Kpi
 from tests.oracle.coverage import Coverage, as_of, coverage, is_complete, is_covered, is_stale_in
 from tests.oracle.days import DAY, TICK, Key, Period, local_day, midnight, period_of, periods
-from tests.oracle.formula import Cell, Leaf, around, compute, is_ratio, leaves, shown
+from tests.oracle.formula import Cell, Leaf, around, compute, is_ratio, leaves, shown, withins
 from tests.oracle.rows import EventRow, Row, World, ends_at, event_rows, has_field
 from tests.oracle.values import NoNames, compare, evaluate
 
@@ -110,11 +111,19 @@ class Asked:
 
     def is_unavailable(self) -> bool:
         """Whether an event has no rows anywhere, or lacks a field that the question names."""
-        needed = {*self.question.by, *(name for condition in self.outer for name in fields_of(self.world, condition))}
-        return any(
-            not self.world.providers(leaf.event) or not all(has_field(self.world, leaf.event, f) for f in needed)
-            for leaf in self.leaves
-        )
+        filtered = {name for condition in self.outer for name in fields_of(self.world, condition)}
+        apart = {leaf.event for leaf in self.leaves if not leaf.whole} or {leaf.event for leaf in self.leaves}
+
+        def lacks(event: str) -> bool:
+            needed = {*filtered, *(self.question.by if event in apart else ())}
+            return not self.world.providers(event) or not all(has_field(self.world, event, f) for f in needed)
+
+        within = withins(self.world, self.kpi.formula.expr)
+        return any(lacks(leaf.event) for leaf in self.leaves) or not within <= {*self.question.by}
+
+    def tells_apart(self, event: str) -> bool:
+        """Whether the rows of an event have all fields of the question's segments."""
+        return all(has_field(self.world, event, name) for name in self.question.by)
 
     def answer(self) -> list[dict[str, Any]]:
         if self.is_unavailable():
@@ -141,17 +150,17 @@ class Asked:
         moment = row.time.astimezone(UTC) if isinstance(row.time, datetime) else row.time
         return period_of(self.grain, moment, self.zone, self.week_start)
 
-    def segment(self, row: EventRow) -> Segment:
-        return tuple(row.field(name) for name in self.question.by)
+    def segment(self, event: str, row: EventRow) -> Segment:
+        return tuple(row.field(name) for name in self.question.by) if self.tells_apart(event) else ()
 
-    def segments(self) -> dict[Segment, datetime]:
-        """Each segment and the start of its first period with a row of any event that the KPI reads."""
+    def segments(self, leaves: list[Leaf] | None = None) -> dict[Segment, datetime]:
+        """Each segment and the start of its first period with a row that the KPI, or a part of it, reads."""
         found: dict[Segment, datetime] = {}
-        for leaf in self.leaves:
-            for row in self.events[leaf.event]:
+        for leaf in self.leaves if leaves is None else leaves:
+            for row in self.events[leaf.event] if self.tells_apart(leaf.event) else ():
                 period = self.period(row)
                 if period is not None and row.passes(leaf.around):
-                    segment = self.segment(row)
+                    segment = self.segment(leaf.event, row)
                     found[segment] = min(found.get(segment, period.start), period.start)
         return found
 
@@ -204,7 +213,7 @@ class Asked:
         for event, rows in self.events.items():
             for row in rows:
                 if (period := self.period(row)) is not None:
-                    found.setdefault((event, period.key), {}).setdefault(self.segment(row), []).append(row)
+                    found.setdefault((event, period.key), {}).setdefault(self.segment(event, row), []).append(row)
         return found
 
     def rows(self, event: str, period: Period, segment: Segment | None) -> list[EventRow]:
@@ -212,16 +221,38 @@ class Asked:
         cell = self.cells.get((event, period.key), {})
         return [row for rows in cell.values() for row in rows] if segment is None else cell.get(segment, [])
 
+    def cell(self, period: Period, segment: Segment | None, within: Mapping[str, Any] = MappingProxyType({})) -> Cell:
+        """The cell of a period and a segment; without one, of all segments that have some values."""
+        edge = self.edge
+        assert edge is not None
+        read = {leaf.event: [self.coverages[d.name] for d in self.world.providers(leaf.event)] for leaf in self.leaves}
+        known = within if segment is None else dict(zip(self.question.by, segment, strict=False))
+
+        def rows(event: str) -> list[EventRow]:
+            found = self.rows(event, period, segment)
+            return [row for row in found if all(row.field(name) == value for name, value in within.items())]
+
+        def whole(fields: tuple[str, ...]) -> Cell | None:
+            if not {*fields} <= {*known}:
+                return None
+            return self.cell(period, None, {name: known[name] for name in fields})
+
+        def peers(leaves: list[Leaf]) -> list[Cell] | None:
+            if segment is None:
+                return None
+            begun = [one for one, start in self.segments(leaves).items() if start <= period.start]
+            return [self.cell(period, one) for one in begun] if segment in begun else []
+
+        def covered(event: str) -> bool:
+            return any(is_covered(period, found, edge) for found in read[event])
+
+        return Cell(self.world, rows, covered, whole, peers, self.kpi.direction)
+
     def result(self, period: Period, segment: Segment) -> dict[str, Any]:
         """The result row of a period and a segment."""
         edge = self.edge
         assert edge is not None
-        read = {leaf.event: [self.coverages[d.name] for d in self.world.providers(leaf.event)] for leaf in self.leaves}
-        cell = Cell(
-            self.world,
-            rows=lambda event: self.rows(event, period, segment),
-            covered=lambda event: any(is_covered(period, found, edge) for found in read[event]),
-        )
+        cell = self.cell(period, segment)
         value = shown(compute(cell, self.kpi.formula.expr, around(self.kpi, self.outer)))
         flags = [] if self.is_complete(period, segment) else ["incomplete"]
         if any(is_stale_in(period, found, edge) for found in self.coverages.values()):

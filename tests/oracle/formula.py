@@ -10,6 +10,7 @@ from typing import Any
 
 from smartkpi.language import syntax
 from smartkpi.spec.model import Kpi
+from smartkpi.tree import rewrite
 from tests.oracle.rows import EventRow, World, is_money, micros, starts_at
 from tests.oracle.values import SECONDS, TESTS, clean, evaluate, numeric
 
@@ -33,20 +34,32 @@ class Value:
 
 @dataclass(frozen=True)
 class Leaf:
-    """An aggregate in a KPI: its event, the conditions around it (the question's and those of KPIs), and its own."""
+    """An aggregate in a KPI: its event, the conditions around it (the question's and those of KPIs), and its own.
+
+    ``whole``: it stands in a `total`, so that its rows need not have the fields of segments.
+    """
 
     event: str
     around: Conditions
     own: Conditions = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Where a formula is computed: the rows of an event in this period and segment, and whether they are known."""
+    """Where a formula is computed: the rows of an event in this period and segment, and whether they are known.
+
+    ``whole`` gives the cell of all segments that agree with this one in some fields, None where it has no such field;
+    ``peers`` those of the segments that have begun by the rows of some leaves, this one first, empty where this has
+    not, None where it is over several segments; ``direction`` is that of the KPI being computed.
+    """
 
     world: World
     rows: Callable[[str], list[EventRow]]
     covered: Callable[[str], bool]
+    whole: Callable[[tuple[str, ...]], Cell | None]
+    peers: Callable[[list[Leaf]], list[Cell] | None]
+    direction: str | None = None
 
 
 def constant(world: World, name: syntax.Name) -> syntax.Expr | None:
@@ -61,6 +74,9 @@ def around(kpi: Kpi, outer: Conditions) -> Conditions:
 def leaves(world: World, expr: syntax.Expr, conditions: Conditions) -> list[Leaf]:
     """All aggregates that a formula reads, directly and through other KPIs."""
     match expr:
+        case syntax.Apply(function, (syntax.Per(value, _, condition),)) if function in AGGREGATES:
+            asked = [] if condition is None else leaves(world, named(condition, value), conditions)
+            return leaves(world, value, conditions) + asked
         case syntax.Name() if expr.text in world.catalog.kpis:
             kpi = world.catalog.kpis[expr.text]
             return leaves(world, kpi.formula.expr, around(kpi, conditions))
@@ -74,10 +90,29 @@ def leaves(world: World, expr: syntax.Expr, conditions: Conditions) -> list[Leaf
         case syntax.Apply(function, args) if function in AGGREGATES:
             event, _, own = split(args[0])
             return [Leaf(event, conditions, own)]
+        case syntax.Apply("total", (x,)):
+            return [replace(leaf, whole=True) for leaf in leaves(world, x, conditions)]
+        case syntax.Apply("share" | "rank", args):
+            return leaves(world, args[0], conditions)
         case syntax.Apply(_, args):
             return [leaf for arg in args for leaf in leaves(world, arg, conditions)]
         case _:
             return []
+
+
+def withins(world: World, expr: syntax.Expr) -> set[str]:
+    """The fields that shares are taken within, directly and through other KPIs."""
+    match expr:
+        case syntax.Name() if expr.text in world.catalog.kpis:
+            return withins(world, world.catalog.kpis[expr.text].formula.expr)
+        case syntax.Where(operand, _):
+            return withins(world, operand)
+        case syntax.Apply("share", (x, syntax.Name() as field)):
+            return {field.text} | withins(world, x)
+        case syntax.Apply(_, args):
+            return set().union(*(withins(world, arg) for arg in args))
+        case _:
+            return set()
 
 
 def split(argument: syntax.Expr) -> tuple[str, syntax.Expr, Conditions]:
@@ -121,7 +156,7 @@ def compute(cell: Cell, expr: syntax.Expr, conditions: Conditions) -> Value:
             return Value(None, "undefined")
         case syntax.Name() if expr.text in kpis:
             kpi = kpis[expr.text]
-            return compute(cell, kpi.formula.expr, around(kpi, conditions))
+            return compute(replace(cell, direction=kpi.direction), kpi.formula.expr, around(kpi, conditions))
         case syntax.Name():
             named = constant(cell.world, expr)
             return compute(cell, named, ()) if named else aggregate(cell, "count", expr, conditions)
@@ -131,12 +166,100 @@ def compute(cell: Cell, expr: syntax.Expr, conditions: Conditions) -> Value:
             return compute(cell, aggregated(expr) or inner, conditions)
         case syntax.Where():
             return aggregate(cell, "count", expr, conditions)
+        case syntax.Apply(function, (syntax.Per() as per,)) if function in AGGREGATES:
+            return over_entities(cell, function, per, conditions)
         case syntax.Apply(function, args) if function in AGGREGATES:
             return aggregate(cell, function, args[0], conditions, args[1:])
+        case syntax.Apply("total", (x,)):
+            return total_of(cell, x, (), conditions)
+        case syntax.Apply("share", (x, *fields)):
+            within = tuple(field.text for field in fields if isinstance(field, syntax.Name))
+            return combine("/", [compute(cell, x, conditions), total_of(cell, x, within, conditions)])
+        case syntax.Apply("rank", (x,)):
+            return rank(cell, x, conditions)
         case syntax.Apply(function, args):
             return combine(function, [compute(cell, arg, conditions) for arg in args])
         case _:
             raise AssertionError(f"not a formula: {expr}")
+
+
+def named(condition: syntax.Expr, value: syntax.Expr) -> syntax.Expr:
+    """A condition with what `value` stands for."""
+    return rewrite(condition, lambda node: value if isinstance(node, syntax.Name) and node.text == "value" else node)
+
+
+def over_entities(cell: Cell, function: str, per: syntax.Per, conditions: Conditions) -> Value:
+    """An aggregate of one value for each entity that has a row of some aggregate before `per`."""
+    inside = leaves(cell.world, per.value, conditions)
+    if not all(
+        cell.covered(leaf.event) for leaf in leaves(cell.world, syntax.Apply(function, (per,), per.span, per.span), ())
+    ):
+        return Value(None, "no_data", sized=True)
+    names = [key.text if isinstance(key, syntax.Name) else key.args[0].value for key in per.keys]
+
+    def entity(row: EventRow) -> tuple[Any, ...]:
+        return tuple(row.field(name) for name in names)
+
+    rows = [row for leaf in inside for row in cell.rows(leaf.event) if row.passes((*leaf.around, *leaf.own))]
+    values = []
+    for one in {entity(row) for row in rows}:
+        if None in one:
+            continue
+        mine = replace(cell, rows=lambda event, one=one: [row for row in cell.rows(event) if entity(row) == one])
+        value = compute(mine, per.value, conditions)
+        fits = per.condition is None or compute(mine, named(per.condition, per.value), conditions).number is True
+        if fits and value.number is not None:
+            values.append(value)
+    numbers = [value.number for value in values]
+    if function == "count":
+        return Value(float(len(values)), sized=True, n=len(values))
+    if function == "distinct":
+        return Value(float(len(set(numbers))), sized=True, n=len(set(numbers)))
+    exact = sum(value.exact for value in values) if values and values[0].exact is not None else None
+    if function == "sum":
+        return Value(float(exact if exact is not None else sum(numbers)), sized=True, n=len(values), exact=exact)
+    if not values:
+        return Value(None, "no_data", sized=True, n=0)
+    if function == "avg":
+        return Value(float(exact if exact is not None else sum(numbers)) / len(values), sized=True, n=len(values))
+    return Value({"min": min, "max": max}[function](numbers), sized=True, n=len(values))
+
+
+def total_of(cell: Cell, x: syntax.Expr, within: tuple[str, ...], conditions: Conditions) -> Value:
+    """A formula over all segments, computed from their rows."""
+    whole = cell.whole(within)
+    return Value(None, "undefined") if whole is None else compute(whole, x, conditions)
+
+
+def rank(cell: Cell, x: syntax.Expr, conditions: Conditions) -> Value:
+    """How many segments are better, and one; a segment that has not begun, or whose value is null, has no place."""
+    peers = cell.peers(leaves(cell.world, x, conditions))
+    if peers is None:
+        return Value(None, "undefined")
+    mine = shown(compute(cell, x, conditions))
+    if not peers or mine.number is None:
+        state = mine.state if peers and mine.state != "ok" else "undefined"
+        return replace(mine, number=None, state=state, exact=None)
+    sign = -1 if best(cell, x) == "lower" else 1
+    values = [shown(compute(peer, x, conditions)) for peer in peers]
+    measured = [key(value) * sign for value in values if value.number is not None]
+    better = sum(value > key(mine) * sign for value in measured)
+    return replace(mine, number=float(better + 1), state="ok", exact=None)
+
+
+def key(value: Value) -> Any:
+    return value.number if value.exact is None else value.exact
+
+
+def best(cell: Cell, x: syntax.Expr) -> str | None:
+    """Which end is best: as the KPI that is ranked says or its good band implies, else as the KPI around says."""
+    while isinstance(x, syntax.Where):
+        x = x.operand
+    if not isinstance(x, syntax.Name) or x.text not in cell.world.catalog.kpis:
+        return cell.direction
+    kpi = cell.world.catalog.kpis[x.text]
+    good = next((threshold.band.operator for threshold in kpi.thresholds if threshold.status == "good"), "")
+    return kpi.direction or ("lower" if good in ("<", "<=") else "higher")
 
 
 def aggregate(
@@ -280,7 +403,7 @@ def added(sizes: list[int | None]) -> int | None:
 def is_ratio(world: World, expr: syntax.Expr) -> bool:
     """Whether a formula is a division at its top, directly or through references."""
     match expr:
-        case syntax.Apply("/", _):
+        case syntax.Apply("/" | "share", _):
             return True
         case syntax.Name() if expr.text in world.catalog.kpis:
             return is_ratio(world, world.catalog.kpis[expr.text].formula.expr)

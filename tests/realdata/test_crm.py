@@ -115,3 +115,26 @@ def test_segments_add_up(crm: smartkpi.Project, cells: Cells) -> None:
     for by in (["sales_agent"], ["product"], ["sales_agent", "product"]):
         values = cells(crm.run(["won_deals"], grain="all", by=by))
         assert sum(values.values()) == 4_238
+
+
+def test_agents_beside_all_of_them(crm: smartkpi.Project, cells: Cells) -> None:
+    asked = {"grain": "all", "by": ["sales_agent"], "total": True}
+    rows = crm.run(["win_rate", "won_value", "won_share", "won_rank"], **asked).frame.to_dicts()
+    total = {row["kpi"]: row["value"] for row in rows if row["level"] == "total"}
+    assert total["win_rate"] == pytest.approx(0.63150052, rel=1e-8)
+    assert total["won_value"] == 10_005_534
+    agents = [row for row in rows if row["level"] == "segment"]
+    values = {row["sales_agent"]: row["value"] for row in agents if row["kpi"] == "won_value"}
+    shares = {row["sales_agent"]: row["value"] for row in agents if row["kpi"] == "won_share"}
+    ranks = {row["sales_agent"]: row["value"] for row in agents if row["kpi"] == "won_rank"}
+    assert shares == pytest.approx({name: value / 10_005_534 for name, value in values.items()}, rel=1e-11)
+    assert ranks == {name: 1 + sum(other > value for other in values.values()) for name, value in values.items()}
+    assert cells(crm.run("value_per_agent", grain="all"))["value_per_agent", "all"] == pytest.approx(10_005_534 / 30)
+
+
+def test_all_but_the_five_best_agents(crm: smartkpi.Project) -> None:
+    rows = crm.run(["won_value", "active_agents"], grain="all", by=["sales_agent"], top=5).frame.to_dicts()
+    best = [row["value"] for row in rows if row["kpi"] == "won_value" and row["level"] == "segment"]
+    others = {row["kpi"]: row["value"] for row in rows if row["level"] == "other"}
+    assert len(best) == 5
+    assert others == {"won_value": 10_005_534 - sum(best), "active_agents": 25}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -38,6 +39,7 @@ class Formula:
     text: str
     events: frozenset[str]
     money: bool = False
+    ranked: bool = False
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
     ]
     functions = ["count", "bare", "sum", "avg", "wait"]
     if not event.counted:
-        functions += ["min", "max", "distinct", "median", "quantile", "stddev", "first", "last"]
+        functions += ["min", "max", "distinct", "median", "quantile", "stddev", "first", "last", "per"]
     match draw(st.sampled_from(functions)):
         case "bare":
             text = f"({event.name}{where})" if where else event.name
@@ -222,6 +224,23 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
             text = f"count({event.name}{where})"
         case "wait":
             text = f"avg({event.name}.wait{where}) / 1h"
+        case "per":
+            outer = draw(st.sampled_from(("count", "sum", "avg", "min", "max", "distinct")))
+            number = draw(st.sampled_from(numbers))
+            inner = draw(
+                st.sampled_from(
+                    (
+                        f"{event.name}",
+                        f"sum({event.name}.{number}{where})",
+                        f"avg({event.name}.{number})",
+                        f"count({event.name}{where}) / {event.name}",
+                        f"distinct({event.name}.{draw(st.sampled_from(things))}{where})",
+                    )
+                )
+            )
+            keys = sorted(name for name in event.fields & set(DIMENSIONS) if "." not in name)
+            key = draw(st.sampled_from((*keys, f"({keys[0]}, {keys[-1]})")))
+            text = f"{outer}({inner} per {key}{draw(st.sampled_from(('', ' where value > 1')))})"
         case "distinct":
             text = f"distinct({event.name}.{draw(st.sampled_from(things))}{where})"
         case "quantile":
@@ -237,6 +256,8 @@ SHAPES = (
     "coalesce({a} / {b}, 0)", "round({a} / {b}, 2)", "greatest({a}, {b}) - least({a}, 3)", "abs({a}) ^ 2",
     "{a} * share", "({a} + {b}) / ({a} - {b})", "if({a} == {b} or {b} < 1, 1, {a} / 7)", "-{a}", "sqrt({a})",
     "mod(least(greatest({a}, -99), 99), 3)", "if({b} is null, 0, {a})",
+    "total({a})", "{a} / total({b})", "share({a})", "share({a} + {b})", "rank({a})", "rank({a}) - rank({b})",
+    "share({a}, {f})", "total({a} / {b})", "rank(share({a}))",
 )  # fmt: skip
 MONEY_SHAPES = (
     "{a}",
@@ -248,6 +269,7 @@ MONEY_SHAPES = (
     "{a} * 2",
     "-{a}",
     "coalesce({a} / {n}, 0)",
+    "{a} - total({b})",
 )
 
 
@@ -272,7 +294,13 @@ def formulas(draw: st.DrawFn, events: list[Event], known: Mapping[str, Formula])
     read = frozenset().union(
         *(found.events for key, found in zip("abn", (a, b, n), strict=True) if f"{{{key}}}" in shape)
     )
-    return Formula(shape.format(a=a.text, b=b.text, n=n.text), read, money and shape != "{a} / {b}")
+    common = frozenset.intersection(*(event.fields for event in events if event.name in read))
+    field = draw(st.sampled_from(sorted(common & set(DIMENSIONS)) or ["buyer"])) if "{f}" in shape else ""
+    ranked = any(formula.ranked and re.search(rf"\b{name}\b", f"{a.text} {b.text}") for name, formula in known.items())
+    if ranked and re.search("total|share|rank", shape):
+        shape = "{a}"
+    text = shape.format(a=a.text, b=b.text, n=n.text, f=field)
+    return Formula(text, read, money and shape != "{a} / {b}", ranked or "rank(" in text)
 
 
 @st.composite
@@ -289,6 +317,8 @@ def kpis(draw: st.DrawFn, events: list[Event]) -> tuple[dict[str, Any], dict[str
             definition["where"] = draw(conditions(common - {"at"}))
         if draw(st.integers(0, 3)) == 0:
             definition["grain"] = draw(st.sampled_from(("day", "week", "quarter")))
+        if draw(st.integers(0, 3)) == 0:
+            definition["direction"] = draw(st.sampled_from(("higher", "lower", "none")))
         if draw(st.booleans()):
             definition["thresholds"] = draw(
                 st.sampled_from(

@@ -10,12 +10,13 @@ import smartkpi
 from smartkpi.api.failures import DataError, DefinitionError, UsageError, failing_as
 from smartkpi.api.question import Ask, check_order, understand
 from smartkpi.assess.thresholds import assess
-from smartkpi.derive.derive import derive
+from smartkpi.derive.derive import Derived, derive
+from smartkpi.derive.levels import add_level, choose_best, derive_totals, keep_best
 from smartkpi.diagnostics import Diagnostic, KpiError, Severity, errors
 from smartkpi.engines.answer import Answer
 from smartkpi.engines.polars.engine import PolarsEngine
 from smartkpi.engines.polars.meter import Progress
-from smartkpi.plan.lower import lower
+from smartkpi.plan.lower import lower, lower_rest
 from smartkpi.plan.nodes import Plan
 from smartkpi.plan.reads import datasets_read
 from smartkpi.plan.rules import optimize
@@ -24,13 +25,24 @@ from smartkpi.report import html, table
 from smartkpi.report.style import Style
 from smartkpi.result import KpiInfo, Provenance, Result, arrange, in_order
 from smartkpi.semantics.check import Checked, check
-from smartkpi.semantics.formula import TypedKpi
+from smartkpi.semantics.formula import Across, TypedKpi
 from smartkpi.semantics.lookups import reached_datasets
-from smartkpi.semantics.question import Question, fits, resolve, select_kpis
+from smartkpi.semantics.question import Question, fits, resolve, rest_of, select_kpis
 from smartkpi.sources.tables import Table, open_tables
 from smartkpi.spec.load import Loaded
 
 WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Which rows stand beside those of segments: a total, and one for all but so many of the best."""
+
+    total: bool = False
+    top: int | None = None
+
+
+SEGMENTS_ONLY = Levels()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +83,11 @@ def answer(
     question = replace(question, kpis=tuple(name for name in selection.kpis if name not in left_out))
     if not question.kpis:
         raise (DataError(*errors(opened.data)) if errors(opened.data) else DefinitionError(*errors(opened.definitions)))
+    levels, optimized = Levels(ask.total and bool(question.by), ask.top), ask.optimize
     try:
-        result = evaluate(opened.checked, opened.tables, question, optimized=ask.optimize, progress=progress)
+        result = evaluate(
+            opened.checked, opened.tables, question, levels=levels, optimized=optimized, progress=progress
+        )
     except DataError as error:
         raise DataError(*_causes(error.diagnostics, opened.data)) from error
     left_out |= result.left_out
@@ -136,6 +151,7 @@ def evaluate(
     tables: Mapping[str, Table],
     question: Question,
     *,
+    levels: Levels = SEGMENTS_ONLY,
     optimized: bool = True,
     progress: Progress | None = None,
 ) -> Result:
@@ -144,7 +160,7 @@ def evaluate(
     problems: list[Diagnostic] = []
     engine = PolarsEngine(tables, progress)
     while True:
-        plan = compile_plan(checked, question, optimized=optimized)
+        plan = compile_plan(checked, question, optimized=optimized, totals=levels.total)
         try:
             found = engine.collect(plan)
             break
@@ -157,15 +173,51 @@ def evaluate(
             if not lost or not question.kpis:
                 raise DataError(*dict.fromkeys(problems)) from error
             left_out |= dict.fromkeys(lost, "data")
-    result = _finish(checked, plan, question, found)
+    with failing_as(UsageError):
+        derived = derive(plan, found)
+        shown = derived.frame
+        if levels.top is not None and question.by:
+            derived, more = _cut(checked, question, derived, levels.top, engine, optimized=optimized)
+            found = replace(found, scans=found.scans + more)
+        if plan.totals:
+            derived = add_level(derived, derive_totals(plan, found), "total", question.kpis, shown)
+    result = _finish(checked, plan, question, found, derived)
     return replace(result, left_out=left_out, diagnostics=(*problems, *result.diagnostics))
 
 
-def compile_plan(checked: Checked, question: Question, *, optimized: bool = True) -> Plan:
+def _cut(
+    checked: Checked, question: Question, derived: Derived, top: int, engine: PolarsEngine, *, optimized: bool
+) -> tuple[Derived, int]:
+    """Return the values of the best segments of each KPI, the others as one row; and how many scans that took.
+
+    The engine answers anew over the rows of the others together: distincts and means of them cannot be added up.
+    """
+    best = choose_best(derived, question.by, top, {name: _best_end(checked.kpis[name]) for name in question.kpis})
+    kept = keep_best(derived, question.by, best)
+    if not best.cut:
+        return kept, 0
+    resolved = resolve(checked, question)
+    cuts = {name: rest_of(checked, question.by, name, best.shown[name]) for name in best.cut}
+    plan = lower_rest(checked, resolved, cuts)
+    verify(plan)
+    if optimized:
+        plan = optimize(plan)
+        verify(plan)
+    found = engine.collect(plan)
+    return add_level(kept, derive(plan, found), "other", question.kpis, derived.frame), found.scans
+
+
+def _best_end(kpi: TypedKpi) -> str:
+    """Return the direction of a KPI's values; of places the first is the best, whatever they are places of."""
+    place = isinstance(kpi.formula, Across) and kpi.formula.function == "rank"
+    return "lower" if place else kpi.direction
+
+
+def compile_plan(checked: Checked, question: Question, *, optimized: bool = True, totals: bool = False) -> Plan:
     """Return the plan of a question, whole before and after the optimizer. KpiError where the question is wrong."""
     with failing_as(UsageError):
         resolved = resolve(checked, question)
-    plan = lower(checked, resolved)
+    plan = lower(checked, resolved, totals)
     verify(plan)
     if optimized:
         plan = optimize(plan)
@@ -173,9 +225,7 @@ def compile_plan(checked: Checked, question: Question, *, optimized: bool = True
     return plan
 
 
-def _finish(checked: Checked, plan: Plan, question: Question, found: Answer) -> Result:
-    with failing_as(UsageError):
-        derived = derive(plan, found)
+def _finish(checked: Checked, plan: Plan, question: Question, found: Answer, derived: Derived) -> Result:
     kpis = {name: checked.kpis[name] for name in question.kpis}
     described = checked.catalog.dimensions
     dimensions = {name: described[last] for name in question.by if (last := name.split(".")[-1]) in described}

@@ -115,17 +115,23 @@ class Project:
         sets: Mapping[str, str] | None = None,
         lang: str = "en",
         optimize: bool = True,
+        total: bool = False,
+        top: int | None = None,
         progress: Progress | None = None,
     ) -> Result:
         """Answer a question: values, states and statuses of KPIs by period and segment.
 
         Without ``grain``, ``since`` and ``until`` each KPI shows its last complete period. ``kpis`` are names, globs
-        or `tag:x`; ``since`` and ``until`` periods such as `2026-01`, inclusive. KPIs with an error are left out
+        or `tag:x`; ``since`` and ``until`` periods such as `2026-01`, inclusive. ``total`` adds a row
+        over all segments to those of ``by`` (level `total`), ``top`` keeps the best segments of each KPI and makes one
+        row of the others (level `other`); both are computed anew from rows. KPIs with an error are left out
         (``Result.left_out``); KpiError is raised where none is left, or the question cannot be read.
         """
         from smartkpi.api.pipeline import answer
 
-        ask = Ask(names(kpis), grain, names(by), since, until, where, as_of, names(order_by), limit, optimize)
+        ask = Ask(
+            names(kpis), grain, names(by), since, until, where, as_of, names(order_by), limit, optimize, total, top
+        )
         project = self.with_sets(sets or {})
         return answer(project.usable(), project.data, ask, lang, progress)
 

@@ -20,6 +20,8 @@ from smartkpi.spec.model import Catalog
 
 Period = str | date | None
 DAY = timedelta(days=1)
+MOST_SHOWN = 200
+"""Of so many segments the others are told apart at most: each is a condition on every row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Ask:
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     optimize: bool = True
+    total: bool = False
+    top: int | None = None
 
 
 def names(value: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -54,6 +58,7 @@ def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
     calendar = calendar_of(catalog)
     if ask.limit is not None and ask.limit < 0:
         raise UsageError(Diagnostic("bad-limit", f"the limit is {ask.limit}: a number of rows is zero or more"))
+    _check_top(ask)
     return restrict(
         Question(
             kpis=kpis,
@@ -67,6 +72,18 @@ def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
         _start(calendar, ask.since),
         _end(calendar, ask.until),
     )
+
+
+def _check_top(ask: Ask) -> None:
+    if ask.top is None:
+        return
+    if not 1 <= ask.top <= MOST_SHOWN:
+        message = f"`--top {ask.top}`: a number of segments is from 1 to {MOST_SHOWN}"
+        raise UsageError(Diagnostic("bad-limit", message, hint="`--limit` cuts rows and shows nothing of the others"))
+    if not ask.by:
+        raise UsageError(
+            Diagnostic("top-without-segments", "`--top` chooses segments, none are asked for", hint="add `--by`")
+        )
 
 
 def restrict(question: Question, since: date | None, until: date | None) -> Question:

@@ -46,6 +46,10 @@ KINDS: Mapping[FunctionKind, tuple[str, str]] = {
         "Aggregates",
         "They make one number of many rows, and stand in formulas. Each takes `where`: `count(order where late)`.",
     ),
+    "segment": (
+        "Over all segments",
+        "They hold x against all segments of the question (`--by`), computed anew from all their rows, never summed.",
+    ),
 }
 
 

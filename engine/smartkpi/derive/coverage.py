@@ -90,9 +90,12 @@ def judge(periods: pl.DataFrame, found: Cover | None) -> pl.Series:
 
 
 def describe(
-    plan: Plan, coverage: Mapping[str, Coverage], edges: Mapping[str, datetime | None]
+    plan: Plan, coverage: Mapping[str, Coverage], edges: Mapping[str, datetime | None], nameless: Mapping[str, int]
 ) -> dict[str, dict[str, object]]:
-    """Return first and last day, rows, rows left out and staleness of each dataset; edges are those of the KPIs."""
+    """Return first and last day, rows, rows left out and staleness of each dataset; edges are those of the KPIs.
+
+    ``nameless`` are the rows by event that a `per` left out, as they lack the entity.
+    """
     found: dict[str, dict[str, object]] = {}
     for name in plan.profiles:
         known = coverage.get(name)
@@ -104,8 +107,14 @@ def describe(
             "first": known.days[0] if known.days else None,
             "last": known.days[-1] if known.days else None,
             "rows": known.rows,
-            "left_out": dict(known.left_out),
+            "left_out": dict(known.left_out) | _nameless(plan, name, nameless),
             "unmatched": dict(known.unmatched),
             "stale": any(c is not None and c.stale for c in covers),
         }
     return found
+
+
+def _nameless(plan: Plan, dataset: str, rows: Mapping[str, int]) -> dict[str, int]:
+    """Return the rows of a dataset without entity, if there are any."""
+    found = max((rows.get(event, 0) for event in plan.datasets[dataset].events), default=0)
+    return {"null_entity": found} if found else {}

@@ -11,7 +11,8 @@ from typing import Any
 import polars as pl
 
 from smartkpi.derive.coverage import FULL, NONE, TICK, Cover, cover, describe, edge_of, judge
-from smartkpi.derive.formula import OK, Parts, evaluate
+from smartkpi.derive.folds import fold, folds_of
+from smartkpi.derive.formula import OK, Parts, evaluate, ranked
 from smartkpi.derive.spine import (
     Answers,
     Periods,
@@ -66,12 +67,16 @@ def derive(plan: Plan, answer: Answer, limit: int = MAX_CELLS) -> Derived:
     }
     dimensions = dimension_types([frame for frames in answer.frames.values() for frame in frames], plan.by)
     parts, cells = [], 0
+    left_out: dict[str, int] = {}
     for group in _groups(plan, edges):
         prepared = _prepare(plan, answer, group, dimensions, limit)
         cells += count_cells(prepared.firsts, prepared.windows)
         if cells > limit:
             raise too_many_cells(limit, cells)
-        parts.append(_values(plan, group, prepared))
+        values, nameless = _values(plan, group, prepared)
+        parts.append(values)
+        for event, rows in nameless.items():
+            left_out[event] = max(left_out.get(event, 0), rows)
     tall = pl.concat(parts) if parts else None
     frame, trend = tidy(plan, tall, dimensions)
     zone = plan.calendar.zone
@@ -79,7 +84,7 @@ def derive(plan: Plan, answer: Answer, limit: int = MAX_CELLS) -> Derived:
         frame=frame,
         trend=trend,
         as_of={kpi: None if edge is None else (edge - TICK).astimezone(zone) for kpi, edge in edges.items()},
-        datasets=describe(plan, answer.coverage, edges),
+        datasets=describe(plan, answer.coverage, edges, left_out),
     )
 
 
@@ -95,6 +100,8 @@ def _groups(plan: Plan, edges: Mapping[str, datetime | None]) -> list[Group]:
 class _Prepared:
     """A group before its formulas: answers, periods, coverage (columns of ``periods.frame``) and each KPI's window.
 
+    ``presences`` names the column of ``firsts`` with the first period of a row in any of some components.
+
     ``uncovered`` names the column that says where a component has no coverage at all, for those that lack some.
     """
 
@@ -105,6 +112,8 @@ class _Prepared:
     periods: Periods
     windows: tuple[Window, ...]
     uncovered: Mapping[str, str]
+    presences: Mapping[tuple[str, ...], str]
+    engine: tuple[pl.DataFrame, ...]
 
 
 def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, pl.DataType], limit: int) -> _Prepared:
@@ -118,11 +127,18 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
     known = [found.begin for found in covers.values() if found is not None]
     present = [steps[output.step].presence for _, output in group.outputs if output.step is not None]
     periods = lay_out_periods(plan, group.grain, group.edge, firsts, present, known, limit)
-    periods, uncovered = _judge(plan, group, periods, covers, wanted)
+    inner = dict.fromkeys(id for step in steps.values() for id in step.inner)
+    periods, uncovered = _judge(plan, group, periods, covers, wanted | inner)
     placed = place(answers, periods)
     nulls = null_counts(placed, wanted)
-    firsts, windows = windows_of(plan, group.outputs, steps, periods, firsts, nulls)
-    return _Prepared(steps, answers, tuple(placed), firsts, periods, windows, uncovered)
+    presences = {
+        presence: f"first.{i}"
+        for i, presence in enumerate(
+            dict.fromkeys((*(step.presence for step in steps.values()), *ranked(plan, steps.values())))
+        )
+    }
+    firsts, windows = windows_of(plan, group.outputs, steps, periods, firsts, nulls, presences)
+    return _Prepared(steps, answers, tuple(placed), firsts, periods, windows, uncovered, presences, tuple(frames))
 
 
 def _cover(plan: Plan, answer: Answer, name: str, edge: datetime | None) -> Cover | None:
@@ -156,18 +172,31 @@ def _judge(
     return replace(periods, frame=frame), uncovered
 
 
-def _values(plan: Plan, group: Group, prepared: _Prepared) -> pl.DataFrame:
-    """Return the tall table of a group: a row a KPI, period and segment."""
+def _values(plan: Plan, group: Group, prepared: _Prepared) -> tuple[pl.DataFrame, Mapping[str, int]]:
+    """Return the tall table of a group: a row a KPI, period and segment; and rows left out for a null entity."""
     steps, windows = prepared.steps, prepared.windows
     distinct = {(window.first, window.low, window.high): window for window in windows}
     low = pl.min_horizontal([window.lowest() for window in distinct.values()])
     spine = build_spine(prepared.firsts, low, max(window.high for window in windows))
     ids = dict.fromkeys(id for step in steps.values() for id in step.components)
+    groups = [name for name in prepared.answers.segments.columns if name.startswith("of.") and name not in plan.by]
+    if groups:
+        numbers = prepared.answers.segments.select("sid", *groups)
+        spine = spine.join(numbers, on="sid", how="left", maintain_order="left")
     spine = attach(spine, prepared.frames, ids, plan.components)
     spine = spine.join(prepared.periods.frame.drop("first", "last"), on="i", how="left", maintain_order="left")
-    firsts = prepared.firsts.select("sid", *{w.first: None for w in windows if w.first is not None})
+    firsts = prepared.firsts.select("sid", *(name for name in prepared.firsts.columns if name.startswith("first.")))
     spine = spine.join(firsts, on="sid", how="left", maintain_order="left")
-    spine, parts = evaluate(spine, plan, steps.values(), prepared.uncovered)
+    folded = fold(
+        plan,
+        prepared.engine,
+        prepared.periods,
+        prepared.answers.segments,
+        spine,
+        folds_of(plan, steps.values()),
+        prepared.uncovered,
+    )
+    spine, parts = evaluate(folded.spine, plan, steps.values(), prepared.uncovered, prepared.presences, folded.parts)
     dimensions = [prepared.answers.segments[name].gather(spine["sid"]) for name in plan.by]
     spine = spine.with_columns(dimensions)
     shown: dict[tuple[str | None, int, int], list[_Shown]] = {}
@@ -175,7 +204,8 @@ def _values(plan: Plan, group: Group, prepared: _Prepared) -> pl.DataFrame:
         assert output.step is not None
         one = _Shown(k, steps[output.step], parts[output.step], window)
         shown.setdefault((window.first, window.low, window.high), []).append(one)
-    return pl.concat([_stack(plan, kpis, spine, prepared.uncovered) for kpis in shown.values()])
+    tall = pl.concat([_stack(plan, kpis, spine, prepared.uncovered) for kpis in shown.values()])
+    return tall, folded.left_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +241,7 @@ def _stack(plan: Plan, kpis: list[_Shown], spine: pl.DataFrame, uncovered: Mappi
 
 def _own(one: _Shown, uncovered: Mapping[str, str], known: AbstractSet[str]) -> dict[str, pl.Expr]:
     """Return the columns of the tall table that one KPI has for itself."""
-    parts, ids = one.parts, one.step.components
+    parts, ids = one.parts, (*one.step.components, *one.step.inner)
     made = {"value": parts.value.cast(pl.Float64), "why": parts.why, "money": parts.money, "n": parts.n}
     if counts := [pl.col(f"{id}_null").fill_null(0) > 0 for id in ids if f"{id}_null" in known]:
         made["unknown"] = pl.any_horizontal(counts)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import assert_never
 
 import polars as pl
 
+from smartkpi.derive.rounding import round_significant
 from smartkpi.engines.polars.functions import SCALAR
 from smartkpi.language.types import Kind
-from smartkpi.plan.nodes import Component, Formula, Plan, Result, Step, Value
+from smartkpi.plan.nodes import Component, Fold, Formula, Plan, Rank, Result, Step, Value
 from smartkpi.semantics.formula import Apply, Literal
 
 OK, UNDEFINED, NO_DATA = 0, 1, 2
@@ -42,20 +44,29 @@ class _Build:
     samples: Mapping[str, str]
     uncovered: Mapping[str, str]
     steps: Mapping[str, Step]
+    presences: Mapping[tuple[str, ...], str]
     parts: dict[Formula, Parts] = field(default_factory=dict)
     depths: dict[Formula, int] = field(default_factory=dict)
 
 
 def evaluate(
-    frame: pl.DataFrame, plan: Plan, steps: Iterable[Step], uncovered: Mapping[str, str]
+    frame: pl.DataFrame,
+    plan: Plan,
+    steps: Iterable[Step],
+    uncovered: Mapping[str, str],
+    presences: Mapping[tuple[str, ...], str] = MappingProxyType({}),
+    folds: Mapping[Fold, Parts] = MappingProxyType({}),
 ) -> tuple[pl.DataFrame, dict[str, Parts]]:
     """Return the frame with the columns of all steps, and where the parts of each step stand.
 
     ``frame`` has a raw column a component, by its id. ``uncovered`` names, for components that some period does not
-    cover, the boolean column that says where.
+    cover, the boolean column that says where; ``presences`` the columns with a segment's first period, for ranks;
+    ``folds`` where the parts of folds stand already.
     """
     by_id = {step.id: step for step in plan.steps}
-    build = _Build(frame, frame.schema, plan.components, plan.samples, uncovered, by_id)
+    build = _Build(frame, frame.schema, plan.components, plan.samples, uncovered, by_id, presences)
+    for one, made in folds.items():
+        build.parts[one] = made
     wanted = list(steps)
     for step in wanted:
         _depth(build, step.formula)
@@ -71,10 +82,12 @@ def _depth(build: _Build, node: Formula) -> int:
     """Return the level of a node, one above all that it reads, and note it and those below it."""
     if node not in build.depths:
         match node:
-            case Literal() | Value():
+            case Literal() | Value() | Fold():
                 below = -1
             case Result():
                 below = _depth(build, build.steps[node.id].formula)
+            case Rank():
+                below = _depth(build, node.argument)
             case Apply():
                 below = max((_depth(build, arg) for arg in _args(node)), default=-1)
             case _:
@@ -95,11 +108,14 @@ def _add_level(build: _Build, nodes: list[Formula]) -> None:
         if isinstance(node, Result):
             build.parts[node] = build.parts[build.steps[node.id].formula]
             continue
+        if isinstance(node, Fold):
+            assert node in build.parts, f"a fold that was not computed: {node}"
+            continue
         if isinstance(node, Literal):  # stays a literal: functions may ask for one
             build.parts[node] = Parts(_literal(node), why=pl.lit(UNDEFINED) if node.value is None else None)
             continue
         name = f"#{len(build.parts) + len(placed)}"
-        made = _parts(build, node)
+        made = _rank(build, node) if isinstance(node, Rank) else _parts(build, node)
         added.append(made.value.alias(name))
         money = n = None
         if made.money is not None:
@@ -128,6 +144,46 @@ def _parts(build: _Build, node: Apply | Value) -> Parts:
     if isinstance(node, Value):
         return _component(build, node.id)
     return _apply(node, [build.parts[arg] for arg in _args(node)])
+
+
+def _rank(build: _Build, node: Rank) -> Parts:
+    """Return the place of each segment that has begun, among those of its period, by the value as it is shown."""
+    made = build.parts[node.argument]
+    begun = pl.col("i") >= pl.col(build.presences[node.presence])
+    if made.money is None:
+        column = f"#{len(build.frame.columns)}.ranked"
+        rounded = round_significant(build.frame.select(made.value.cast(pl.Float64)).to_series())
+        build.frame = build.frame.with_columns(rounded.alias(column))
+        value = pl.col(column)
+    else:
+        value = made.money
+    place = pl.when(begun).then(value).rank("min", descending=node.descending).over("i")
+    why = pl.lit(UNDEFINED) if made.why is None else pl.when(begun).then(made.why).otherwise(UNDEFINED)
+    return Parts(place.cast(pl.Float64), why, None, made.n)
+
+
+def ranked(plan: Plan, steps: Iterable[Step]) -> Iterator[tuple[str, ...]]:
+    """Yield the presence of each rank in some steps, and in those that they refer to."""
+    by_id = {step.id: step for step in plan.steps}
+    stack: list[Formula] = [step.formula for step in steps]
+    seen: set[Formula] = set()
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        match node:
+            case Rank():
+                yield node.presence
+                stack.append(node.argument)
+            case Result():
+                stack.append(by_id[node.id].formula)
+            case Apply():
+                stack.extend(_args(node))
+            case Literal() | Value() | Fold():
+                pass
+            case _:
+                assert_never(node)
 
 
 def _literal(node: Literal) -> pl.Expr:

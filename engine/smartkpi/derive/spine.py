@@ -88,7 +88,8 @@ def _periods(
 class Answers:
     """The engine's answers at one grain: frames with PERIOD (but for `all`), `sid` and cells, each cell in one.
 
-    ``segments`` has a row a segment: `sid` and its dimensions.
+    ``segments`` has a row a segment: `sid`, its dimensions, and for each smaller set of dimensions that some frames
+    have, a column that numbers its values; those frames have that column in place of `sid`.
     """
 
     grain: Grain
@@ -106,16 +107,32 @@ def gather(
 ) -> Answers:
     """Return the wanted cells of an answer's frames, cells that several datasets answer added up."""
     ids = set(wanted)
-    keys = [*by] if grain is Grain.ALL else [PERIOD, *by]
-    kept = []
+    period = [] if grain is Grain.ALL else [PERIOD]
+    kept: dict[tuple[str, ...], list[pl.DataFrame]] = {by: []}
     for frame in frames:
         cells = [name for name in frame.columns if name in ids or name.removesuffix("_null") in ids]
         if any(name in ids for name in cells):
-            cast = [pl.col(name).cast(dimensions[name]) for name in by if frame.schema[name] != dimensions[name]]
-            kept.append(frame.select(*keys, *cells).with_columns(cast))
-    segments = _segments(kept, by, dimensions)
-    kept = [_number(frame, segments, by) for frame in _unite(kept, keys, components)]
-    return Answers(grain, segments, tuple(kept))
+            own = tuple(name for name in by if name in frame.columns)
+            cast = [pl.col(name).cast(dimensions[name]) for name in own if frame.schema[name] != dimensions[name]]
+            kept.setdefault(own, []).append(frame.select(*period, *own, *cells).with_columns(cast))
+    segments = _segments(kept[by], by, dimensions)
+    placed: list[pl.DataFrame] = []
+    for own, some in kept.items():
+        united = _unite(some, [*period, *own], components)
+        column = "sid" if own == by else f"of.{','.join(own)}"
+        if own != by:
+            segments = _grouped(segments, own, column)
+        placed += [_number(frame, segments, own, column) for frame in united]
+    return Answers(grain, segments, tuple(placed))
+
+
+def _grouped(segments: pl.DataFrame, own: tuple[str, ...], column: str) -> pl.DataFrame:
+    """Return the segments with a column that numbers their values of some dimensions."""
+    if not own:
+        return segments.with_columns(pl.lit(0, dtype=pl.Int64).alias(column))
+    numbers = segments.select(own).unique(maintain_order=True).with_row_index(column)
+    numbers = numbers.with_columns(pl.col(column).cast(pl.Int64))
+    return segments.join(numbers, on=list(own), how="left", nulls_equal=True, maintain_order="left")
 
 
 def dimension_types(frames: Iterable[pl.DataFrame], by: tuple[str, ...]) -> dict[str, pl.DataType]:
@@ -123,7 +140,7 @@ def dimension_types(frames: Iterable[pl.DataFrame], by: tuple[str, ...]) -> dict
     found: dict[str, set[pl.DataType]] = {name: set() for name in by}
     for frame in frames:
         for name in by:
-            if frame.schema[name] != pl.Null:
+            if frame.schema.get(name, pl.Null) != pl.Null:
                 found[name].add(frame.schema[name])
     return {name: next(iter(types)) if len(types) == 1 else pl.String() for name, types in found.items()}
 
@@ -136,11 +153,12 @@ def _segments(frames: list[pl.DataFrame], by: tuple[str, ...], dimensions: Mappi
     return distinct.with_row_index("sid").with_columns(pl.col("sid").cast(pl.Int64))
 
 
-def _number(frame: pl.DataFrame, segments: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    """Replace the dimensions of a frame by the number of the segment."""
-    if not by:
-        return frame.with_columns(pl.lit(0, dtype=pl.Int64).alias("sid"))
-    return frame.join(segments, on=list(by), how="inner", nulls_equal=True).drop(by)
+def _number(frame: pl.DataFrame, segments: pl.DataFrame, own: tuple[str, ...], column: str) -> pl.DataFrame:
+    """Replace the dimensions of a frame by their number, which stands in a column of the segments."""
+    if not own:
+        return frame.with_columns(pl.lit(0, dtype=pl.Int64).alias(column))
+    numbers = segments.select(*own, column).unique()
+    return frame.join(numbers, on=list(own), how="inner", nulls_equal=True).drop(own)
 
 
 def _unite(frames: list[pl.DataFrame], keys: list[str], components: Mapping[str, Component]) -> list[pl.DataFrame]:
@@ -183,6 +201,7 @@ def first_rows(answers: Answers, presence: Iterable[str]) -> pl.DataFrame:
     for frame in answers.frames:
         here = [id for id in wanted if id in frame.columns]
         if here:
+            assert "sid" in frame.columns, f"presence is told by segment: {here}"
             firsts = frame.group_by("sid").agg(position.filter(pl.col(id) > 0).min().alias(id) for id in here)
             found = found.join(firsts, on="sid", how="left", maintain_order="left")
     kind = key_type(answers.grain)
@@ -222,9 +241,13 @@ def build_spine(segments: pl.DataFrame, low: pl.Expr, high: int) -> pl.DataFrame
 def attach(
     spine: pl.DataFrame, frames: Iterable[pl.DataFrame], ids: Iterable[str], components: Mapping[str, Component]
 ) -> pl.DataFrame:
-    """Return the spine with a column a cell, null where the engine has no row."""
+    """Return the spine with a column a cell, null where the engine has no row.
+
+    A frame goes by segment, or by the column of the spine that numbers the values of fewer dimensions.
+    """
     for frame in frames:
-        spine = spine.join(frame, on=["sid", "i"], how="left", maintain_order="left")
+        by = "sid" if "sid" in frame.columns else next(name for name in frame.columns if name.startswith("of."))
+        spine = spine.join(frame, on=[by, "i"], how="left", maintain_order="left")
     known = set(spine.columns)
     missing = [id for id in ids if id not in known]
     return spine.with_columns(pl.lit(None, dtype=_raw_type(components[id])).alias(id) for id in missing)

@@ -117,10 +117,13 @@ def windows_of(
     periods: Periods,
     firsts: pl.DataFrame,
     nulls: Mapping[str, AbstractSet[int]],
+    columns: Mapping[tuple[str, ...], str],
 ) -> tuple[pl.DataFrame, tuple[Window, ...]]:
-    """Return the window of each KPI, and the segments with the columns that the windows name."""
+    """Return the window of each KPI, and the segments with the columns that the windows name.
+
+    ``columns`` has the name of a column for each presence, that of every KPI among them.
+    """
     asked = [steps[output.step] for _, output in outputs if output.step is not None]
-    columns = {presence: f"first.{i}" for i, presence in enumerate(dict.fromkeys(step.presence for step in asked))}
     none = pl.lit(None, dtype=key_type(periods.grain))
     found = firsts.select("sid", *((pl.min_horizontal(p) if p else none).alias(name) for p, name in columns.items()))
     numbers = [_numbers(found[name], periods).alias(name) for name in columns.values()]

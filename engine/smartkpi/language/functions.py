@@ -20,6 +20,7 @@ from smartkpi.language.infer import (
     gives,
     joined,
     keeps,
+    numbers_to,
     shifted,
     takes,
     unitless,
@@ -80,6 +81,7 @@ holds = wants(Kind.BOOLEAN, result=BOOLEAN)
 text_to_text, text_test = wants(Kind.TEXT, result=TEXT), wants(Kind.TEXT, result=BOOLEAN)
 day_part = wants(Kind.TIME, Kind.DATE, result=WHOLE)
 order, compare = by(units.order), by(units.compare)
+share_of, place_of = numbers_to(NUMBER), numbers_to(WHOLE)
 
 # name, signature, number of arguments, rule of types, example and its value, what it does
 # fmt: off
@@ -193,6 +195,15 @@ AGGREGATES: tuple[Row, ...] = (
      "The value of the latest row that has one; of several, that with the largest key, then the largest value."),
 )
 
+SEGMENTS: tuple[Row, ...] = (
+    ("total", "total(x)", 1, as_stored, "order / total(visit)", "0.375",
+     "x over all segments of the question, computed anew from its rows, never summed."),
+    ("share", "share(x), share(x, field)", (1, 2), value_and(share_of), "share(order)", "1",
+     "x as a share of its total, or of the total within a field's value."),
+    ("rank", "rank(x)", 1, value_and(place_of), "rank(order)", "1",
+     "The place of a segment, 1 the best by the KPI's direction; ties share a place: 1 2 2 4. Null has none."),
+)
+
 LATER: Mapping[FunctionKind, tuple[Row, ...]] = {
     "time": (
         ("trailing", "trailing(x, window)", 2, shifted(), "trailing(order / visit, 28d)", "0.375",
@@ -206,14 +217,6 @@ LATER: Mapping[FunctionKind, tuple[Row, ...]] = {
          "x less its previous value."),
         ("growth", "growth(x), growth(x, shift)", (1, 2), shifted(NUMBER), "growth(order, 1y)", "null",
          "x divided by its previous value, less 1; undefined where that is 0 or below."),
-    ),
-    "segment": (
-        ("total", "total(x)", 1, keeps, "order / total(visit)", "0.375",
-         "x over all segments of the question, computed anew."),
-        ("share", "share(x), share(x, field)", (1, 2), gives(NUMBER), "share(order)", "1",
-         "x as a share of its total, or of the total within a field's value."),
-        ("rank", "rank(x)", 1, gives(WHOLE), "rank(order)", "1",
-         "The place of a segment, 1 the best by the KPI's direction; ties share a place."),
     ),
     "funnel": (
         ("step_rate", "step_rate(funnel, step)", 2, gives(NUMBER), "step_rate(purchase, order)", "",
@@ -240,6 +243,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
             *(_function("scalar", row) for row in (*OPERATORS, *SCALARS)),
             *(_function("row", row) for row in ROWS),
             *(_function("aggregate", row) for row in AGGREGATES),
+            *(_function("segment", row) for row in SEGMENTS),
             *(_function(kind, row, False) for kind, rows in LATER.items() for row in rows),
         )
     }

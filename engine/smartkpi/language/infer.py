@@ -76,6 +76,11 @@ def as_stored(name: str) -> Infer:
     return lambda types: units.numbers(name, types) or (types[0] if types[0].kind is Kind.NUMBER else UNKNOWN)
 
 
+def numbers_to(result: Type) -> Rule:
+    """Take numbers of any unit, give one type."""
+    return lambda name: lambda types: units.numbers(name, types) or result
+
+
 def value_and(rule: Rule) -> Rule:
     """Look at the first argument only: the others are words, such as a grain."""
     return lambda name: lambda types: rule(name)(types[:1])

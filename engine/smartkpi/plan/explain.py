@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from smartkpi.plan import nodes
 from smartkpi.plan.nodes import Cell, Component, Plan, Scan, Step
-from smartkpi.semantics.formula import Aggregate, Apply, Column, Expr, Field, Literal, LookedUp, Reference
+from smartkpi.semantics.formula import Across, Aggregate, Apply, Column, Expr, Field, Literal, LookedUp, Per, Reference
 from smartkpi.tree import walk
 
 INFIX = frozenset(("+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or"))
@@ -25,7 +25,7 @@ def explain(plan: Plan, kpi: str) -> str:
     lines = [f"{kpi} by {output.grain} = {output.step}"]
     steps = _needed(plan, output.step)
     lines += [f"  {step.id} {step.kpi}: {text(step.formula)}" for step in steps]
-    ids = {id for step in steps for id in (*step.components, *step.presence)}
+    ids = {id for step in steps for id in (*step.components, *step.presence, *step.inner)}
     lines += [f"  {id} {_component(component)}" for id, component in plan.components.items() if id in ids]
     for scan in plan.scans:
         lines += _scan(scan, ids)
@@ -105,8 +105,24 @@ def text(expr: Expr | nodes.Formula) -> str:
         case Reference():
             conditions = tuple(dict.fromkeys(c for _, where in expr.where for c in where))
             return f"{expr.kpi}{_where(conditions)}"
+        case Across():
+            inside = [text(expr.argument), *expr.within]
+            return f"{expr.function}({', '.join(inside)})"
+        case Per():
+            return _per(expr.function, expr.argument, expr.keys, expr.condition)
+        case nodes.Fold():
+            return _per(expr.function, expr.argument, tuple(key.removeprefix("@") for key in expr.keys), expr.condition)
+        case nodes.Rank():
+            return f"rank({text(expr.argument)}{'' if expr.descending else ', lowest first'})"
         case _:
             assert_never(expr)
+
+
+def _per(
+    function: str, argument: Expr | nodes.Formula, keys: tuple[str, ...], condition: Expr | nodes.Formula | None
+) -> str:
+    where = "" if condition is None else f" where {text(condition)}"
+    return f"{function}({text(argument)} per {keys[0] if len(keys) == 1 else '(' + ', '.join(keys) + ')'}{where})"
 
 
 def _literal(value: Any) -> str:

@@ -6,19 +6,20 @@ way, the question's. Ratios keep numerator and denominator to the end; KPI refer
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import assert_never
 
-from smartkpi.language.types import BOOLEAN, DATE, WHOLE, Kind
+from smartkpi.language.types import BOOLEAN, DATE, WHOLE, Kind, Type
 from smartkpi.language.types import TEXT as TEXT_TYPE
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.plan import nodes
-from smartkpi.plan.nodes import Cell, Component, Output, Plan, Range, Result, Scan, Step, Value
+from smartkpi.plan.nodes import Cell, Component, Fold, Output, Plan, Range, Rank, Result, Scan, Step, Value
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.formula import (
+    Across,
     Aggregate,
     Apply,
     Column,
@@ -26,12 +27,14 @@ from smartkpi.semantics.formula import (
     Field,
     Literal,
     LookedUp,
+    Per,
     Reference,
     TypedBinding,
     TypedDataset,
     TypedKpi,
 )
 from smartkpi.semantics.question import Resolved
+from smartkpi.semantics.scope import broken_field, field_type, has_field
 from smartkpi.tree import rewrite
 
 Conditions = Mapping[str, tuple[Expr, ...]]
@@ -41,46 +44,97 @@ STATES = {"distinct": "distinct", "approx_distinct": "sketch"} | dict.fromkeys(H
 """The state class of an aggregate, where it is not additive (polars.md, rule 1)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What of the rows a formula is over: the dimensions that tell them apart, and conditions by event that cut them.
+
+    ``ranked``: it is over single segments, so that they have places.
+    """
+
+    keep: tuple[str, ...]
+    cut: Conditions = field(default_factory=dict, hash=False)
+    ranked: bool = True
+
+
 @dataclass(slots=True)
 class _Build:
-    """Components and steps as they are found, each once."""
+    """Components and steps as they are found, each once; ``dimensions`` are those asked for, with their types."""
 
     checked: Checked
+    dimensions: Mapping[str, Type]
     components: dict[str, Component] = field(default_factory=dict)
     samples: dict[str, str] = field(default_factory=dict)
     ids: dict[Component, str] = field(default_factory=dict)
-    steps: dict[tuple[str, tuple[tuple[str, tuple[Expr, ...]], ...]], Step] = field(default_factory=dict)
+    steps: dict[Hashable, Step] = field(default_factory=dict)
+    entities: dict[str, dict[str, None]] = field(default_factory=dict)
 
 
-def lower(checked: Checked, resolved: Resolved) -> Plan:
-    """Return the plan of a question, not yet optimized: one scan a cell.
+def lower(checked: Checked, resolved: Resolved, totals: bool = False) -> Plan:
+    """Return the plan of a question, not yet optimized: one scan a cell; with ``totals`` also over all segments.
 
     A KPI that cannot answer the question becomes an output without a step, with the reason.
     """
     question = resolved.question
-    build = _Build(checked)
-    outputs = []
+    build = _Build(checked, _dimension_types(checked, resolved))
+    outputs, over_all = [], []
     for name in question.kpis:
         kpi = checked.kpis[name]
         grain = question.grain or Grain(kpi.spec.grain or "month")
         reason = resolved.unavailable.get(name, "") or _unanswerable(checked, kpi, grain)
-        step = None if reason else _lower_kpi(build, kpi, resolved.where).id
+        step = None if reason else _lower_kpi(build, kpi, resolved.where, Slice(question.by)).id
         outputs.append(Output(name, step, grain, tuple(sorted(kpi.datasets)), reason))
+        if totals and question.by and not reason:
+            total = _lower_kpi(build, kpi, resolved.where, Slice((), ranked=False)).id
+            over_all.append(Output(name, total, grain, tuple(sorted(kpi.datasets))))
+    return _plan(build, resolved, tuple(outputs), tuple(over_all), question.by)
+
+
+def lower_rest(checked: Checked, resolved: Resolved, cuts: Mapping[str, Conditions]) -> Plan:
+    """Return the plan of what is left of KPIs without some segments: as one, its rows cut by conditions on them.
+
+    ``cuts`` has for each KPI the conditions on the rows of its events; totals and shares inside stay over all rows.
+    """
+    question = resolved.question
+    build = _Build(checked, _dimension_types(checked, resolved))
+    outputs = []
+    for name, cut in cuts.items():
+        kpi = checked.kpis[name]
+        step = _lower_kpi(build, kpi, resolved.where, Slice((), cut, ranked=False)).id
+        grain = question.grain or Grain(kpi.spec.grain or "month")
+        outputs.append(Output(name, step, grain, tuple(sorted(kpi.datasets))))
+    return replace(_plan(build, resolved, tuple(outputs), (), ()), scorecard=False)
+
+
+def _dimension_types(checked: Checked, resolved: Resolved) -> dict[str, Type]:
+    """Return the type of each dimension in the first event that must have it."""
+    found: dict[str, Type] = {}
+    asked = (name for name in resolved.question.kpis if name not in resolved.unavailable)
+    for event in sorted({event for name in asked for event in checked.kpis[name].segmented if checked.events[event]}):
+        for name in resolved.question.by:
+            found.setdefault(name, field_type(checked.scopes[event], name))
+    return found
+
+
+def _plan(
+    build: _Build, resolved: Resolved, outputs: tuple[Output, ...], totals: tuple[Output, ...], by: tuple[str, ...]
+) -> Plan:
+    question, checked = resolved.question, build.checked
     calendar = checked.catalog.calendar
     steps = tuple(build.steps.values())
     return Plan(
         calendar=Calendar(calendar.timezone, calendar.week_start),
         components=build.components,
         samples=build.samples,
-        scans=tuple(_scans(build, steps, outputs, question.by)),
+        scans=tuple(_scans(build, steps, (*outputs, *totals))),
         steps=steps,
-        outputs=tuple(outputs),
-        by=question.by,
+        outputs=outputs,
+        by=by,
         range=Range(question.since, question.until),
         as_of=question.as_of,
         datasets=checked.datasets,
         profiles=tuple(sorted({d for output in outputs if output.step for d in output.datasets})),
         scorecard=question.grain is None and question.since is None and question.until is None,
+        totals=totals,
     )
 
 
@@ -96,14 +150,16 @@ def _unanswerable(checked: Checked, kpi: TypedKpi, grain: Grain) -> str:
     return ""
 
 
-def _lower_kpi(build: _Build, kpi: TypedKpi, outer: Conditions) -> Step:
+def _lower_kpi(build: _Build, kpi: TypedKpi, outer: Conditions, over: Slice) -> Step:
     """Return the step of a KPI under outer conditions by event, making it and those it refers to where new."""
     own = dict(kpi.where)
     around = {event: _join(outer.get(event, ()), own.get(event, ())) for event in sorted(kpi.events)}
-    key = (kpi.name, tuple(around.items()))
+    cut = {event: over.cut[event] for event in around if event in over.cut}
+    over = replace(over, cut=cut)
+    key = (kpi.name, tuple(around.items()), over.keep, tuple(cut.items()), over.ranked)
     if key not in build.steps:
         parts = _Parts()
-        formula = _lower_formula(build, kpi.formula, around, parts)
+        formula = _lower_formula(build, kpi.formula, around, over, parts)
         step = Step(
             id=f"s{len(build.steps)}",
             kpi=kpi.name,
@@ -111,7 +167,9 @@ def _lower_kpi(build: _Build, kpi: TypedKpi, outer: Conditions) -> Step:
             type=kpi.type,
             components=tuple(parts.components),
             presence=tuple(parts.presence),
+            inner=tuple(parts.inner),
         )
+        build.entities[step.id] = parts.entities
         build.steps[key] = step
     return build.steps[key]
 
@@ -122,47 +180,119 @@ class _Parts:
 
     components: dict[str, None] = field(default_factory=dict)
     presence: dict[str, None] = field(default_factory=dict)
+    inner: dict[str, None] = field(default_factory=dict)
+    entities: dict[str, None] = field(default_factory=dict)
 
 
-def _lower_formula(build: _Build, expr: Expr, around: Conditions, parts: _Parts) -> nodes.Formula:
+def _lower_formula(build: _Build, expr: Expr, around: Conditions, over: Slice, parts: _Parts) -> nodes.Formula:
     match expr:
         case Literal():
             return expr
         case Apply():
-            args = tuple(_lower_formula(build, arg, around, parts) for arg in expr.args)
+            args = tuple(_lower_formula(build, arg, around, over, parts) for arg in expr.args)
             return Apply(expr.function, args, expr.type)  # type: ignore[arg-type]
         case Aggregate():
-            present = _component(build, Component(expr.event, around[expr.event], "rows", None, WHOLE))
-            parts.presence[present] = None
-            return _lower_aggregate(build, expr, _join(around[expr.event], expr.where), parts)
+            where = _join(around[expr.event], over.cut.get(expr.event, ()))
+            parts.presence[_component(build, Component(expr.event, where, "rows", None, WHOLE, keep=over.keep))] = None
+            where = _join(where, expr.where)
+            if any(name.startswith("@") for name in over.keep):
+                parts.entities[_component(build, Component(expr.event, where, "rows", None, WHOLE, keep=over.keep))] = (
+                    None
+                )
+            return _lower_aggregate(build, expr, where, over.keep, parts)
         case Reference():
             added = dict(expr.where)
             inner = {event: _join(conditions, added.get(event, ())) for event, conditions in around.items()}
             for event, conditions in expr.where:
                 inner.setdefault(event, conditions)
-            step = _lower_kpi(build, build.checked.kpis[expr.kpi], inner)
+            step = _lower_kpi(build, build.checked.kpis[expr.kpi], inner, over)
             parts.components.update(dict.fromkeys(step.components))
             parts.presence.update(dict.fromkeys(step.presence))
+            parts.inner.update(dict.fromkeys(step.inner))
+            parts.entities.update(build.entities[step.id])
             return Result(step.id, step.type)
+        case Across():
+            return _lower_across(build, expr, around, over, parts)
+        case Per():
+            return _lower_per(build, expr, around, over, parts)
         case Field() | Column() | LookedUp():
             raise AssertionError(f"a row value outside an aggregate: {expr}")
         case _:
             assert_never(expr)
 
 
-def _lower_aggregate(build: _Build, expr: Aggregate, where: tuple[Expr, ...], parts: _Parts) -> nodes.Formula:
+def _lower_across(build: _Build, expr: Across, around: Conditions, over: Slice, parts: _Parts) -> nodes.Formula:
+    """Lower a total to the same formula over fewer dimensions, a rank to a place among segments.
+
+    Neither a total nor what is left beside the top segments has a place, or a value of the field of a share.
+    """
+    own = _Parts()
+    if expr.function == "rank":
+        argument = _lower_formula(build, expr.argument, around, over, own)
+        parts.components.update(own.components)
+        parts.presence.update(own.presence)
+        parts.inner.update(own.inner)
+        return Rank(argument, expr.descending, tuple(own.presence), expr.type) if over.ranked else _none(expr)
+    keep = tuple(name for name in over.keep if name in expr.within)
+    formula = _lower_formula(build, expr.argument, around, Slice(keep, ranked=False), own)
+    if len(keep) < len(expr.within):
+        return _none(expr)
+    parts.components.update(own.components)
+    parts.inner.update(own.inner)
+    for id in own.presence:
+        component = build.components[id]
+        if over.keep == keep or _tells_apart(build, component.event):
+            where = _join(component.where, over.cut.get(component.event, ()))
+            parts.presence[_component(build, replace(component, where=where, keep=over.keep))] = None
+    return formula
+
+
+def _lower_per(build: _Build, expr: Per, around: Conditions, over: Slice, parts: _Parts) -> nodes.Formula:
+    """Lower to a fold over the same formula with the entity among the dimensions."""
+    keys = tuple(f"@{name}" for name in expr.keys)
+    inside, own, asked = replace(over, keep=(*over.keep, *keys), ranked=False), _Parts(), _Parts()
+    argument = _lower_formula(build, expr.argument, around, inside, own)
+    condition = None if expr.condition is None else _lower_formula(build, expr.condition, around, inside, asked)
+    inner = tuple(dict.fromkeys((*own.components, *asked.components, *own.entities)))
+    parts.inner.update(dict.fromkeys(inner))
+    for id in (*own.presence, *asked.presence):
+        parts.presence[_component(build, replace(build.components[id], keep=over.keep))] = None
+    return Fold(expr.function, argument, condition, over.keep, keys, tuple(own.entities), inner, expr.type)
+
+
+def _none(expr: Across) -> Literal:
+    return Literal(None, expr.type)
+
+
+def _tells_apart(build: _Build, event: str) -> bool:
+    """Say whether the rows of an event have the question's dimensions, so that its segments are segments of a total."""
+    scope = build.checked.scopes[event]
+    return all(
+        has_field(scope, name) and broken_field(scope, name) is None and _alike(field_type(scope, name), type)
+        for name, type in build.dimensions.items()
+    )
+
+
+def _alike(one: Type, other: Type) -> bool:
+    return (one.kind, one.whole) == (other.kind, other.whole)
+
+
+def _lower_aggregate(
+    build: _Build, expr: Aggregate, where: tuple[Expr, ...], keep: tuple[str, ...], parts: _Parts
+) -> nodes.Formula:
     counted = any(binding.count is not None for binding in build.checked.events[expr.event])
     size = "weight" if counted else "rows"
 
     def value(aggregate: str, argument: Expr | None, conditions: tuple[Expr, ...] = where) -> Value:
-        component = Component(expr.event, conditions, aggregate, argument, WHOLE if argument is None else argument.type)
+        type = WHOLE if argument is None else argument.type
+        component = Component(expr.event, conditions, aggregate, argument, type, keep=keep)
         id = _component(build, component)
         parts.components[id] = None
         return Value(id, component.type)
 
     def whole(aggregate: str, share: Decimal | None = None) -> Value:
         kind = WHOLE if expr.argument is None else expr.argument.type
-        component = Component(expr.event, where, aggregate, expr.argument, kind, share, expr.nearest)
+        component = Component(expr.event, where, aggregate, expr.argument, kind, share, expr.nearest, keep)
         id = _component(build, component)
         parts.components[id] = None
         build.samples[id] = value("present", expr.argument).id
@@ -211,21 +341,20 @@ def _join(first: Iterable[Expr], second: Iterable[Expr]) -> tuple[Expr, ...]:
     return tuple(dict.fromkeys((*first, *second)))
 
 
-def _scans(build: _Build, steps: tuple[Step, ...], outputs: list[Output], by: tuple[str, ...]) -> Iterable[Scan]:
+def _scans(build: _Build, steps: tuple[Step, ...], outputs: Iterable[Output]) -> Iterable[Scan]:
     """Yield one scan a component, at the grains that ask for it; what does not add up takes one for each of them."""
     grains: dict[str, dict[Grain, None]] = {}
     by_id = {step.id: step for step in steps}
     for output in outputs:
         if output.step is not None:
             step = by_id[output.step]
-            for id in (*step.components, *step.presence):
+            for id in (*step.components, *step.presence, *step.inner):
                 grains.setdefault(id, {})[output.grain] = None
     rows = {
         binding.event: Rows(build.checked.datasets[binding.dataset], binding)
         for event in {build.components[id].event for id in grains}
         for binding in build.checked.events[event]
     }
-    dimensions = {event: tuple((name, one.bind(Field(name, TEXT_TYPE))) for name in by) for event, one in rows.items()}
     for id in (id for id in build.components if id in grains):
         component = build.components[id]
         one = rows[component.event]
@@ -237,7 +366,7 @@ def _scans(build: _Build, steps: tuple[Step, ...], outputs: list[Output], by: tu
                 time=one.binding.time,
                 state=state,
                 filter=(),
-                keys=dimensions[component.event],
+                keys=tuple((name, one.bind(Field(name.removeprefix("@"), TEXT_TYPE))) for name in component.keep),
                 grains=together,
                 cells=(_cell(id, component, one),),
             )
@@ -249,7 +378,7 @@ def _cell(id: str, component: Component, rows: Rows) -> Cell:
     else:
         argument = None if component.argument is None else rows.bind(component.argument)
     where, share, nearest = rows.where(component.where), component.share, component.nearest
-    return Cell(id, where, component.aggregate, argument, component.type, share, nearest)
+    return Cell(id, where, component.aggregate, argument, component.type, share, nearest, keep=component.keep)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ class Component:
     (rows where the argument is not null), `min`, `max`, `distinct`, `approx_distinct`, `quantile` (at
     ``share``, between neighbours linearly or ``nearest``), `stddev` (of a sample; null for one row), `first`, `last`
     (by time, then the dataset's key, then value, of rows that have one). Null where no row contributes, but for
-    `rows`; derive fills zeros where the data is covered.
+    `rows`; derive fills zeros where the data is covered. ``keep`` are the question's dimensions that tell its values
+    apart: all of them, or fewer for what is over several segments.
     """
 
     event: str
@@ -39,11 +40,15 @@ class Component:
     type: Type
     share: Decimal | None = None
     nearest: bool = False
+    keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A component as one dataset answers it: expressions over Columns; ``id`` names the columns of the answer."""
+    """A component as one dataset answers it: expressions over Columns; ``id`` names the columns of the answer.
+
+    ``keep`` names those keys of the scan that the cell is answered by (None: all of them).
+    """
 
     id: str
     where: tuple[Expr, ...]
@@ -52,6 +57,7 @@ class Cell:
     type: Type
     share: Decimal | None = None
     nearest: bool = False
+    keep: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +97,43 @@ class Result:
     type: Type
 
 
-Formula = Literal | Apply | Value | Result
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """In a step's formula: the place of a segment among those that have a row of ``presence`` so far, by a value."""
+
+    argument: Formula
+    descending: bool
+    presence: tuple[str, ...]
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """In a step's formula: an aggregate of the values that a formula has for each entity of a segment.
+
+    ``keys`` are the dimensions, each behind `@`, that tell entities apart beside those of ``keep``; ``entities`` the
+    `rows` components of which an entity has a row; ``inner`` all components that its values are made of.
+    """
+
+    function: str
+    argument: Formula
+    condition: Formula | None
+    keep: tuple[str, ...]
+    keys: tuple[str, ...]
+    entities: tuple[str, ...]
+    inner: tuple[str, ...]
+    type: Type
+
+
+Formula = Literal | Apply | Value | Result | Rank | Fold
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One KPI under one set of outer conditions: a formula over components and earlier steps.
 
-    ``presence`` names `rows` components: a segment exists from its first period with a row in any of them.
+    ``presence`` names `rows` components: a segment exists from its first period with a row in any of them; ``inner``
+    components of folds, which are told apart by entities too.
     """
 
     id: str
@@ -107,6 +142,7 @@ class Step:
     type: Type
     components: tuple[str, ...]
     presence: tuple[str, ...]
+    inner: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +161,7 @@ class Plan:
     """All that a question needs.
 
     ``samples`` names, for a sum, minimum or maximum, the component that tells of how many rows; ``profiles`` are the
-    datasets whose coverage is to be read.
+    datasets whose coverage is to be read. ``totals`` are the outputs once more, over all segments.
     """
 
     calendar: Calendar
@@ -140,3 +176,4 @@ class Plan:
     datasets: Mapping[str, TypedDataset]
     profiles: tuple[str, ...]
     scorecard: bool
+    totals: tuple[Output, ...] = ()

@@ -17,18 +17,21 @@ def fuse_scans(plan: Plan) -> Plan:
     before: scan log [additive] c0;  scan log [additive] c1
     after:  scan log [additive] c0 c1
 
-    Additive cells are answered at every grain that one of them wants, since coarser grains come off the small table;
-    the others are asked for one grain a scan, and join cells of that grain; holistic ones those of the same rows,
-    argument and order.
+    Additive cells are answered at every grain that one of them wants, since coarser grains come off the small table, as
+    do fewer dimensions; the others are asked for one grain a scan, and join cells of that grain and dimensions;
+    holistic ones those of the same rows, argument and order.
     """
     fused: dict[object, Scan] = {}
     for scan in plan.scans:
         grains = () if scan.state == "additive" else scan.grains
-        key = (scan.dataset, scan.time, scan.state, scan.filter, scan.keys, grains, *map(_apart, scan.cells))
+        entities = tuple(key for key in scan.keys if key[0].startswith("@"))  # far more values: a table of their own
+        keys = entities if scan.state == "additive" else scan.keys
+        key = (scan.dataset, scan.time, scan.state, scan.filter, keys, grains, *map(_apart, scan.cells))
         if key in fused:
             one = fused[key]
             both = sorted({*one.grains, *scan.grains}, key=lambda grain: grain.rank)
-            scan = replace(one, grains=tuple(both), cells=one.cells + scan.cells)
+            every = tuple(dict.fromkeys((*one.keys, *scan.keys)))
+            scan = replace(one, grains=tuple(both), cells=one.cells + scan.cells, keys=every)
         fused[key] = scan
     return replace(plan, scans=tuple(fused.values()))
 

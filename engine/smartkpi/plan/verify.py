@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smartkpi.plan.lower import Rows
-from smartkpi.plan.nodes import Cell, Plan, Result, Scan, Value
+from smartkpi.plan.nodes import Cell, Plan, Result, Scan, Step, Value
 from smartkpi.tree import walk
 
 
@@ -17,7 +17,7 @@ def verify(plan: Plan) -> None:
         for node in walk(step.formula):
             match node:
                 case Value(id=id):
-                    assert id in step.components, f"{step.id} reads {id} without saying so"
+                    assert id in (*step.components, *step.inner), f"{step.id} reads {id} without saying so"
                 case Result(id=id):
                     assert id in known, f"{step.id} reads {id} before it is made"
                 case _:
@@ -31,9 +31,9 @@ def verify(plan: Plan) -> None:
     steps = {step.id: step for step in plan.steps}
     asked = {
         (id, output.grain): None
-        for output in plan.outputs
+        for output in (*plan.outputs, *plan.totals)
         if output.step is not None
-        for id in (*steps[output.step].components, *steps[output.step].presence)
+        for id in _answered(steps[output.step])
     }
     providers: dict[str, list[Rows]] = {}
     for dataset in plan.datasets.values():
@@ -42,6 +42,10 @@ def verify(plan: Plan) -> None:
     for id, grain in asked:
         found = [(scan, cell) for scan, cell in answers[id] if grain in scan.grains]
         _verify_component(plan, id, found, providers[plan.components[id].event])
+
+
+def _answered(step: Step) -> tuple[str, ...]:
+    return (*step.components, *step.presence, *step.inner)
 
 
 def _verify_component(plan: Plan, id: str, answers: list[tuple[Scan, Cell]], providers: list[Rows]) -> None:
@@ -55,4 +59,8 @@ def _verify_component(plan: Plan, id: str, answers: list[tuple[Scan, Cell]], pro
         wanted, found = ((one.aggregate, one.share, one.nearest) for one in (plan.components[id], cell))
         assert found == wanted, f"{id} became another aggregate in {scan.dataset}"
         assert scan.time == rows.binding.time, f"{id} is dated by another time"
-        assert tuple(name for name, _ in scan.keys) == plan.by, f"{id} lost a dimension"
+        keys = {name for name, _ in scan.keys}
+        kept = plan.components[id].keep
+        assert cell.keep == kept, f"{id} lost a dimension"
+        assert keys >= {*kept}, f"{id} lost a dimension in {scan.dataset}"
+        assert scan.state == "additive" or keys == {*kept}, f"{id} cannot be added up to fewer dimensions"

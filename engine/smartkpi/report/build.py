@@ -25,6 +25,7 @@ GLYPHS_ASCII = {"good": "+", "warning": "!", "critical": "x", "inconclusive": "?
 TONES = {"good": "good", "warning": "warning", "critical": "critical", "inconclusive": "faint", "pending": "faint"}
 TICK = timedelta(microseconds=1)
 WEEK_OLD = 7
+LEVELS = ("segment", "other", "total")
 
 Row = Mapping[str, Any]
 
@@ -98,9 +99,13 @@ def dimension_label(result: Result, name: str, style: Style) -> str:
     return plain((known.label.get(style.lang) if known else "") or name)
 
 
-def _segments(result: Result, values: Sequence[Any], style: Style) -> Iterator[Cell]:
-    """Yield the values of a segment as the reader's language has them."""
-    for name, value in zip(result.by, values, strict=True):
+def _segments(result: Result, row: Row, style: Style) -> Iterator[Cell]:
+    """Yield the values of a row's segment as the reader's language has them, or say that it is over several."""
+    for place, name in enumerate(result.by):
+        if row["level"] != "segment":
+            yield Cell(word(style.lang, row["level"]) if place == 0 else "", "faint")
+            continue
+        value = row[name]
         known, text = result.dimensions.get(name), segment_text(value, style)
         if known is not None and value is not None:
             said = known.values.get(text)
@@ -175,7 +180,8 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
     names = list(dict.fromkeys(row["kpi"] for row in dated))
     lines: dict[tuple[Any, ...], dict[str, Row]] = {}
     for row in dated:
-        lines.setdefault((_instant(row["start"]), *(row[name] for name in result.by)), {})[row["kpi"]] = row
+        place = (_instant(row["start"]), LEVELS.index(row["level"]), *(row[name] for name in result.by))
+        lines.setdefault(place, {})[row["kpi"]] = row
     marked = {row["kpi"] for row in rows if row["flags"]}
     graded = {row["kpi"] for row in rows if row["status"] is not None}
     columns = [
@@ -188,7 +194,7 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
     for key in sorted(lines, key=lambda key: _sortable(result, key)):
         some = lines[key]
         period = period_of(next(iter(some.values())), zone)
-        heads = [Cell("" if period == above else period), *_segments(result, key[1:], style)]
+        heads = [Cell("" if period == above else period), *_segments(result, next(iter(some.values())), style)]
         above = period
         values = (
             _graded(some[name], result.kpis.get(name), name in graded, name in marked, style)
@@ -235,7 +241,7 @@ def _heads(result: Result, rows: Sequence[Row], style: Style) -> Iterator[tuple[
         name = row["kpi"]
         first = Cell("" if name == above else label(result.kpis.get(name), name, style))
         above = name
-        yield first, *_segments(result, [row[name] for name in result.by], style)
+        yield first, *_segments(result, row, style)
 
 
 def _value(row: Row, info: KpiInfo | None, marked: bool, style: Style) -> Cell:
@@ -288,7 +294,7 @@ def _trends(result: Result) -> dict[tuple[Any, ...], list[Row]]:
 
 
 def _segment(result: Result, row: Row) -> tuple[Any, ...]:
-    return row["kpi"], *(row[name] for name in result.by)
+    return row["kpi"], row["level"], *(row[name] for name in result.by)
 
 
 def _instant(moment: datetime | None) -> datetime | None:
@@ -297,9 +303,9 @@ def _instant(moment: datetime | None) -> datetime | None:
 
 
 def _sortable(result: Result, key: tuple[Any, ...]) -> tuple[tuple[bool, int, Any], ...]:
-    """Return a key that sorts by the order of each dimension, with nulls last."""
+    """Return a key that sorts by period, level, then the order of each dimension, with nulls last."""
     orders = [one.order if (one := result.dimensions.get(name)) else () for name in result.by]
-    ranked = zip(key, [(), *orders], strict=True)
+    ranked = zip(key, [(), (), *orders], strict=True)
     return tuple((value is None, _place(value, order), "" if value is None else value) for value, order in ranked)
 
 

@@ -97,7 +97,35 @@ class Reference:
     type: Type = field(hash=False)
 
 
-Expr = Literal | Column | Field | LookedUp | Apply | Aggregate | Reference
+@dataclass(frozen=True, slots=True)
+class Across:
+    """A formula held against all segments of the question: `total`, computed anew over them, or `rank` among them.
+
+    ``within``: only segments with the same value of these fields. ``descending``: rank 1 is the highest.
+    """
+
+    function: str
+    argument: Expr
+    within: tuple[str, ...]
+    descending: bool
+    type: Type = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Per:
+    """An aggregate of a formula's values, one for each entity: `avg(sum(order.amount) per buyer)`.
+
+    ``keys`` are the fields that tell entities apart; ``condition`` a formula, true for the entities that take part.
+    """
+
+    function: str
+    argument: Expr
+    keys: tuple[str, ...]
+    condition: Expr | None
+    type: Type = field(hash=False)
+
+
+Expr = Literal | Column | Field | LookedUp | Apply | Aggregate | Reference | Across | Per
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +192,9 @@ class TypedKpi:
 
     ``where`` maps each event that the formula reads to the KPI's own conditions on it; ``events`` and ``kpis`` are
     what it reads, directly and through other KPIs; ``providers`` the datasets; ``missing`` the events that are
-    declared but that no dataset provides (the KPI is then `unavailable`).
+    declared but that no dataset provides (the KPI is then `unavailable`). ``segmented`` are the events that segments
+    tell apart (those in a `total` alone need not have a segment's field), ``within`` the fields that a `share` asks the
+    segments for; ``ranked``: a `rank` stands somewhere in it; ``folded``: a total, rank or `per` does.
     """
 
     name: str
@@ -180,3 +210,7 @@ class TypedKpi:
     kpis: frozenset[str]
     datasets: frozenset[str]
     missing: tuple[str, ...]
+    segmented: frozenset[str] = frozenset()
+    within: frozenset[str] = frozenset()
+    ranked: bool = False
+    folded: bool = False

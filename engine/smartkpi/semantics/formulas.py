@@ -11,10 +11,12 @@ from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.types import BARE, NUMBER, PLAIN, UNKNOWN, WHOLE, Kind, Type
 from smartkpi.language.units import describe
+from smartkpi.semantics.across import across
 from smartkpi.semantics.calls import Place, call, fits, infer, written
 from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Aggregate, Expr, Literal, Reference
 from smartkpi.semantics.literals import FAILED, literal
+from smartkpi.semantics.per import per
 from smartkpi.semantics.rows import type_condition
 from smartkpi.semantics.scope import IMPLICIT, EventScope, Namespace, event_field, part_span, unknown_name
 from smartkpi.source import Span
@@ -38,6 +40,8 @@ def type_formula(expr: syntax.Expr, space: Namespace, findings: Findings) -> Exp
             function = FUNCTIONS.get(expr.function)
             if function is not None and function.kind == "aggregate" and function.supported:
                 return _aggregate(expr, (), space, findings)
+            if function is not None and function.kind == "segment":
+                return across(expr, space, type_formula, findings)
             if (function is None or function.kind != "scalar") and not fits(expr, Place.FORMULA, findings):
                 return FAILED
             args = tuple(type_formula(arg, space, findings) for arg in expr.args)
@@ -49,7 +53,8 @@ def type_formula(expr: syntax.Expr, space: Namespace, findings: Findings) -> Exp
         case syntax.Member():
             findings.not_yet(f"a field of a derived event (`.{expr.name}`)", expr.span)
         case syntax.Per():
-            findings.not_yet("`per`", expr.span)
+            hint = f"such as `avg({written(expr.span)})`"
+            findings.error("bare-per", "`per` gives many values, a formula needs one", expr.span, hint)
         case syntax.Step():
             findings.not_yet(f"an event derived by `{expr.kind}`", expr.span)
         case syntax.Alias():
@@ -83,8 +88,8 @@ def referred(expr: syntax.Expr) -> Iterable[syntax.Name]:
                 yield name
             case syntax.Apply(function=function, args=args):
                 found = FUNCTIONS.get(function)
-                if found is None or found.kind != "aggregate":
-                    stack.extend(args)
+                over_rows = found is not None and found.kind == "aggregate"
+                stack.extend(arg for arg in args if not over_rows or isinstance(arg, syntax.Per))
             case syntax.Where(operand=inner) | syntax.Per(value=inner):
                 stack.append(inner)
             case _:
@@ -193,7 +198,8 @@ def _relation(expr: syntax.Expr, space: Namespace, findings: Findings) -> _Relat
         case syntax.Step():
             findings.not_yet(f"an event derived by `{inner.kind}`", inner.span)
         case syntax.Per():
-            findings.not_yet("`per`", inner.span)
+            message = "`per` stands as it is in an aggregate, with `where` inside"
+            findings.error("misplaced-where", message, inner.span, "write `count(x per buyer where value > 1000)`")
         case syntax.Apply(function=function) if function in FUNCTIONS and FUNCTIONS[function].kind == "aggregate":
             message = f"`{function}` is an aggregate already; an aggregate is over the rows of an event"
             findings.error("nested-aggregate", message, inner.span, f"`{function}(…)` alone, or an event here")
@@ -231,7 +237,14 @@ def _say_what(expr: syntax.Name, space: Namespace, findings: Findings) -> bool:
 def _aggregate(expr: syntax.Apply, around: tuple[syntax.Expr, ...], space: Namespace, findings: Findings) -> Expr:
     """Return an aggregate; ``around`` are conditions written behind it."""
     function = FUNCTIONS[expr.function]
-    if not 1 <= len(expr.args) <= MOST_ARGUMENTS.get(expr.function, 1):
+    most = MOST_ARGUMENTS.get(expr.function, 1)
+    if 1 <= len(expr.args) <= most and isinstance(over := expr.args[0], syntax.Per):
+        if not around:
+            return per(expr, over, space, type_formula, findings)
+        hint = "filter inside: `avg(sum(order.amount where …) per buyer where value > …)`"
+        findings.error("misplaced-where", "`where` behind an aggregate of `per` could mean either", expr.span, hint)
+        return FAILED
+    if not 1 <= len(expr.args) <= most:
         takes = {"count": "one event", "quantile": "one event field, a share, and perhaps `nearest`"}
         message = f"`{expr.function}` takes {takes.get(expr.function, 'one event field')}"
         findings.error("wrong-arguments", message, expr.span, f"write `{function.signature}`")

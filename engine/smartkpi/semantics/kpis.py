@@ -11,7 +11,7 @@ from smartkpi.language.units import describe, of_unit
 from smartkpi.semantics.calls import written as text_at
 from smartkpi.semantics.datasets import united
 from smartkpi.semantics.findings import Findings
-from smartkpi.semantics.formula import Aggregate, Apply, Expr, Reference, TypedKpi
+from smartkpi.semantics.formula import Across, Aggregate, Apply, Expr, Per, Reference, TypedKpi
 from smartkpi.semantics.formulas import Conditions, conditions, type_formula
 from smartkpi.semantics.literals import FAILED, constant
 from smartkpi.semantics.scope import (
@@ -43,11 +43,15 @@ class _Reads:
 
     events: frozenset[str]
     kpis: frozenset[str]
+    segmented: frozenset[str]
+    within: frozenset[str]
+    ranked: bool
+    folded: bool
 
 
 def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | None:
     """Return a KPI with its formula typed, or None where an error leaves it out."""
-    formula = type_formula(spec.formula.expr, space, findings)
+    formula = type_formula(spec.formula.expr, replace(space, direction=spec.direction or ""), findings)
     reads = _reads(formula, space)
     if not reads.events and not findings.failed and formula.type.kind in (Kind.NUMBER, Kind.NULL):
         hint = "a fixed number is a constant: write it under `constants`"
@@ -59,7 +63,7 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
     bands = tuple(found for t in spec.thresholds if (found := _check_band(t, type, space, findings)) is not None)
     _compare_bands(spec, bands, findings)
     scopes = [space.events[event] for event in sorted(reads.events)]
-    check_dimensions(spec.by, scopes, spec.span, findings)
+    check_dimensions(spec.by, [space.events[event] for event in sorted(reads.segmented)], spec.span, findings)
     _check_grain(spec, scopes, findings)
     if findings.failed:
         return None
@@ -77,25 +81,47 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         kpis=reads.kpis,
         datasets=frozenset(scope.dataset for scope in scopes if scope.dataset is not None),
         missing=tuple(scope.event for scope in scopes if scope.dataset is None),
+        segmented=reads.segmented,
+        within=reads.within,
+        ranked=reads.ranked,
+        folded=reads.folded,
     )
 
 
 def _reads(formula: Expr, space: Namespace) -> _Reads:
     events: set[str] = set()
     kpis: set[str] = set()
-    stack = [formula]
+    apart: set[str] = set()
+    within: set[str] = set()
+    ranked = folded = False
+    stack = [(formula, False)]
     while stack:
-        match stack.pop():
+        expr, whole = stack.pop()
+        match expr:
             case Aggregate(event=event):
                 events.add(event)
+                apart |= set() if whole else {event}
             case Reference(kpi=name):
-                events |= space.kpis[name].events
-                kpis |= {name} | space.kpis[name].kpis
+                read = space.kpis[name]
+                events |= read.events
+                kpis |= {name} | read.kpis
+                apart |= set() if whole else read.segmented
+                within |= read.within
+                ranked = ranked or read.ranked
+                folded = folded or read.folded
+            case Per():
+                folded = True
+                stack += [(one, whole) for one in (expr.argument, expr.condition) if one is not None]
+            case Across():
+                folded = True
+                within.update(expr.within)
+                ranked = ranked or expr.function == "rank"
+                stack.append((expr.argument, whole or expr.function == "total"))
             case Apply(args=args):
-                stack.extend(args)
+                stack.extend((arg, whole) for arg in args)
             case _:
                 pass
-    return _Reads(frozenset(events), frozenset(kpis))
+    return _Reads(frozenset(events), frozenset(kpis), frozenset(apart or events), frozenset(within), ranked, folded)
 
 
 def _check_type(spec: Kpi, found: Type, findings: Findings) -> Type:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
@@ -12,15 +13,16 @@ from typing import Any
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
+from smartkpi.language.types import BOOLEAN, DATE, TEXT, WHOLE
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.findings import Findings, listing
-from smartkpi.semantics.formula import Expr, TypedKpi
+from smartkpi.semantics.formula import Apply, Expr, Field, Literal, TypedKpi
 from smartkpi.semantics.kpis import check_dimensions
 from smartkpi.semantics.literals import Constants
 from smartkpi.semantics.rows import type_condition
-from smartkpi.semantics.scope import EventScope, Lack, broken_field, follow, has_field, is_path
+from smartkpi.semantics.scope import EventScope, Lack, broken_field, field_type, follow, has_field, is_path
 from smartkpi.source import Span
 from smartkpi.tree import children
 
@@ -65,25 +67,64 @@ def resolve(checked: Checked, question: Question) -> Resolved:
     findings = Findings("")
     question = replace(question, kpis=tuple(dict.fromkeys(question.kpis)), by=tuple(dict.fromkeys(question.by)))
     lookups = {name for scope in checked.scopes.values() for name in scope.lookups}
-    asked = [(name, None) for name in question.by] + list(_names(question.where, lookups))
+    filtered = list(_names(question.where, lookups))
+    asked = [(name, None) for name in question.by] + filtered
     _check_known(asked, checked, findings)
     _stop(findings)
     unavailable = {}
     events: set[str] = set()
+    segmented: set[str] = set()
     for name in question.kpis:
-        provided = [event for event in sorted(checked.kpis[name].events) if checked.events[event]]
-        reason = next((lack for event in provided if (lack := _lacks(checked.scopes[event], asked))), "")
+        kpi = checked.kpis[name]
+        provided = [event for event in sorted(kpi.events) if checked.events[event]]
+        reasons = (_lacks(checked.scopes[e], asked if e in kpi.segmented else filtered) for e in provided)
+        reason = next(filter(None, reasons), "") or _unasked(kpi, question.by)
         if reason:
             unavailable[name] = reason
         else:
             events.update(provided)
+            segmented.update(kpi.segmented.intersection(provided))
     where: dict[str, tuple[Expr, ...]] = {}
     if question.where is not None:
         for event in sorted(events):
             where[event] = type_condition(question.where, checked.scopes[event], findings, "the question's `where`")
-    check_dimensions(question.by, [checked.scopes[event] for event in sorted(events)], None, findings)
+    check_dimensions(question.by, [checked.scopes[event] for event in sorted(segmented)], None, findings)
     _stop(findings)
     return Resolved(question, where, unavailable)
+
+
+def rest_of(
+    checked: Checked, by: Sequence[str], kpi: str, segments: Sequence[Sequence[Any]]
+) -> dict[str, tuple[Expr, ...]]:
+    """Return for each event of a KPI that has the segments' fields the condition that a row is in none of them."""
+    found: dict[str, tuple[Expr, ...]] = {}
+    for event in sorted(checked.kpis[kpi].events):
+        scope = checked.scopes[event]
+        if all(has_field(scope, name) and broken_field(scope, name) is None for name in by):
+            fields = [Field(name, field_type(scope, name)) for name in by]
+            found[event] = tuple(Apply("not", (_is_segment(fields, one),), BOOLEAN) for one in segments)
+    return found
+
+
+def _is_segment(fields: Sequence[Field], values: Sequence[Any]) -> Expr:
+    """Return the condition that a row lies in a segment; null is a segment of its own."""
+    parts = tuple(
+        Apply("is null", (field,), BOOLEAN) if value is None else Apply("==", (field, _literal(value)), BOOLEAN)
+        for field, value in zip(fields, values, strict=True)
+    )
+    return parts[0] if len(parts) == 1 else Apply("and", parts, BOOLEAN)
+
+
+def _literal(value: Any) -> Literal:
+    match value:
+        case bool():
+            return Literal(value, BOOLEAN)
+        case int():
+            return Literal(Decimal(value), WHOLE)
+        case date():
+            return Literal(value, DATE)
+        case _:
+            return Literal(str(value), TEXT)
 
 
 def select_kpis(
@@ -167,6 +208,12 @@ def _check_known(asked: list[tuple[str, Span | None]], checked: Checked, finding
                 continue
             hint = did_you_mean(name, sorted(fields))
             findings.error("unknown-field", f"no event has a field `{name}`", span, hint, listing("fields", fields))
+
+
+def _unasked(kpi: TypedKpi, by: tuple[str, ...]) -> str:
+    """Say which field a `share` needs among the segments, or nothing."""
+    lacking = sorted(kpi.within.difference(by))
+    return f"`share(…, {lacking[0]})` needs `{lacking[0]}` among the segments (`--by`)" if lacking else ""
 
 
 def _lacks(scope: EventScope, asked: list[tuple[str, Span | None]]) -> str:

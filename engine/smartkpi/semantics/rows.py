@@ -32,7 +32,8 @@ def type_row(expr: syntax.Expr, scope: RowScope, findings: Findings) -> Expr:
             hint = "join conditions by `and`"
             findings.error("where-in-row", "`where` stands around rows, not inside a condition on one", expr.span, hint)
         case syntax.Per():
-            findings.not_yet("`per`", expr.span)
+            message = "`per` is over many rows, a condition sees one row"
+            findings.error("aggregate-in-row", message, expr.span, "it stands in a formula")
         case syntax.Step():
             findings.not_yet(f"an event derived by `{expr.kind}`", expr.span)
         case syntax.Member():

@@ -92,6 +92,7 @@ class Namespace:
     """What formulas see: events, KPIs, constants; never fields.
 
     ``kpis`` are those checked so far; ``written`` the names of all; ``broken`` what an error left out, by name.
+    ``direction`` is the one that the KPI states in whose formula a name stands.
     """
 
     events: Mapping[str, EventScope]
@@ -101,6 +102,7 @@ class Namespace:
     broken: Mapping[str, Diagnostic]
     constants: Constants
     zone: tzinfo
+    direction: str = ""
 
 
 def row_name(expr: syntax.Name, scope: RowScope, findings: Findings) -> Expr:

@@ -41,8 +41,8 @@ class _Second:
 
 def second_level(
     plan: Plan, scan: Scan, level: Level1, small: pl.DataFrame, opened: Opened
-) -> dict[Grain, pl.DataFrame]:
-    """Return the cells of a scan at each of its grains, sorted by key."""
+) -> list[tuple[Grain, pl.DataFrame]]:
+    """Return the cells of a scan at each of its grains, sorted by key: a frame for each set of dimensions."""
     counted = small
     if CUT in small.columns:
         counted = counted.filter(~pl.col(CUT))
@@ -55,14 +55,23 @@ def second_level(
         (counted if only is None else counted.filter(condition(only, opened.rows, level.keys.known)), places)
         for only, places in _by_discriminator(scan, level).items()
     ]
-    found: dict[Grain, pl.DataFrame] = {}
-    for grain in scan.grains:
-        names = list(_keys(plan, level, grain))
-        frames = [_at_grain(plan, scan, level, part, places, grain) for part, places in parts]
-        cells = _align(frames, names).with_columns(pl.col(_counts(scan)).fill_null(0))
-        _check_weights(scan, cells, opened)
-        found[grain] = _labelled(scan, level, cells)
+    found: list[tuple[Grain, pl.DataFrame]] = []
+    kept = [_kept(scan, cell) for cell in scan.cells]
+    for keep in dict.fromkeys(kept):
+        chosen = [(part, [i for i in places if kept[i] == keep]) for part, places in parts]
+        mine = [(part, places) for part, places in chosen if places]
+        cells = [cell for cell, own in zip(scan.cells, kept, strict=True) if own == keep]
+        for grain in scan.grains:
+            keys = _keys(plan, scan, level, grain, keep)
+            frames = [_at_grain(plan, scan, level, part, places, grain, keys) for part, places in mine]
+            frame = _align(frames, list(keys)).with_columns(pl.col(_counts(cells)).fill_null(0))
+            _check_weights(cells, frame, opened)
+            found.append((grain, _labelled(scan, cells, level, frame)))
     return found
+
+
+def _kept(scan: Scan, cell: Cell) -> tuple[str, ...]:
+    return tuple(name for name, _ in scan.keys) if cell.keep is None else cell.keep
 
 
 def _by_discriminator(scan: Scan, level: Level1) -> dict[Expr | None, list[int]]:
@@ -76,7 +85,13 @@ def _by_discriminator(scan: Scan, level: Level1) -> dict[Expr | None, list[int]]
 
 
 def _at_grain(
-    plan: Plan, scan: Scan, level: Level1, small: pl.DataFrame, places: list[int], grain: Grain
+    plan: Plan,
+    scan: Scan,
+    level: Level1,
+    small: pl.DataFrame,
+    places: list[int],
+    grain: Grain,
+    keys: dict[str, pl.Expr],
 ) -> pl.DataFrame:
     """Return some cells of a scan at a grain, under their keys."""
     second = _Second()
@@ -87,7 +102,6 @@ def _at_grain(
         totals = _totals(second, level, place, cell)
         seen[totals["rows"].meta.output_name()] = totals["rows"] > 0
         outputs += _outputs(cell, totals)
-    keys = _keys(plan, level, grain)
     frame = small.lazy()
     if grain is Grain.ALL and PERIOD_KEY in small.columns:
         frame = frame.filter(_in_range(plan, level))
@@ -110,27 +124,29 @@ def _align(frames: list[pl.DataFrame], names: list[str]) -> pl.DataFrame:
     return spine
 
 
-def _counts(scan: Scan) -> list[str]:
+def _counts(cells: list[Cell]) -> list[str]:
     """Return the columns that are 0 and not null where another part of the table has the key alone."""
-    plain = [cell.id for cell in scan.cells if cell.aggregate in ("rows", "present")]
-    return plain + [f"{cell.id}_null" for cell in scan.cells if cell.aggregate == "weight"]
+    plain = [cell.id for cell in cells if cell.aggregate in ("rows", "present")]
+    return plain + [f"{cell.id}_null" for cell in cells if cell.aggregate == "weight"]
 
 
-def _labelled(scan: Scan, level: Level1, cells: pl.DataFrame) -> pl.DataFrame:
+def _labelled(scan: Scan, cells: list[Cell], level: Level1, found: pl.DataFrame) -> pl.DataFrame:
     """Return the columns of an answer: the period, dimensions by their own names, cells in the order of the scan."""
-    period = [PERIOD] if PERIOD in cells.columns else []
-    dims = [dimension(t, f"__d{i}").alias(scan.keys[i][0]) for i, t in enumerate(level.keys.kinds)]
-    columns = [name for cell in scan.cells for name in (cell.id, f"{cell.id}_null") if name in cells.columns]
-    return cells.select(*period, *dims, *columns)
+    period = [PERIOD] if PERIOD in found.columns else []
+    kinds = {f"__d{i}": (scan.keys[i][0], t) for i, t in enumerate(level.keys.kinds)}
+    dims = [dimension(t, alias).alias(name) for alias, (name, t) in kinds.items() if alias in found.columns]
+    columns = [name for cell in cells for name in (cell.id, f"{cell.id}_null") if name in found.columns]
+    return found.select(*period, *dims, *columns)
 
 
-def _keys(plan: Plan, level: Level1, grain: Grain) -> dict[str, pl.Expr]:
+def _keys(plan: Plan, scan: Scan, level: Level1, grain: Grain, keep: tuple[str, ...]) -> dict[str, pl.Expr]:
     keys: dict[str, pl.Expr] = {}
     if grain is Grain.HOUR:
         keys[PERIOD] = pl.col(PERIOD_KEY)
     elif grain is not Grain.ALL:
         keys[PERIOD] = coarsen(_day(level, plan.calendar.timezone), grain, plan.calendar.week_start)
-    return keys | {name: pl.col(name) for name in level.keys.dimensions}
+    places = {name: place for place, (name, _) in enumerate(scan.keys)}
+    return keys | {alias: pl.col(alias) for alias in (level.keys.dimensions[places[name]] for name in keep)}
 
 
 def _day(level: Level1, zone: str) -> pl.Expr:
@@ -188,8 +204,8 @@ def money(micros: pl.Expr) -> pl.Expr:
     return units.cast(MONEY) + rest.cast(MONEY) / pl.lit(Decimal(MICROS), MONEY)
 
 
-def _check_weights(scan: Scan, found: pl.DataFrame, opened: Opened) -> None:
-    for cell in scan.cells:
+def _check_weights(cells: list[Cell], found: pl.DataFrame, opened: Opened) -> None:
+    for cell in cells:
         column = f"__bad_{cell.id}"
         if column in found.columns and found[column].any():
             name = opened.table.name

@@ -72,7 +72,7 @@ class _Run:
                 self.examine(scan, opened, level, small)
                 if covers:
                     coverage[scan.dataset] = from_level(scan.dataset, level, small, self.left_out[scan.dataset])
-                for grain, frame in second_level(plan, scan, level, small, opened).items():
+                for grain, frame in second_level(plan, scan, level, small, opened):
                     frames.setdefault(grain, []).append(frame)
                 continue
             if is_large(opened) and scan.dataset in plan.profiles and scan.dataset not in coverage:

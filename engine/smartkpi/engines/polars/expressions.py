@@ -16,7 +16,7 @@ from smartkpi.engines.polars.functions import ROW, SCALAR, Builder, finite
 from smartkpi.engines.polars.times import INSTANT, LOCAL, Clock, keeps_days, localise, read_iso, to_zone
 from smartkpi.language.functions import COMPARISONS
 from smartkpi.language.types import Kind, Type
-from smartkpi.semantics.formula import Aggregate, Apply, Column, Expr, Field, Literal, LookedUp, Reference
+from smartkpi.semantics.formula import Across, Aggregate, Apply, Column, Expr, Field, Literal, LookedUp, Per, Reference
 
 LOGIC = frozenset(("and", "or", "not"))
 CHOICES = frozenset(("if", "coalesce", "least", "greatest"))
@@ -81,7 +81,7 @@ def compile_row(expr: Expr, rows: Rows, known: Known = NOTHING) -> Typed:
         case Apply():
             args = tuple(compile_row(arg, rows, known) for arg in expr.args)
             return _apply(expr, args, rows)
-        case Field() | Aggregate() | Reference():
+        case Field() | Aggregate() | Reference() | Across() | Per():
             raise AssertionError(f"not a row expression over columns: {expr}")
         case _:
             assert_never(expr)
