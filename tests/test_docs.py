@@ -24,7 +24,10 @@ PAGES = [
     "README.md",
     "CONTRIBUTING.md",
     "engine/README.md",
-    *(f"docs/{name}.md" for name in ("index", "tutorial", "semantics", "packs", "cli", "python", "performance")),
+    *(
+        f"docs/{name}.md"
+        for name in ("index", "tutorial", "data", "semantics", "packs", "cli", "python", "performance")
+    ),
 ]
 BUG = 70
 BLOCK = re.compile(r"^```(?P<language>\w+)(?: (?P<name>\S+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -112,7 +112,7 @@ def datasets(
     """How a dataset is written, and its events."""
     fields = fields_of(table)
     written: dict[str, Any] = {"time": table.written, "fields": fields}
-    if draw(st.integers(0, 5)) == 0:
+    if not table.timeless and draw(st.integers(0, 5)) == 0:
         begin, end = sorted(draw(st.tuples(st.integers(-3, span + 3), st.integers(-3, span + 3))))
         ends = {"from": first + timedelta(days=begin), "to": first + timedelta(days=end)}
         said = draw(st.sampled_from([("from",), ("to",), ("from", "to")]))
@@ -121,22 +121,23 @@ def datasets(
         written["timezone"] = table.zone
     if table.keyed:
         written["key"] = "id"
-    if table.counted and draw(st.booleans()):
+    if table.counted and not table.timeless and draw(st.booleans()):
         written["gaps"] = "zero"
     names = frozenset(table.columns) | frozenset(fields)
-    clock = table.time != "date"
+    clock = table.time != "date" and not table.timeless
+    seen = names - {"at"} if table.timeless else names
     found, bound = [], {}
     for event in events:
         binding: dict[str, Any] = {}
         if draw(st.booleans()):
             binding["when"] = draw(conditions(names - {"at"}))
-        if draw(st.integers(0, 4)) == 0:
+        if not table.timeless and draw(st.integers(0, 4)) == 0:
             binding["time"] = "sent"
         counted = table.counted and draw(st.integers(0, 3)) > 0
         if counted:
             binding["count"] = "shows"
         bound[event] = binding or "all rows"
-        found.append(Event(event, names, counted, clock))
+        found.append(Event(event, seen, counted, clock))
     return {**written, "events": bound}, found
 
 

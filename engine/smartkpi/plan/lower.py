@@ -29,7 +29,7 @@ from smartkpi.semantics.formula import (
     TypedDataset,
     TypedKpi,
 )
-from smartkpi.semantics.question import Resolved
+from smartkpi.semantics.question import Question, Resolved
 from smartkpi.tree import rewrite
 
 Conditions = Mapping[str, tuple[Expr, ...]]
@@ -59,8 +59,8 @@ def lower(checked: Checked, resolved: Resolved) -> Plan:
     outputs = []
     for name in question.kpis:
         kpi = checked.kpis[name]
-        grain = question.grain or Grain(kpi.spec.grain or "month")
-        reason = resolved.unavailable.get(name, "") or _unanswerable(checked, kpi, grain)
+        grain = question.grain or Grain(kpi.grain)
+        reason = resolved.unavailable.get(name, "") or _unanswerable(checked, kpi, grain, question)
         step = None if reason else _lower_kpi(build, kpi, resolved.where).id
         outputs.append(Output(name, step, grain, tuple(sorted(kpi.datasets)), reason))
     calendar = checked.catalog.calendar
@@ -81,10 +81,15 @@ def lower(checked: Checked, resolved: Resolved) -> Plan:
     )
 
 
-def _unanswerable(checked: Checked, kpi: TypedKpi, grain: Grain) -> str:
+def _unanswerable(checked: Checked, kpi: TypedKpi, grain: Grain, question: Question) -> str:
     """Say why a KPI has no answer whatever the data holds, or nothing."""
     if kpi.missing:
         return f"no dataset provides {', '.join(f'`{event}`' for event in kpi.missing)}"
+    ranged = question.since is not None or question.until is not None or question.as_of is not None
+    for event in sorted(kpi.events):
+        if (grain is not Grain.ALL or ranged) and any(binding.time is None for binding in checked.events[event]):
+            part = "no part of time can be taken" if grain is Grain.ALL else f"there is no answer by {grain.value}"
+            return f"the rows of `{event}` have no time: {part}, only grain `all` over all of it"
     if grain is Grain.HOUR:
         for event in sorted(kpi.events):
             for binding in checked.events[event]:
@@ -264,8 +269,7 @@ class Rows:
     def _resolve(self, node: Expr) -> Expr:
         if not isinstance(node, Field):
             return node
-        if node.name == "time" and "time" not in self.dataset.fields:
-            assert self.binding.time is not None
+        if node.name == "time" and "time" not in self.dataset.fields and self.binding.time is not None:
             return self.binding.time
         if node.name == "dataset" and "dataset" not in self.dataset.fields:
             return Literal(self.dataset.name, TEXT_TYPE)

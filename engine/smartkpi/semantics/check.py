@@ -172,8 +172,8 @@ def _scopes(
             continue
         binding = providers[0]
         dataset = by_name[binding.dataset]
-        time = binding.time.type if binding.time is not None else UNKNOWN
-        types = {**fields[binding.dataset], "time": time, "dataset": TEXT}
+        time = {"time": binding.time.type} if binding.time is not None else {}
+        types = {**fields[binding.dataset], **time, "dataset": TEXT}
         if contract is not None:
             findings = Findings(f"event:{name}")
             types.update(_fulfilled(contract, types, dataset, findings))
@@ -184,7 +184,7 @@ def _scopes(
         opened = dataset.typed.columns is None
         counted = binding.count is not None
         scopes[name] = EventScope(
-            name, binding.dataset, types, opened, counted, constants, zone, dataset.broken, declared, events
+            name, binding.dataset, types, opened, counted, constants, zone, dataset.broken, declared, events, not time
         )
     for name in [name for name in events if name not in scopes]:
         del events[name]

@@ -112,6 +112,11 @@ class TypedDataset:
     events: Mapping[str, TypedBinding]
     columns: Mapping[str, Type] | None
 
+    @property
+    def timeless(self) -> bool:
+        """Whether no row has a time."""
+        return self.time is None and all(binding.time is None for binding in self.events.values())
+
     def field(self, name: str) -> Expr | None:
         """Return the row expression of a field, or None where the dataset has none of that name."""
         from smartkpi.language.types import UNKNOWN
@@ -129,7 +134,8 @@ class TypedKpi:
 
     ``where`` maps each event that the formula reads to the KPI's own conditions on it; ``events`` and ``kpis`` are
     what it reads, directly and through other KPIs; ``providers`` the datasets; ``missing`` the events that are
-    declared but that no dataset provides (the KPI is then `unavailable`).
+    declared but that no dataset provides (the KPI is then `unavailable`); ``grain`` is its own: the one written, else
+    `month`, or `all` where rows without time are among what it reads.
     """
 
     name: str
@@ -145,3 +151,4 @@ class TypedKpi:
     kpis: frozenset[str]
     datasets: frozenset[str]
     missing: tuple[str, ...]
+    grain: str = "month"

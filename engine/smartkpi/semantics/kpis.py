@@ -67,6 +67,7 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         kpis=reads.kpis,
         datasets=frozenset(scope.dataset for scope in scopes if scope.dataset is not None),
         missing=tuple(scope.event for scope in scopes if scope.dataset is None),
+        grain=spec.grain or ("all" if any(scope.timeless for scope in scopes) else "month"),
     )
 
 

@@ -45,6 +45,7 @@ class EventScope:
 
     ``open``: no data is at hand, so that a name not in ``fields`` is a column not yet seen. ``dataset`` is None where
     no dataset provides the event. ``declared`` are the fields of its contract, ``events`` the names of all events.
+    ``timeless``: the rows have no time.
     """
 
     event: str
@@ -57,6 +58,7 @@ class EventScope:
     broken: Mapping[str, Diagnostic] = field(default_factory=dict)
     declared: Mapping[str, Span] = field(default_factory=dict)
     events: Collection[str] = ()
+    timeless: bool = False
 
 
 RowScope = DatasetScope | EventScope

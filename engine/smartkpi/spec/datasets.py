@@ -29,7 +29,7 @@ def build_dataset(name: str, node: Node, span: Span, base: Path, problems: Probl
     """Return a dataset; ``base`` is the folder that its path starts from."""
     if not isinstance(node, Fields):
         return None
-    time = column_or_formula(node.get("time"), problems)
+    time = None if text(node.get("time")) == "none" else column_or_formula(node.get("time"), problems)
     events = _bindings(node.get("events"), problems)
     return Dataset(
         name,
@@ -46,13 +46,21 @@ def build_dataset(name: str, node: Node, span: Span, base: Path, problems: Probl
 
 
 def missing_time(name: str, dataset: Dataset) -> Diagnostic | None:
-    """Return the error that events have no time: neither their own nor the dataset's."""
+    """Return the error that a dataset has times, and yet no time for one of its events.
+
+    Where it has none at all it is timeless, and nothing in it may speak of days.
+    """
     if dataset.time is not None:
         return None
-    for event in dataset.events.values():
-        if event.time is None:
-            message = f"the event `{event.event}` has no time: neither it nor the dataset `{name}` says `time`"
-            return Diagnostic("missing-time", message, event.span, "add `time: <a column>` to the dataset")
+    if not dataset.timeless:
+        for event in dataset.events.values():
+            if event.time is None:
+                message = f"the event `{event.event}` has no time: neither it nor the dataset `{name}` says `time`"
+                return Diagnostic("missing-time", message, event.span, "add `time: <a column>` to the dataset")
+    elif dataset.covers is not None or dataset.gaps is not None:
+        what = "covers" if dataset.covers is not None else "gaps"
+        message = f"`{what}` speaks of days, but the dataset `{name}` has no time"
+        return Diagnostic("missing-time", message, dataset.span, f"add `time: <a column>`, or leave `{what}` out")
     return None
 
 

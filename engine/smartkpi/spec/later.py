@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.spec.nodes import Entry, Fields, Node, Scalar
-from smartkpi.spec.values import text
 
 SECTIONS = {
     "include": "`include`",
@@ -68,8 +67,6 @@ def later_in_dataset(node: Node) -> Iterator[Diagnostic]:
     path = read.get("path") if isinstance(read, Fields) else read
     if isinstance(path, Scalar) and _URL.match(path.written):
         yield not_yet("reading from a URL", path)
-    if text(node.get("time")) == "none" and isinstance(found := node.get("time"), Scalar):
-        yield not_yet("a dataset without time", found)
     for entry in _entries(node.get("fields")):
         yield from _keys(entry.value, ("additive",))
         if isinstance(entry.value, Fields) and isinstance(code := entry.value.get("currency"), Fields):

@@ -125,6 +125,11 @@ class Dataset:
     gaps: Literal["zero"] | None
     span: Span = field(compare=False, repr=False)
 
+    @property
+    def timeless(self) -> bool:
+        """Whether no row has a time, so that its events answer over everything only."""
+        return self.time is None and all(binding.time is None for binding in self.events.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Contract:

@@ -112,7 +112,9 @@ class _Run:
         times = times_of(self.plan.datasets[name])
         opened = self.open(name)
         if not times:
-            return Coverage(name, (), None, opened.table.rows_hint or 0, self.left_out[name])
+            hint = opened.table.rows_hint
+            rows = opened.collect(opened.table.frame.select(pl.len())).item() if hint is None else hint
+            return Coverage(name, (), None, rows, self.left_out[name])
         found = self.run(opened, coverage_query(opened, times))
         return from_query(name, found, len(times), self.plan.calendar.timezone, self.left_out[name])
 
