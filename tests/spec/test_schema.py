@@ -167,7 +167,7 @@ KEYS = {
     "kpi": (model.Kpi, {"name", "span"}, later._KPI),
     "dataset": (model.Dataset, {"name", "span"}, (*later._DATASET, "label", "description")),
     "binding": (model.Binding, {"event", "span"}, later._BINDING),
-    "read": (model.Read, {"base", "span"}, later._READ),
+    "read": (model.Read, {"base", "span"}, ()),
     "calendar": (model.Calendar, {"span"}, later._CALENDAR),
     "event": (model.Contract, {"name", "span"}, ("is",)),
     "case": (model.Case, {"span"}, ()),

@@ -105,6 +105,7 @@ def _about(diagnostic: Diagnostic, dataset: str) -> Diagnostic:
 
 def _open_files(dataset: Dataset, read: Read) -> Table:
     files, form = find_files(read)
+    _refuse_options(read, form)
     frame, types, rows = READERS[form](read, files)
     return Table(
         name=dataset.name,
@@ -117,6 +118,16 @@ def _open_files(dataset: Dataset, read: Read) -> Table:
         sliceable=form in SLICEABLE,
         mark=fingerprint(files),
     )
+
+
+def _refuse_options(read: Read, format_: str) -> None:
+    """Refuse options that say how texts are cut into rows and values, where the format itself does."""
+    if format_ in ("csv", "tsv"):
+        return
+    for name in ("separator", "encoding", "skip_rows", "skip_footer", "decimal", "thousands"):
+        if getattr(read, name):
+            message = f"`{name}` is for csv and tsv files; `{read.path}` is {format_}"
+            raise fault("misplaced-option", message, read.span, f"leave `{name}` out")
 
 
 def _open_handed(dataset: Dataset, handed: Any) -> Table:

@@ -22,7 +22,6 @@ _CALENDAR = ("year_start", "periods", "hours", "notes")
 _KPI = ("extends", "revisions", "window", "goal", "goals", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
 _DATASET = ("lookups", "every", "on_bad_rows", "keep", "additive")
-_READ = ("encoding", "skip_rows", "skip_footer", "decimal", "thousands")
 _BINDING = ("additive", "key", "prefer")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -63,7 +62,6 @@ def later_in_dataset(node: Node) -> Iterator[Diagnostic]:
         return
     yield from _keys(node, _DATASET)
     read = node.get("read")
-    yield from _keys(read, _READ)
     path = read.get("path") if isinstance(read, Fields) else read
     if isinstance(path, Scalar) and _URL.match(path.written):
         yield not_yet("reading from a URL", path)

@@ -99,6 +99,11 @@ class Read:
     separator: str | None = None
     nulls: tuple[str, ...] = ()
     dates: str | None = None
+    encoding: str | None = None
+    skip_rows: int = 0
+    skip_footer: int = 0
+    decimal: str | None = None
+    thousands: str | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
