@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -84,11 +84,16 @@ def convert(name: str, kind: str | None, writing: Writing) -> pl.Expr:
     return (converted.dt.replace_time_zone("UTC") if kind == "zoned UTC" else converted).alias(name)
 
 
-def infer(frame: pl.LazyFrame, writing: Writing) -> dict[str, str | None]:
+TIMES = tuple(kind for kind in CONVERSIONS if kind.startswith(("date", "time", "minute", "zoned")))
+"""Conversions of texts that are meant as texts: only times have no other way to be written."""
+
+
+def infer(frame: pl.LazyFrame, writing: Writing, among: Sequence[str] = ()) -> dict[str, str | None]:
     """Return the conversion that fits every value of each column; None where there is no value at all.
 
     A first look chooses a candidate; a pass over all rows confirms it, and what contradicts it joins the evidence
-    for the next choice.
+    for the next choice. With
+    ``among`` only these conversions are thought of.
     """
     names = frame.collect_schema().names()
     head = frame.head(EVIDENCE).collect()
@@ -97,7 +102,7 @@ def infer(frame: pl.LazyFrame, writing: Writing) -> dict[str, str | None]:
         evidence[name] = frame.select(pl.col(name).drop_nulls().head(EVIDENCE)).collect()[name]
     settled: dict[str, str | None] = {name: None for name in names if not evidence[name].len()}
     while open_ := [name for name in names if name not in settled]:
-        chosen = {name: _choose(evidence[name], writing) for name in open_}
+        chosen = {name: _choose(evidence[name], writing, among) for name in open_}
         wrong = {name: _wrong(name, kind, writing) for name, kind in chosen.items() if kind != "text"}
         counts = frame.select(w.any().alias(n) for n, w in wrong.items())
         failed = {name for name, bad in (counts.collect().row(0, named=True) if wrong else {}).items() if bad}
@@ -112,9 +117,9 @@ def _wrong(name: str, kind: str, writing: Writing) -> pl.Expr:
     return convert(name, kind, writing).is_null() & pl.col(name).is_not_null()
 
 
-def _choose(values: pl.Series, writing: Writing) -> str:
-    kinds = [*(["stated"] if writing.dates else []), *CONVERSIONS, "percent"]
-    mark = numbers.mark_of(values.head(1))
+def _choose(values: pl.Series, writing: Writing, among: Sequence[str]) -> str:
+    kinds = [*(["stated"] if writing.dates else []), *(among or (*CONVERSIONS, "percent"))]
+    mark = None if among else numbers.mark_of(values.head(1))
     kinds += [f"money {mark}"] if mark else []
     frame = values.alias("value").to_frame()
     for kind in kinds:

@@ -13,10 +13,11 @@ import polars as pl
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.language.types import Type
 from smartkpi.source import Span
-from smartkpi.sources.columnar import open_parquet
+from smartkpi.sources.columnar import open_columnar
 from smartkpi.sources.delimited import open_delimited
 from smartkpi.sources.faults import fault, reading
 from smartkpi.sources.files import Fingerprint, find_files, fingerprint
+from smartkpi.sources.lines import open_lines
 from smartkpi.sources.schema import types_of
 from smartkpi.spec.model import Catalog, Dataset, Read
 
@@ -25,11 +26,13 @@ Reader = Callable[[Read, tuple[Path, ...]], tuple[pl.LazyFrame, Mapping[str, Typ
 READERS: Mapping[str, Reader] = {
     "csv": partial(open_delimited, tabs=False),
     "tsv": partial(open_delimited, tabs=True),
-    "parquet": open_parquet,
+    "ndjson": open_lines,
+    "parquet": partial(open_columnar, format_="parquet"),
+    "arrow": partial(open_columnar, format_="arrow"),
 }
 """What opens the files of a format: one frame, the types of its columns, the number of rows."""
 
-SLICEABLE = frozenset(("parquet",))
+SLICEABLE = frozenset(("parquet", "arrow"))
 """The formats of which a slice can be read without what is before it."""
 
 
