@@ -203,9 +203,11 @@ class Asked:
 
     def asked_period(self) -> Period:
         """The last period asked for, where it lies after the as-of."""
-        day = self.question.until or self.question.since
-        assert day is not None
-        return period_of(self.grain, day, self.zone, self.week_start)
+        if self.question.until:
+            last = midnight(self.question.until + DAY, self.zone) - TICK
+            return period_of(self.grain, last, self.zone, self.week_start)
+        assert self.question.since is not None
+        return period_of(self.grain, self.question.since, self.zone, self.week_start)
 
     def is_complete(self, period: Period, segment: Segment | None = None) -> bool:
         """Whether nothing is missing: the period is over, covered by all datasets, and no count in it is null."""

@@ -261,6 +261,22 @@ def kpis(draw: st.DrawFn, events: list[Event]) -> tuple[dict[str, Any], dict[str
 
 
 @st.composite
+def shared(draw: st.DrawFn, event: Event, definitions: dict[str, Any], found: Mapping[str, Table]) -> Event:
+    """The first dataset's event as the second one provides it too: it has the fields that both have."""
+    first, second = (found[name] for name in list(found)[:2])
+    written = definitions[list(found)[1]]
+    names = frozenset(second.columns) | frozenset(written["fields"])
+    binding: dict[str, Any] = {"when": draw(conditions(names - {"at"}))} if draw(st.booleans()) else {}
+    counted = second.counted and draw(st.booleans())
+    if counted:
+        binding["count"] = "shows"
+    written["events"][event.name] = binding or "all rows"
+    both, clock = event.fields & names, event.clock and second.time != "date" and not second.timeless
+    alike = (first.time == "date") == (second.time == "date") and not first.timeless and not second.timeless
+    return Event(event.name, both if alike else both - {"at"}, event.counted or counted, clock)
+
+
+@st.composite
 def projects(draw: st.DrawFn, plain: bool = False) -> Project:
     """A project of one to three datasets, each with one or two events."""
     first = draw(st.sampled_from(CLOCK_CHANGES))
@@ -271,6 +287,8 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
     for name, table in found.items():
         definitions[name], own = draw(datasets(table, names[name][: draw(st.integers(1, 2))], first, span))
         events += own
+    if len(found) > 1 and draw(st.integers(0, 2)) == 0:
+        events[0] = draw(shared(events[0], definitions, found))
     written, known = draw(kpis(events))
     if draw(st.integers(0, 5)) == 0:
         written["lost"] = {"formula": f"promised / {events[0].name}"}

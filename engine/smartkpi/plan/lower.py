@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import product
 from typing import assert_never
 
 from smartkpi.language.types import BOOLEAN, DATE, WHOLE, Kind
@@ -35,7 +37,7 @@ from smartkpi.tree import rewrite
 Conditions = Mapping[str, tuple[Expr, ...]]
 
 STATES = {"distinct": "distinct"}
-"""The state class of an aggregate, where it is not additive (polars.md, rule 1)."""
+"""The state class of an aggregate, where it is not additive; `values` where several datasets answer a distinct."""
 
 
 @dataclass(slots=True)
@@ -209,23 +211,28 @@ def _scans(build: _Build, steps: tuple[Step, ...], outputs: list[Output], by: tu
             for id in (*step.components, *step.presence):
                 grains.setdefault(id, {})[output.grain] = None
     rows = {
-        binding.event: Rows(build.checked.datasets[binding.dataset], binding)
-        for event in {build.components[id].event for id in grains}
-        for binding in build.checked.events[event]
+        event: tuple(Rows(build.checked.datasets[binding.dataset], binding) for binding in build.checked.events[event])
+        for event in dict.fromkeys(build.components[id].event for id in grains)
     }
-    dimensions = {event: tuple((name, one.bind(Field(name, TEXT_TYPE))) for name in by) for event, one in rows.items()}
+    keys = {
+        (event, one.dataset.name): tuple((name, one.bind(Field(name, TEXT_TYPE))) for name in by)
+        for event, providers in rows.items()
+        for one in providers
+    }
     for id in (id for id in build.components if id in grains):
         component = build.components[id]
-        one = rows[component.event]
+        providers = rows[component.event]
         state = STATES.get(component.aggregate, "additive")
+        if state == "distinct" and len(providers) > 1:
+            state = "values"
         wanted = tuple(sorted(grains[id], key=lambda grain: grain.rank))
-        for together in (wanted,) if state == "additive" else ((grain,) for grain in wanted):
+        for one, together in product(providers, (wanted,) if state == "additive" else ((g,) for g in wanted)):
             yield Scan(
                 dataset=one.dataset.name,
                 time=one.binding.time,
                 state=state,
                 filter=(),
-                keys=dimensions[component.event],
+                keys=keys[component.event, one.dataset.name],
                 grains=together,
                 cells=(_cell(id, component, one),),
             )
@@ -233,7 +240,9 @@ def _scans(build: _Build, steps: tuple[Step, ...], outputs: list[Output], by: tu
 
 def _cell(id: str, component: Component, rows: Rows) -> Cell:
     if component.aggregate == "weight":
-        argument = rows.binding.count
+        argument: Expr | None = rows.binding.count or Literal(
+            Decimal(1), WHOLE
+        )  # a row that counts as one beside counted ones
     else:
         argument = None if component.argument is None else rows.bind(component.argument)
     return Cell(id, rows.where(component.where), component.aggregate, argument, component.type)

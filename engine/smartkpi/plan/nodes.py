@@ -49,7 +49,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One pass over one dataset for cells of one state class (`additive` or `distinct`).
+    """One pass over one dataset for cells of one state class (`additive`, `distinct`, or `values`).
+
+    `values` are the values of a distinct of which other datasets have some too: they are counted together.
 
     ``filter`` is pushed to the source; ``keys`` are the question's dimensions as (name, expression); ``grains`` the
     grids to answer at; ``discriminators`` columns that become grouping keys of the first level, so that conditions on

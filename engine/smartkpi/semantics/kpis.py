@@ -65,7 +65,7 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         bands=bands,
         events=reads.events,
         kpis=reads.kpis,
-        datasets=frozenset(scope.dataset for scope in scopes if scope.dataset is not None),
+        datasets=frozenset(dataset for scope in scopes for dataset in scope.datasets),
         missing=tuple(scope.event for scope in scopes if scope.dataset is None),
         grain=spec.grain or ("all" if any(scope.timeless for scope in scopes) else "month"),
     )

@@ -45,7 +45,8 @@ class EventScope:
 
     ``open``: no data is at hand, so that a name not in ``fields`` is a column not yet seen. ``dataset`` is None where
     no dataset provides the event. ``declared`` are the fields of its contract, ``events`` the names of all events.
-    ``timeless``: the rows have no time.
+    ``timeless``: some rows have no time. ``datasets`` are all that provide it; ``lacking`` maps a field that not all
+    have to one without.
     """
 
     event: str
@@ -59,6 +60,8 @@ class EventScope:
     declared: Mapping[str, Span] = field(default_factory=dict)
     events: Collection[str] = ()
     timeless: bool = False
+    datasets: tuple[str, ...] = ()
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
 
 RowScope = DatasetScope | EventScope
@@ -181,7 +184,9 @@ def unknown_field(name: str, span: Span | None, scope: RowScope, findings: Findi
         if name in scope.events:
             hint = f"`{name}` is an event: a condition ends with its parenthesis, as in `(order where …) / {name}`"
         notes = listing("fields", scope.fields)
-        if name in scope.declared and scope.dataset is not None:
+        if name in scope.lacking:
+            notes = (Note(f"the dataset `{scope.lacking[name]}`, which provides `{scope.event}` too, lacks it"), *notes)
+        elif name in scope.declared and scope.dataset is not None:
             promised = f"the event declares it, but the dataset `{scope.dataset}` does not have it"
             notes, otherwise = (Note(promised, scope.declared[name]), *notes), ""
     findings.error("unknown-field", message, span, hint or otherwise, notes)
@@ -201,7 +206,7 @@ def unknown_name(expr: syntax.Name, space: Namespace, findings: Findings) -> Non
     """Report the first part of a name that a formula cannot see: say what it is, or what it may stand for."""
     name, span = expr.parts[0], part_span(expr, 0)
     if name in space.datasets:
-        provided = [event for event, scope in space.events.items() if scope.dataset == name]
+        provided = [event for event, scope in space.events.items() if name in scope.datasets]
         hint = f"its events: {', '.join(f'`{event}`' for event in provided)}" if provided else ""
         findings.error("not-an-event", f"`{name}` is a dataset; formulas are made of events", span, hint)
         return

@@ -13,7 +13,7 @@ from smartkpi.engines.polars.additive import Level1, first_level
 from smartkpi.engines.polars.combine import second_level
 from smartkpi.engines.polars.compile import Opened, edge, rows_of
 from smartkpi.engines.polars.coverage import coverage_query, from_level, from_query, sees_all, times_of
-from smartkpi.engines.polars.distinct import distinct_queries, finish
+from smartkpi.engines.polars.distinct import count_values, distinct_queries, finish, value_queries
 from smartkpi.engines.polars.estimate import lay_out
 from smartkpi.engines.polars.explain import describe
 from smartkpi.engines.polars.keys import deduplicate, is_unique
@@ -56,6 +56,7 @@ class _Run:
         plan = self.plan
         frames: dict[Grain, list[pl.DataFrame]] = {}
         coverage: dict[str, Coverage] = {}
+        values: dict[tuple[Grain, str], list[pl.DataFrame]] = {}
         for scan in plan.scans:
             opened = self.open(scan.dataset)
             if scan.state == "additive":
@@ -67,10 +68,15 @@ class _Run:
                     coverage[scan.dataset] = from_level(scan.dataset, level, small, self.left_out[scan.dataset])
                 for grain, frame in second_level(plan, scan, level, small, opened).items():
                     frames.setdefault(grain, []).append(frame)
+            elif scan.state == "values":
+                for grain, query in value_queries(plan, scan, opened):
+                    values.setdefault((grain, scan.cells[0].id), []).append(self.run(opened, query))
             else:
                 for grain, query, keys in distinct_queries(plan, scan, opened):
                     found = self.run(opened, query)
                     frames.setdefault(grain, []).append(finish(scan, found, keys, opened))
+        for (grain, id), parts in values.items():
+            frames.setdefault(grain, []).append(count_values(id, parts))
         for name in plan.profiles:
             if name not in coverage:
                 coverage[name] = self.profile(name)
@@ -91,6 +97,9 @@ class _Run:
                 covered |= {scan.dataset} if covers else set()
                 title = f"{scan.dataset} [additive{', coverage' if covers else ''}] {cells}"
                 yield title, self.level(scan, opened, covers).query
+            elif scan.state == "values":
+                for grain, query in value_queries(self.plan, scan, opened):
+                    yield f"{scan.dataset} [values by {grain}] {cells}", query
             else:
                 for grain, query, _ in distinct_queries(self.plan, scan, opened):
                     yield f"{scan.dataset} [distinct by {grain}] {cells}", query
