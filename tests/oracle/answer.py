@@ -16,7 +16,7 @@ from smartkpi.spec.load import load
 from smartkpi.spec.model import Catalog, Dataset, Kpi
 from tests.oracle.coverage import Coverage, as_of, coverage, is_complete, is_covered, is_stale_in
 from tests.oracle.days import DAY, TICK, Key, Period, local_day, midnight, period_of, periods
-from tests.oracle.formula import Cell, Leaf, around, compute, is_ratio, leaves, shown
+from tests.oracle.formula import Cell, Leaf, adds_over_time, around, compute, is_ratio, leaves, shown
 from tests.oracle.rows import FIRST, EventRow, Row, World, ends_at, event_rows, has_field
 from tests.oracle.values import NoNames, compare, evaluate
 
@@ -123,6 +123,8 @@ class Asked:
         question = self.question
         ranged = question.since or question.until or question.as_of
         if (self.grain != "all" or ranged) and any(dataset.timeless for dataset in self.datasets):
+            return True
+        if self.grain not in ("day", "hour") and adds_over_time(self.world, self.kpi.formula.expr):
             return True
         needed = {*self.question.by, *(name for condition in self.outer for name in fields_of(self.world, condition))}
         return any(

@@ -30,3 +30,13 @@ def test_the_raw_file_says_the_same_each_day(website: smartkpi.Project, cells: C
     values = cells(website.run(["loads", "typed_loads"], grain="day"))
     assert len(values) == 2 * 2_167
     assert all(values["loads", day] == value for (name, day), value in values.items() if name == "typed_loads")
+
+
+def test_daily_uniques_refuse_to_be_summed(website: smartkpi.Project, cells: Cells) -> None:
+    for grain in ("week", "month", "year", "all"):
+        frame = website.run(["daily_visitors", "returning_share"], grain=grain).frame
+        assert frame["state"].to_list() == ["unavailable"] * 2
+        assert frame["reason"].str.contains("must not be added over time").all()
+    values = cells(website.run(["daily_visitors", "returning_share"], grain="day"))
+    assert sum(value for (name, _), value in values.items() if name == "daily_visitors") == 6_378_882
+    assert values["returning_share", "2014-09-14"] == pytest.approx(152 / 1582)

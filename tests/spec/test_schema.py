@@ -172,7 +172,7 @@ KEYS = {
     "event": (model.Contract, {"name", "span"}, ("is",)),
     "case": (model.Case, {"span"}, ()),
     "field": (model.FieldDef, {"name", "span"}, ("additive", "column", "currency")),
-    "contractField": (model.FieldDef, {"name", "span", "is"}, ("currency",)),
+    "contractField": (model.FieldDef, {"name", "span", "is", "additive"}, ("currency",)),
 }
 
 

@@ -136,6 +136,8 @@ def datasets(
         counted = table.counted and draw(st.integers(0, 3)) > 0
         if counted:
             binding["count"] = "shows"
+            if draw(st.integers(0, 5)) == 0:
+                binding["additive"] = "not over time"
         bound[event] = binding or "all rows"
         found.append(Event(event, seen, counted, clock))
     return {**written, "events": bound}, found

@@ -92,6 +92,8 @@ def _unanswerable(checked: Checked, kpi: TypedKpi, grain: Grain, question: Quest
         if (grain is not Grain.ALL or ranged) and any(binding.time is None for binding in checked.events[event]):
             part = "no part of time can be taken" if grain is Grain.ALL else f"there is no answer by {grain.value}"
             return f"the rows of `{event}` have no time: {part}, only grain `all` over all of it"
+    if kpi.daily and grain not in (Grain.DAY, Grain.HOUR):
+        return f"it adds {kpi.daily[0]}, which must not be added over time: ask for grain `day`"
     if grain is Grain.HOUR:
         for event in sorted(kpi.events):
             for binding in checked.events[event]:

@@ -179,6 +179,7 @@ def _scopes(
             timeless=any(binding.time is None for binding in providers),
             datasets=tuple(binding.dataset for binding in providers),
             lacking=provided.lacking,
+            additive=provided.additive,
         )
     for name in [name for name in events if name not in scopes]:
         del events[name]

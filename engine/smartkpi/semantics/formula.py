@@ -135,7 +135,8 @@ class TypedKpi:
     ``where`` maps each event that the formula reads to the KPI's own conditions on it; ``events`` and ``kpis`` are
     what it reads, directly and through other KPIs; ``providers`` the datasets; ``missing`` the events that are
     declared but that no dataset provides (the KPI is then `unavailable`); ``grain`` is its own: the one written, else
-    `month`, or `all` where rows without time are among what it reads.
+    `month`, or `all` where rows without time are among what it reads; ``daily`` names what it adds, but must not add
+    over time.
     """
 
     name: str
@@ -152,3 +153,4 @@ class TypedKpi:
     datasets: frozenset[str]
     missing: tuple[str, ...]
     grain: str = "month"
+    daily: tuple[str, ...] = ()

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from smartkpi.diagnostics import Diagnostic, Note
+from smartkpi.language.syntax import Name
 from smartkpi.language.types import TEXT, UNKNOWN, Kind, Type
 from smartkpi.language.units import describe, of_unit
 from smartkpi.semantics.datasets import CheckedDataset, united
 from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import TypedBinding
-from smartkpi.spec.model import Contract
+from smartkpi.spec.model import Contract, FieldDef, Formula
+from smartkpi.tree import walk
 
 Types = Mapping[str, Type]
 
@@ -20,12 +22,18 @@ Types = Mapping[str, Type]
 class Provided:
     """The fields of an event's rows: those that every dataset has. ``broken`` are those that no condition can name.
 
-    ``lacking`` maps a field that only some datasets have to one that lacks it.
+    ``lacking`` maps a field that only some datasets have to one that lacks it; ``additive`` one that may not be added
+    over everything to what is said of it, the name "" for the counts.
     """
 
     types: Types
     broken: Mapping[str, Diagnostic]
     lacking: Mapping[str, str]
+    additive: Mapping[str, str]
+
+
+ADDITIVE = ("yes", "not over time", "no")
+"""From what may be added over everything to what may not at all."""
 
 
 def unite(
@@ -59,7 +67,31 @@ def unite(
             broken.setdefault(name, type)
         else:
             common[name] = type
-    return Provided(common, broken, lacking), findings
+    return Provided(common, broken, lacking, _additive(event, datasets)), findings
+
+
+def _additive(event: str, datasets: tuple[CheckedDataset, ...]) -> dict[str, str]:
+    """Return what may not be added over everything: the strictest of all datasets."""
+    found: dict[str, str] = {}
+    for dataset in datasets:
+        spec = dataset.typed.spec
+        said = {name: _said(name, spec.fields, ()) for name in spec.fields}
+        said[""] = spec.events[event].additive or "yes"
+        for name, how in said.items():
+            found[name] = max(found.get(name, "yes"), how, key=ADDITIVE.index)
+    return {name: how for name, how in found.items() if how != "yes"}
+
+
+def _said(name: str, fields: Mapping[str, FieldDef], within: tuple[str, ...]) -> str:
+    """Return how a field may be added: as it says, else as the strictest of the fields it is made of."""
+    written = fields[name]
+    if written.additive is not None:
+        return written.additive
+    if name in within or not isinstance(written.is_, Formula):
+        return "yes"
+    names = (node.text for node in walk(written.is_.expr) if isinstance(node, Name))
+    parts = (_said(part, fields, (*within, name)) for part in names if part in fields and part != name)
+    return max(parts, key=ADDITIVE.index, default="yes")
 
 
 def field_types(dataset: CheckedDataset) -> Types:

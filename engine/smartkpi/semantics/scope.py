@@ -46,7 +46,7 @@ class EventScope:
     ``open``: no data is at hand, so that a name not in ``fields`` is a column not yet seen. ``dataset`` is None where
     no dataset provides the event. ``declared`` are the fields of its contract, ``events`` the names of all events.
     ``timeless``: some rows have no time. ``datasets`` are all that provide it; ``lacking`` maps a field that not all
-    have to one without.
+    have to one without; ``additive`` has what may not be added over everything ("": the counts).
     """
 
     event: str
@@ -62,6 +62,7 @@ class EventScope:
     timeless: bool = False
     datasets: tuple[str, ...] = ()
     lacking: Mapping[str, str] = field(default_factory=dict)
+    additive: Mapping[str, str] = field(default_factory=dict)
 
 
 RowScope = DatasetScope | EventScope

@@ -174,7 +174,7 @@ def _field(name: str, node: Node, span: Span, problems: Problems) -> FieldDef:
     elif "is" not in node.entries:
         is_ = Column(name, span)
     described = (labels(node.get("label")), labels(node.get("description")))
-    return FieldDef(name, is_, unit(node, problems), span, *described)
+    return FieldDef(name, is_, unit(node, problems), span, *described, additive=_additive(node.get("additive")))
 
 
 def _bindings(node: Node | None, problems: Problems) -> dict[str, Binding]:
@@ -191,7 +191,16 @@ def _binding(name: str, node: Node, span: Span, problems: Problems) -> Binding |
     when, right = _when(node.get("when"), problems)
     time = column_or_formula(node.get("time"), problems)
     count = column_or_formula(node.get("count"), problems)
-    return Binding(name, when, time, count, span) if right else None
+    added = node.get("additive")
+    if added is not None and count is None and right:
+        message = "`additive` says how counts may be added, but this event has no `count`"
+        problems.append(Diagnostic("bad-value", message, added.span, "write it at a field, or leave it out"))
+    return Binding(name, when, time, count, span, _additive(added)) if right else None
+
+
+def _additive(node: Node | None) -> str | None:
+    written = text(node)
+    return {"true": "yes", "false": "no"}.get(written.lower(), written) if written is not None else None
 
 
 def _when(node: Node | None, problems: Problems) -> tuple[Formula | None, bool]:

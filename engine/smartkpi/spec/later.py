@@ -22,7 +22,7 @@ _CALENDAR = ("year_start", "periods", "hours", "notes")
 _KPI = ("extends", "revisions", "window", "goal", "goals", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
 _DATASET = ("lookups", "every", "on_bad_rows", "keep", "additive")
-_BINDING = ("additive", "key", "prefer")
+_BINDING = ("key", "prefer")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -66,7 +66,6 @@ def later_in_dataset(node: Node) -> Iterator[Diagnostic]:
     if isinstance(path, Scalar) and _URL.match(path.written):
         yield not_yet("reading from a URL", path)
     for entry in _entries(node.get("fields")):
-        yield from _keys(entry.value, ("additive",))
         if isinstance(entry.value, Fields) and isinstance(code := entry.value.get("currency"), Fields):
             yield not_yet("a currency by row", next(iter(code.entries.values())).key if code.entries else code)
     for entry in _entries(node.get("events")):

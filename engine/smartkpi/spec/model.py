@@ -76,17 +76,22 @@ class FieldDef:
     span: Span = field(compare=False, repr=False)
     label: Labels = Labels()
     description: Labels = Labels()
+    additive: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """How a dataset provides an event: which rows (None: all), their time and weight where they differ."""
+    """How a dataset provides an event: which rows (None: all), their time and weight where they differ.
+
+    ``additive`` says what the weights may be added over, as it does of a field: `yes`, `not over time`, `no`.
+    """
 
     event: str
     when: Formula | None
     time: Formula | Column | None
     count: Formula | Column | None
     span: Span = field(compare=False, repr=False)
+    additive: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
