@@ -24,7 +24,8 @@ def fuse_scans(plan: Plan) -> Plan:
     fused: dict[object, Scan] = {}
     for scan in plan.scans:
         grains = () if scan.state == "additive" else scan.grains
-        key = (scan.dataset, scan.time, scan.state, scan.filter, scan.keys, grains, *map(_apart, scan.cells))
+        own = scan.cells if scan.state == "values" else ()
+        key = (scan.dataset, scan.time, scan.state, scan.filter, scan.keys, grains, own, *map(_apart, scan.cells))
         if key in fused:
             one = fused[key]
             both = sorted({*one.grains, *scan.grains}, key=lambda grain: grain.rank)
@@ -62,6 +63,8 @@ def _discriminate(scan: Scan) -> Scan:
     used: Counter[Column] = Counter()
     for cell in scan.cells:
         used.update({column for condition in cell.where if (column := compared_column(condition)) is not None})
+    if scan.state == "values":
+        return scan
     best = max(used, key=lambda column: used[column], default=None)
     if best is None or used[best] < 2:
         return scan

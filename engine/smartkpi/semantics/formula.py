@@ -144,6 +144,11 @@ class TypedDataset:
     columns: Mapping[str, Type] | None
     lookups: Mapping[str, TypedLookup] = field(default_factory=dict)
 
+    @property
+    def timeless(self) -> bool:
+        """Whether no row has a time."""
+        return self.time is None and all(binding.time is None for binding in self.events.values())
+
     def field(self, name: str) -> Expr | None:
         """Return the row expression of a field, or None where the dataset has none of that name."""
         from smartkpi.language.types import UNKNOWN
@@ -164,7 +169,9 @@ class TypedKpi:
 
     ``where`` maps each event that the formula reads to the KPI's own conditions on it; ``events`` and ``kpis`` are
     what it reads, directly and through other KPIs; ``providers`` the datasets; ``missing`` the events that are
-    declared but that no dataset provides (the KPI is then `unavailable`).
+    declared but that no dataset provides (the KPI is then `unavailable`); ``grain`` is its own: the one written, else
+    `month`, or `all` where rows without time are among what it reads; ``daily`` names what it adds, but must not add
+    over time.
     """
 
     name: str
@@ -180,3 +187,5 @@ class TypedKpi:
     kpis: frozenset[str]
     datasets: frozenset[str]
     missing: tuple[str, ...]
+    grain: str = "month"
+    daily: tuple[str, ...] = ()
