@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import smartkpi
-from smartkpi.diagnostics import Severity
+from smartkpi.diagnostics import Diagnostic, Severity
 
 WEB = pl.DataFrame(
     {
@@ -54,6 +54,10 @@ def project(datasets: dict[str, Any] = DATASETS, kpis: Any = KPIS, **data: Any) 
 def table(result: Any, column: str = "value") -> dict[Any, Any]:
     rows = result.frame.to_dicts()
     return {(r["kpi"], r["start"].month, *(r[name] for name in result.by)): r[column] for r in rows}
+
+
+def errors(found: smartkpi.Project) -> list[Diagnostic]:
+    return [d for d in found.check().diagnostics if d.severity is Severity.ERROR]
 
 
 def test_rows_of_both_count_each_by_its_own_zone() -> None:
@@ -128,3 +132,102 @@ def test_the_optimizer_keeps_answers() -> None:
     for grain in ("day", "month", "all"):
         asked = {"grain": grain, "by": ["country"]}
         assert project().run(**asked).frame.equals(project().run(**asked, optimize=False).frame)
+
+
+@pytest.mark.parametrize(
+    "aggregate",
+    ["median(order.amount)", "quantile(order.amount, 95%)", "stddev(order.amount)", "first(order.amount)",
+     "last(order.amount)", "approx_distinct(order.buyer)"],
+)  # fmt: skip
+def test_what_does_not_come_of_parts_is_refused(aggregate: str) -> None:
+    (found,) = errors(project(kpis={"k": aggregate}))
+    name = aggregate.partition("(")[0]
+    assert found.code == "not-yet"
+    assert found.message == f"`{name}` of rows that lie in several datasets (`web`, `phone`) is not supported yet"
+    assert found.hint == f"give each dataset an event of its own, and take the `{name}` of one of them"
+
+
+def test_each_provider_is_spelt_alike() -> None:
+    spelt = {"country": {"values": {"Brasil": "BR", "br": "BR"}}, "buyer": {"values": {"a": "Ann"}}}
+    phone = PHONE.with_columns(pl.Series("country", ["Brasil", "br", "US"]))
+    definition = {"datasets": DATASETS, "kpis": KPIS, "dimensions": spelt}
+    found = smartkpi.load(definition, data={"web": WEB, "phone": phone})
+    by = table(found.run(["orders", "buyers"], by=["country"], grain="month"))
+    assert by["orders", 1, "BR"] == 2  # one of each dataset
+    assert by["buyers", 1, "BR"] == 1
+    assert by["orders", 2, "BR"] == 1
+    assert table(found.run(["brazil"], grain="month"))["brazil", 1] == 2
+
+
+LOOKED_UP: dict[str, Any] = {
+    "web": {**DATASETS["web"], "lookups": {"person": {"dataset": "people", "on": "buyer"}}},
+    "phone": {**DATASETS["phone"], "lookups": {"person": {"dataset": "people", "on": {"who": "buyer"}}}},
+    "people": {},
+}
+PEOPLE = pl.DataFrame({"buyer": ["a", "b", "c"], "region": ["north", "south", "south"]})
+
+
+@pytest.mark.parametrize(
+    "kpi", ['count(order where person.region == "north")', "distinct(order.person.region)", "order"]
+)
+def test_looked_up_fields_are_refused_where_each_provider_looks_up(kpi: str) -> None:
+    definition = {"formula": kpi, "by": ["person.region"]} if kpi == "order" else kpi
+    (found,) = errors(project(LOOKED_UP, {"k": definition}, people=PEOPLE))
+    assert found.code == "not-yet"
+    assert "`person.region`, looked up for rows of several datasets (`order`: `web` and `phone`)" in found.message
+    assert found.hint == "write `person_region: person.region` under the `fields` of each, and `person_region` here"
+
+
+def test_a_question_by_a_looked_up_field_says_why_there_is_no_answer() -> None:
+    (row,) = project(LOOKED_UP, {"k": "order"}, people=PEOPLE).run(by=["person.region"]).frame.to_dicts()
+    assert row["state"] == "unavailable"
+    assert "several datasets provide `order`" in row["reason"]
+
+
+def test_a_field_of_each_provider_brings_what_it_looks_up() -> None:
+    datasets = {name: dict(one) for name, one in LOOKED_UP.items()}
+    for name in ("web", "phone"):
+        datasets[name]["fields"] = {**datasets[name]["fields"], "region": "person.region"}
+    found = project(datasets, {"orders": "order", "regions": "distinct(order.region)"}, people=PEOPLE)
+    by = table(found.run(["orders"], by=["region"], grain="month"))
+    assert by["orders", 1, "north"] == 2
+    assert (by["orders", 2, "north"], by["orders", 2, "south"]) == (1, 3)
+    assert table(found.run(["regions"], grain="month")) == {("regions", 1): 1, ("regions", 2): 2}
+
+
+def test_a_looked_up_table_has_neither_time_nor_events() -> None:
+    """It takes nothing from the times of those that look it up, and a timeless dataset may look it up too."""
+    people = {"person": {"dataset": "people", "on": "buyer"}}
+    datasets = {
+        "web": {**DATASETS["web"], "lookups": people},
+        "export": {"time": "none", "lookups": people, "events": {"letter": "all rows"}},
+        "people": {},
+    }
+    kpis = {"north": 'count(order where person.region == "north")',
+            "letters": 'count(letter where person.region == "south")',
+            "middle": "median(letter.pages)"}  # fmt: skip
+    export = pl.DataFrame({"buyer": ["b", "c", "a"], "pages": [1, 2, 6]})
+    definition = {"datasets": datasets, "kpis": kpis}
+    found = smartkpi.load(definition, data={"web": WEB, "export": export, "people": PEOPLE})
+    assert not errors(found)
+    assert table(found.run(["north"], grain="month")) == {("north", 1): 1, ("north", 2): 1}
+    whole = {row["kpi"]: row["value"] for row in found.run(["letters", "middle"]).frame.to_dicts()}
+    assert whole == {"letters": 2, "middle": 2}
+
+
+@pytest.mark.parametrize("name", ["first", "last"])
+def test_rows_without_time_have_no_first(name: str) -> None:
+    datasets = {"web": {"time": "none", "events": {"order": "all rows"}}}
+    (found,) = errors(project(datasets, {"k": f"{name}(order.total)"}))
+    assert (found.code, found.message) == ("no-order", f"the rows of `order` have no time: none of them is the {name}")
+
+
+def test_what_a_looked_up_dataset_must_not_add_is_not_added() -> None:
+    prices = {"price": {"dataset": "prices", "on": "no"}}
+    datasets = {
+        "web": {**DATASETS["web"], "lookups": prices},
+        "prices": {"fields": {"rate": {"is": "listed", "additive": "no"}}},
+    }
+    table = pl.DataFrame({"no": [1, 2, 3, 4], "listed": [1.0, 2.0, 3.0, 4.0]})
+    (found,) = errors(project(datasets, {"k": "sum(order.price.rate)"}, prices=table))
+    assert found.code == "not-additive"
