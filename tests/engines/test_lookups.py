@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,7 +12,6 @@ import pytest
 import smartkpi
 from smartkpi.api.failures import DataError
 from smartkpi.engines.polars import compile as compile_
-from smartkpi.errors import register
 
 ORDERS = pl.DataFrame(
     {
@@ -185,20 +183,15 @@ def test_rows_that_hold_at_one_time_are_an_error() -> None:
     assert "sku 1" in caught.value.diagnostics[0].message
 
 
-@pytest.mark.parametrize("code", ["ambiguous-lookup", "overlapping-validity", "unmatched-rows"])
-def test_examples_of_the_register(code: str, tmp_path: Path) -> None:
-    entry = register()[code]
-    for text, expected in ((entry.bad, {code}), (entry.good, set())):
-        lines = text.splitlines()
-        files = [at for at, line in enumerate(lines) if line.startswith("# file ")]
-        for at in files:
-            rows = []
-            for line in lines[at + 1 :]:
-                if not line.startswith("#| "):
-                    break
-                rows.append(line[3:])
-            (tmp_path / lines[at].removeprefix("# file ")).write_text("\n".join(rows) + "\n")
-        (tmp_path / "kpis.yml").write_text(text)
-        report = smartkpi.load(tmp_path / "kpis.yml").check(data=True)
-        assert {one.code for one in report.diagnostics} >= expected
-        assert expected or not report.diagnostics
+def test_a_table_that_is_not_there_is_missed_only_by_those_who_look_it_up() -> None:
+    data = {name: frame for name, frame in FRAMES.items() if name != "customers"}
+    datasets = {**DATASETS, "customers": {**DATASETS["customers"], "read": "no-such-file.csv"}}
+    kpis = {"all_orders": "order", "from_brazil": 'count(order where customer.country == "BR")'}
+    project = smartkpi.load({"datasets": datasets, "kpis": kpis}, data=data)
+    assert "no-file" not in {one.code for one in project.run("all_orders", grain="all").diagnostics}
+    result = project.run(grain="all")
+    assert result.left_out == {"from_brazil": "data"}
+    assert "no-file" in {one.code for one in result.diagnostics}
+    with pytest.raises(DataError) as caught:
+        project.run("from_brazil")
+    assert [one.code for one in caught.value.diagnostics] == ["no-file"]

@@ -56,14 +56,14 @@ def test_money_is_exact(olist: smartkpi.Project) -> None:
 
 
 def test_items_are_dated_and_placed_by_their_order(olist: smartkpi.Project, cells: Cells) -> None:
-    result = olist.run(["gmv"], grain="all", by=["order.customer.customer_state"])
+    result = olist.run(["sold"], grain="all", by=["order.customer.customer_state"])
     values = cells(result, "money")
     assert sum(values.values()) == Decimal("1940489.10")
     assert len(values) == 27
     assert not result.diagnostics
-    months = cells(olist.run(["gmv", "orders"], grain="month", since="2018-08", until="2018-08"))
+    months = cells(olist.run(["sold", "orders"], grain="month", since="2018-08", until="2018-08"))
     assert months["orders", "2018-08-01"] > 0
-    assert months["gmv", "2018-08-01"] > 0
+    assert months["sold", "2018-08-01"] > 0
 
 
 def test_orders_by_the_state_of_their_customer(olist: smartkpi.Project, cells: Cells) -> None:

@@ -133,7 +133,8 @@ def datasets(
     if table.counted and not table.timeless and draw(st.booleans()):
         written["gaps"] = "zero"
     names = frozenset(table.columns) | frozenset(fields)
-    lookups = {name: LOOKUPS[name] for name in ("person", "grade") if LOOKED_UP_BY[name] in table.columns}
+    found_by = ("person",) if table.timeless else ("person", "grade")
+    lookups = {name: LOOKUPS[name] for name in found_by if LOOKED_UP_BY[name] in table.columns}
     if lookups and draw(st.integers(0, 2)):
         written["lookups"] = lookups
         names |= {name for one in lookups for name in LOOKED_UP[one]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -71,13 +71,24 @@ def answer(
     question = replace(question, kpis=tuple(name for name in selection.kpis if name not in left_out))
     if not question.kpis:
         raise (DataError(*errors(opened.data)) if errors(opened.data) else DefinitionError(*errors(opened.definitions)))
-    result = evaluate(opened.checked, opened.tables, question, optimized=ask.optimize, progress=progress)
+    try:
+        result = evaluate(opened.checked, opened.tables, question, optimized=ask.optimize, progress=progress)
+    except DataError as error:
+        raise DataError(*_causes(error.diagnostics, opened.data)) from error
     left_out |= result.left_out
     shown = opened.definitions if "definition" in left_out.values() else _no_errors(opened.definitions)
     mine = (one for one in shown if _concerns(one, {*question.kpis, *left_out}))
-    diagnostics = tuple(dict.fromkeys((*mine, *opened.data, *result.diagnostics)))
+    data = (one for one in opened.data if one.subject.removeprefix("dataset:") in {"", *providers})
+    diagnostics = tuple(dict.fromkeys((*mine, *data, *_causes(result.diagnostics, opened.data))))
     result = replace(result, left_out=left_out, diagnostics=diagnostics, display=partial(_display, lang))
     return arrange(result, ask.order_by, ask.limit)
+
+
+def _causes(found: Iterable[Diagnostic], opening: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Yield problems, but where a table is not at hand the reason why it could not be opened."""
+    reasons = {one.subject: one for one in errors(tuple(opening))}
+    for one in found:
+        yield reasons.get(one.subject, one) if one.code == "no-table" else one
 
 
 def select(checked: Checked, patterns: tuple[str, ...]) -> Selection:

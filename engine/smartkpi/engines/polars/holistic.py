@@ -13,12 +13,23 @@ from datetime import date
 import polars as pl
 
 from smartkpi.engines.answer import PERIOD
-from smartkpi.engines.polars.compile import Keys, Opened, check_dimensions, clock_of_scan, dimension, keys_of
+from smartkpi.engines.polars.compile import (
+    Keys,
+    Opened,
+    check_dimensions,
+    clock_of_scan,
+    dimension,
+    joined,
+    keys_of,
+    looked_up,
+    read_by,
+)
 from smartkpi.engines.polars.expressions import compile_row, conditions, text
 from smartkpi.engines.polars.partials import plain
 from smartkpi.engines.polars.slices import rows_by_period
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Cell, Plan, Scan
+from smartkpi.semantics.formula import Expr
 
 VALUE, SIZE = "__v", "__n"
 UNIT = 2.0**90
@@ -39,9 +50,16 @@ def holistic_queries(
     order = _order(plan, scan, opened)
     for grain in scan.grains:
         frames, _, columns = rows_by_period(plan, scan, opened, keys, clock, grain, days)
+        frames = [joined(opened, _key_only(plan, scan) if order else (), frame) for frame in frames]
         wanted = [*columns, *order, value]
         filters = value.is_not_null() if mask is None else mask & value.is_not_null()
         yield grain, [opened.watched(frame.filter(filters), wanted).select(wanted) for frame in frames], keys
+
+
+def _key_only(plan: Plan, scan: Scan) -> list[Expr]:
+    """Return the parts of the dataset's key that take a lookup which the scan reads nothing else of."""
+    there = {node.path[0] for node in looked_up(read_by(scan))}
+    return [part for part in plan.datasets[scan.dataset].key if there.isdisjoint(n.path[0] for n in looked_up([part]))]
 
 
 def _order(plan: Plan, scan: Scan, opened: Opened) -> list[pl.Expr]:
