@@ -32,7 +32,8 @@ class Level1:
 
     ``masks`` has for each cell the condition on the small table (None: all of it); ``partials`` where each partial
     stands; ``moved`` the conditions that are not bits but filters of partials; ``guards`` the columns that say whether
-    a value was too large to be added.
+    a value was too large to be added; ``suspects``, by column of the data, those that say whether to look closer, and
+    ``exact`` which of these columns are added exactly.
     """
 
     query: pl.LazyFrame = field(repr=False)
@@ -43,7 +44,8 @@ class Level1:
     moved: tuple[tuple[Expr, ...], ...]
     partials: dict[Use, str]
     guards: tuple[str, ...]
-    faults: dict[str, str]
+    suspects: dict[str, str]
+    exact: frozenset[str]
     covers: bool
 
 
@@ -106,7 +108,8 @@ def first_level(
     frame = partials.add_to(opened.watched(frame, (*columns, *partials.layers[0])), columns)
     query = grouped(frame, names, aggregates)
     filters, guards = tuple(m for _, _, m in split), tuple(partials.guards.values())
-    return Level1(query, clock, hours, keys, masks, filters, partials.names, guards, partials.faults, covers)
+    exact = frozenset(partials.exact)
+    return Level1(query, clock, hours, keys, masks, filters, partials.names, guards, partials.suspects, exact, covers)
 
 
 def _split(cell: Cell, keys: Keys, moved: frozenset[Expr]) -> tuple[list[Expr], list[Expr], tuple[Expr, ...]]:

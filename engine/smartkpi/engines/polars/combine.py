@@ -11,7 +11,7 @@ import polars as pl
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.engines.answer import PERIOD
 from smartkpi.engines.polars.additive import CUT, PERIOD_KEY, Level1
-from smartkpi.engines.polars.compile import Opened, check_dimensions, collect, dimension, grouped, too_large
+from smartkpi.engines.polars.compile import Opened, beyond_sums, check_dimensions, collect, dimension, grouped
 from smartkpi.engines.polars.expressions import condition
 from smartkpi.engines.polars.partials import MICROS, SCALE, sum_kinds, uses_of
 from smartkpi.engines.polars.times import coarsen, to_zone
@@ -50,7 +50,7 @@ def second_level(
         counted = counted.filter(pl.col(PERIOD_KEY).is_not_null())
     check_dimensions(counted, level.keys, opened)
     if any(counted[name].any() for name in level.guards):
-        raise too_large(opened, "to be added exactly", "amounts and whole numbers may have 20 digits before the point")
+        raise beyond_sums(opened)
     parts = [
         (counted if only is None else counted.filter(condition(only, opened.rows, level.keys.known)), places)
         for only, places in _by_discriminator(scan, level).items()

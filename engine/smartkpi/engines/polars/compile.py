@@ -164,6 +164,11 @@ def check_dimensions(found: pl.DataFrame, keys: Keys, opened: Opened) -> None:
             raise too_large(opened, "to be a segment", "a segment may be a whole number of up to 18 digits, or a text")
 
 
+def beyond_sums(opened: Opened) -> KpiError:
+    """Return the error for a number of a dataset that cannot be added exactly."""
+    return too_large(opened, "to be added exactly", "amounts and whole numbers may have 20 digits before the point")
+
+
 def too_large(opened: Opened, why: str, hint: str) -> KpiError:
     """Return the error for a number of a dataset that is beyond what can be computed with exactly."""
     name = opened.table.name

@@ -12,7 +12,7 @@ from smartkpi.diagnostics import Diagnostic, KpiError, Severity
 from smartkpi.engines.answer import Answer, Coverage
 from smartkpi.engines.polars.additive import Level1, first_level
 from smartkpi.engines.polars.combine import second_level
-from smartkpi.engines.polars.compile import Keys, Opened, edge, looked_up, read_by, rows_of
+from smartkpi.engines.polars.compile import Keys, Opened, beyond_sums, counted, edge, looked_up, read_by, rows_of
 from smartkpi.engines.polars.coverage import coverage_query, from_level, from_query, sees_all, times_of
 from smartkpi.engines.polars.distinct import count_values, distinct_queries, finish, value_queries
 from smartkpi.engines.polars.estimate import lay_out
@@ -21,6 +21,7 @@ from smartkpi.engines.polars.holistic import finish_holistic, holistic_queries
 from smartkpi.engines.polars.keys import deduplicate, is_unique
 from smartkpi.engines.polars.lookups import attach, unmatched
 from smartkpi.engines.polars.meter import Meter, Progress
+from smartkpi.engines.polars.partials import LIMIT
 from smartkpi.engines.polars.sketch import finish_sketch, sketch_queries
 from smartkpi.engines.polars.slices import is_large
 from smartkpi.periods.grain import Grain
@@ -69,7 +70,7 @@ class _Run:
                 covers = scan.dataset not in coverage and self.covering(scan)
                 level = self.level(scan, opened, covers)
                 small = self.run(opened, level.query)
-                self.note_faults(scan.dataset, level, small)
+                self.examine(scan, opened, level, small)
                 if covers:
                     coverage[scan.dataset] = from_level(scan.dataset, level, small, self.left_out[scan.dataset])
                 for grain, frame in second_level(plan, scan, level, small, opened).items():
@@ -146,16 +147,19 @@ class _Run:
         found = self.run(opened, coverage_query(opened, times))
         return from_query(name, found, len(times), self.plan.calendar.timezone, self.left_out[name])
 
-    def note_faults(self, name: str, level: Level1, small: pl.DataFrame) -> None:
-        """Note how many values of each column are no numbers."""
-        for column, count in level.faults.items():
-            found = int(small[count].sum())
-            if found:
-                message = (
-                    f"{found:,} values of `{column}` in dataset `{name}` are NaN or infinite: they count as missing"
-                )
-                span = self.plan.datasets[name].spec.span
-                self.notes.append(Diagnostic("not-a-number", message, span, severity=Severity.NOTE))
+    def examine(self, scan: Scan, opened: Opened, level: Level1, small: pl.DataFrame) -> None:
+        """Look at the columns in which some value is no number, which is noted, or too large, which is an error."""
+        suspects = [column for column, flag in level.suspects.items() if small[flag].any()]
+        if not suspects:
+            return
+        frame = counted(opened, scan, level.clock, cut=True)
+        looks = [look.alias(f"{what}{i}") for i, c in enumerate(suspects) for what, look in _looks(c).items()]
+        found = opened.collect(frame.select(looks)).row(0, named=True)
+        for i, column in enumerate(suspects):
+            if column in level.exact and found[f"large{i}"]:
+                raise beyond_sums(opened)
+            if count := found[f"broken{i}"]:
+                self.notes.append(_not_a_number(self.plan.datasets[scan.dataset], column, count))
 
     def open(self, name: str) -> Opened:
         """Return a dataset with one row a key, opened once."""
@@ -234,6 +238,17 @@ def queries_of(
             return sketch_queries(plan, scan, opened, days)
         case _:
             raise AssertionError(f"no state of a scan: {scan.state}")
+
+
+def _looks(column: str) -> dict[str, pl.Expr]:
+    value = pl.col(column)
+    return {"broken": (~value.is_finite()).sum(), "large": (value.is_finite() & (value.abs() >= LIMIT)).any()}
+
+
+def _not_a_number(dataset: TypedDataset, column: str, count: int) -> Diagnostic:
+    rows = f"{count:,} row{'s' if count > 1 else ''}"
+    message = f"`{column}` of dataset `{dataset.name}` is NaN or infinite in {rows}: there it counts as missing"
+    return Diagnostic("not-a-number", message, dataset.spec.span, severity=Severity.NOTE)
 
 
 def _no_time(dataset: TypedDataset, coverage: Coverage) -> Diagnostic:

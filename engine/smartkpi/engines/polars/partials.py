@@ -57,8 +57,9 @@ def sum_kinds(cell: Cell) -> tuple[str, ...]:
 class Partials:
     """Where each partial stands, the columns to add to the rows, in order, and the aggregates over them.
 
-    ``guards`` name, by argument, the aggregates that say whether a value is too large to be added; ``faults``, by
-    column, those that count its values that are no numbers.
+    ``guards`` name, by argument, the aggregates that say whether a value is too large to be added; ``suspects``, by
+    column of floats, those that say whether a value is no number or too large: one look in the rare case tells which.
+    ``exact`` are the columns of floats whose values are added exactly.
     """
 
     rows: Rows
@@ -67,7 +68,8 @@ class Partials:
     layers: tuple[list[pl.Expr], list[pl.Expr], list[pl.Expr]] = field(default_factory=lambda: ([], [], []))
     aggregates: list[pl.Expr] = field(default_factory=list)
     guards: dict[Expr, str] = field(default_factory=dict)
-    faults: dict[str, str] = field(default_factory=dict)
+    suspects: dict[str, str] = field(default_factory=dict)
+    exact: set[str] = field(default_factory=set)
 
     def add(self, use: Use) -> None:
         """Add a partial, if it is new."""
@@ -94,6 +96,9 @@ class Partials:
         return frame
 
     def _guard(self, argument: Expr) -> None:
+        if isinstance(argument, Column) and self.rows.dtypes[argument.name].is_float():
+            self.exact.add(argument.name)
+            return
         large = None if argument in self.guards else _too_large(argument, self.rows)
         if large is not None:
             self.guards[argument] = f"__g{len(self.guards)}"
@@ -101,12 +106,12 @@ class Partials:
             self.aggregates.append(column.any().alias(self.guards[argument]))
 
     def _watch(self, argument: Expr) -> None:
-        """Count NaN and infinity in the columns of an argument: they are read as null, which is to be said."""
+        """Look out for NaN and infinity in the columns of an argument: they are read as null, which is to be said."""
         for node in walk(argument):
-            if isinstance(node, Column) and node.name not in self.faults and self.rows.dtypes[node.name].is_float():
-                self.faults[node.name] = f"__f{len(self.faults)}"
-                broken = ~pl.col(node.name).is_finite()
-                self.aggregates.append(broken.sum().cast(pl.Int64).alias(self.faults[node.name]))
+            if isinstance(node, Column) and node.name not in self.suspects and self.rows.dtypes[node.name].is_float():
+                self.suspects[node.name] = f"__s{len(self.suspects)}"
+                fine = pl.col(node.name).abs() < LIMIT
+                self.aggregates.append((~fine).any().alias(self.suspects[node.name]))
 
     def _filter(self, under: tuple[Expr, ...]) -> str:
         together = conditions(under, self.rows)
