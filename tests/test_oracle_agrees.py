@@ -150,7 +150,7 @@ def written(project: Project, tables: Mapping[str, list[pl.DataFrame]], folder: 
         (folder / name).mkdir(parents=True)
         for number, part in enumerate(parts):
             path = folder / name / f"{number}.{ending}"
-            part.write_csv(path) if ending == "csv" else part.write_parquet(path)
+            {"csv": part.write_csv, "arrow": part.write_ipc, "parquet": part.write_parquet}[ending](path)
     path = folder / "kpis.yml"
     path.write_text(yaml.safe_dump({**definition, "datasets": datasets}, allow_unicode=True, sort_keys=False), "utf-8")
     return path
@@ -172,7 +172,8 @@ def test_files_in_any_order_and_any_number_give_the_same_digits(data: st.DataObj
     show(project, asked)
     whole = run(project, asked)
     split = {name: pieces(data, frame) for name, frame in project.frames.items()}
-    assert_frame_equal(opened_as_files(project, split, "parquet", asked), whole, check_exact=True)
+    ending = data.draw(st.sampled_from(["parquet", "arrow"]))
+    assert_frame_equal(opened_as_files(project, split, ending, asked), whole, check_exact=True)
     shuffled = {name: pl.concat(parts) for name, parts in split.items()}
     assert_frame_equal(run(project, asked, shuffled), whole, check_exact=True)
 
@@ -182,10 +183,32 @@ def test_files_in_any_order_and_any_number_give_the_same_digits(data: st.DataObj
 def test_csv_files_say_the_same_as_tables(data: st.DataObject) -> None:
     project = data.draw(projects(plain=True))
     asked = data.draw(questions(project))
-    assume(not any(any(frame.select(pl.all().is_null().all()).row(0)) for frame in project.frames.values()))
+    assume(all(not any(frame.select(pl.all().is_null().all()).row(0)) for frame in project.frames.values()))
     show(project, asked)
     whole = {name: [frame] for name, frame in project.frames.items()}
     agree(opened_as_files(project, whole, "csv", asked), expect(project, asked), asked.by)
+
+
+@search
+@given(st.data())
+def test_csv_files_of_another_writing_say_the_same(data: st.DataObject) -> None:
+    project = data.draw(projects(plain=True))
+    asked = data.draw(questions(project))
+    assume(all(not any(frame.select(pl.all().is_null().all()).row(0)) for frame in project.frames.values()))
+    encoding = data.draw(st.sampled_from(["gb18030", "utf-16", "utf-8", "shift_jis"]))
+    above, below = data.draw(st.integers(0, 2)), data.draw(st.integers(0, 2))
+    show(project, asked)
+    with TemporaryDirectory() as folder:
+        path = written(project, {name: [frame] for name, frame in project.frames.items()}, Path(folder), "csv")
+        definition = yaml.safe_load(path.read_text("utf-8"))
+        for name, frame in project.frames.items():
+            file = path.parent / name / "0.csv"
+            text = "a; title\n" * above + frame.write_csv(separator=";", decimal_comma=True) + "in all; 5\n" * below
+            file.write_bytes(text.encode(encoding))
+            said = {"path": f"{name}/*.csv", "encoding": encoding, "skip_rows": above, "skip_footer": below}
+            definition["datasets"][name]["read"] = {**said, "separator": ";", "decimal": ","}
+        path.write_text(yaml.safe_dump(definition, allow_unicode=True, sort_keys=False), "utf-8")
+        agree(smartkpi.load(path).run(**arguments(asked)).frame, expect(project, asked), asked.by)
 
 
 @search

@@ -27,7 +27,20 @@ def kpi(*bands: Band, grain: str | None = None, ratio: bool = True, name: str = 
     spec = Kpi(name, Formula(Null(text.span), text), text.span, grain=grain)
     nothing: Any = frozenset()
     typed = TypedKpi(
-        name, spec, Literal(None, NUMBER), (), NUMBER, ratio, "none", (), bands, nothing, nothing, nothing, ()
+        name,
+        spec,
+        Literal(None, NUMBER),
+        (),
+        NUMBER,
+        ratio,
+        "none",
+        (),
+        bands,
+        nothing,
+        nothing,
+        nothing,
+        (),
+        grain or "month",
     )
     return {name: typed}
 

@@ -17,11 +17,12 @@ from smartkpi.spec.load import load
 from smartkpi.spec.model import Catalog, Dataset, Kpi
 from tests.oracle.coverage import Coverage, as_of, coverage, is_complete, is_covered, is_stale_in
 from tests.oracle.days import DAY, TICK, Key, Period, local_day, midnight, period_of, periods
-from tests.oracle.formula import Cell, Leaf, around, compute, is_ratio, leaves, shown, withins
-from tests.oracle.rows import EventRow, Row, World, ends_at, event_rows, has_field
+from tests.oracle.formula import Cell, Leaf, adds_over_time, around, compute, is_ratio, leaves, shown, withins
+from tests.oracle.rows import FIRST, EventRow, Row, World, ends_at, event_rows, has_field
 from tests.oracle.values import NoNames, compare, evaluate
 
 Segment = tuple[Any, ...]
+LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,11 @@ class Asked:
 
     @property
     def grain(self) -> str:
-        return self.question.grain or self.kpi.grain or "month"
+        return self.question.grain or self.own_grain
+
+    @property
+    def own_grain(self) -> str:
+        return self.kpi.grain or ("all" if any(dataset.timeless for dataset in self.datasets) else "month")
 
     @property
     def is_scorecard(self) -> bool:
@@ -103,7 +108,12 @@ class Asked:
 
     @cached_property
     def edge(self) -> datetime | None:
-        return as_of(self.world, self.datasets)
+        return LAST if self.is_timeless else as_of(self.world, self.datasets)
+
+    @cached_property
+    def is_timeless(self) -> bool:
+        """Whether nothing that is read has a time."""
+        return all(dataset.timeless for dataset in self.datasets)
 
     @cached_property
     def coverages(self) -> dict[str, Coverage]:
@@ -111,15 +121,21 @@ class Asked:
 
     def is_unavailable(self) -> bool:
         """Whether an event has no rows anywhere, or lacks a field that the question names."""
+        question = self.question
+        ranged = question.since or question.until or question.as_of
+        if (self.grain != "all" or ranged) and any(dataset.timeless for dataset in self.datasets):
+            return True
+        if self.grain not in ("day", "hour") and adds_over_time(self.world, self.kpi.formula.expr):
+            return True
         filtered = {name for condition in self.outer for name in fields_of(self.world, condition)}
         apart = {leaf.event for leaf in self.leaves if not leaf.whole} or {leaf.event for leaf in self.leaves}
 
         def lacks(event: str) -> bool:
-            needed = {*filtered, *(self.question.by if event in apart else ())}
+            needed = {*filtered, *(question.by if event in apart else ())}
             return not self.world.providers(event) or not all(has_field(self.world, event, f) for f in needed)
 
         within = withins(self.world, self.kpi.formula.expr)
-        return any(lacks(leaf.event) for leaf in self.leaves) or not within <= {*self.question.by}
+        return any(lacks(leaf.event) for leaf in self.leaves) or not within <= {*question.by}
 
     def tells_apart(self, event: str) -> bool:
         """Whether the rows of an event have all fields of the question's segments."""
@@ -145,8 +161,11 @@ class Asked:
         """The period of a row; `all` has but one, and a row may lie outside."""
         if self.grain == "all":
             only = self.all_periods()[0]
+            if row.time is None:
+                return only
             start = row.time if isinstance(row.time, datetime) else midnight(row.time, self.zone)
             return only if only.start <= start < only.end else None
+        assert row.time is not None
         moment = row.time.astimezone(UTC) if isinstance(row.time, datetime) else row.time
         return period_of(self.grain, moment, self.zone, self.week_start)
 
@@ -167,6 +186,8 @@ class Asked:
     def all_periods(self) -> list[Period]:
         """The one period of grain `all`: from the start of coverage, or since, to the as-of, or until."""
         assert self.edge is not None
+        if self.is_timeless:
+            return [Period(None, FIRST, LAST, date.min, date.max)]
         firsts = [min(c.days) for c in self.coverages.values() if c.days]
         first = self.question.since or min(firsts, default=local_day(self.edge - TICK, self.zone))
         end = midnight(self.question.until + DAY, self.zone) if self.question.until else self.edge
@@ -193,9 +214,11 @@ class Asked:
 
     def asked_period(self) -> Period:
         """The last period asked for, where it lies after the as-of."""
-        day = self.question.until or self.question.since
-        assert day is not None
-        return period_of(self.grain, day, self.zone, self.week_start)
+        if self.question.until:
+            last = midnight(self.question.until + DAY, self.zone) - TICK
+            return period_of(self.grain, last, self.zone, self.week_start)
+        assert self.question.since is not None
+        return period_of(self.grain, self.question.since, self.zone, self.week_start)
 
     def is_complete(self, period: Period, segment: Segment | None = None) -> bool:
         """Whether nothing is missing: the period is over, covered by all datasets, and no count in it is null."""
@@ -262,7 +285,7 @@ class Asked:
 
     def status(self, value: Any, flags: list[str]) -> str | None:
         """The first band that holds; none where there is no value, or the bands are for another grain."""
-        own_grain = self.grain == (self.kpi.grain or "month")
+        own_grain = self.grain == self.own_grain
         if not self.kpi.thresholds or value is None:
             return None
         if not own_grain and not is_ratio(self.world, self.kpi.formula.expr):
@@ -277,7 +300,7 @@ class Asked:
         return "critical"
 
     def row(self, period: Period | None, segment: Segment, found: Mapping[str, Any]) -> dict[str, Any]:
-        start, end = (period.start, period.end) if period else (None, None)
+        start, end = (period.start, period.end) if period and period.start > FIRST else (None, None)
         dimensions = dict(zip(self.question.by, segment, strict=False)) if segment else {}
         blank: dict[str, Any] = {"money": None, "n": None, "flags": [], "status": None}
         level = "segment" if self.question.by else "total"

@@ -13,10 +13,14 @@ from tests.oracle.rows import World, day_of, ends_at, times
 
 @dataclass(frozen=True)
 class Coverage:
-    """The local days that a dataset covers up to the as-of; ``stale_from`` is where it fell silent."""
+    """The local days that a dataset covers up to the as-of; ``stale_from`` is where it fell silent.
+
+    ``always``: it has no time, and rows, which are about all there is.
+    """
 
     days: frozenset[date]
     stale_from: datetime | None
+    always: bool = False
 
 
 def as_of(world: World, datasets: Iterable[Dataset]) -> datetime | None:
@@ -29,6 +33,8 @@ def as_of(world: World, datasets: Iterable[Dataset]) -> datetime | None:
 
 def coverage(world: World, dataset: Dataset, edge: datetime | None) -> Coverage:
     """The days from the first row to the as-of, or to where the dataset fell silent; `covers:` overrides both ends."""
+    if dataset.timeless:
+        return Coverage(frozenset(), None, always=bool(world.rows[dataset.name]))
     active = sorted({day_of(time, world.zone) for time in times(world, dataset)})
     stated = dataset.covers
     first = stated.start if stated and stated.start else (active[0] if active else None)
@@ -56,12 +62,14 @@ def is_stale(active: list[date], last: date) -> bool:
 
 def is_complete(period: Period, found: Coverage, edge: datetime) -> bool:
     """Whether a period is over at the as-of and covered on each of its days."""
+    if found.always:
+        return True
     return period.start < period.end <= edge and all(day in found.days for day in period.days())
 
 
 def is_covered(period: Period, found: Coverage, edge: datetime) -> bool:
     """Whether any part of a period is covered."""
-    return period.start < edge and any(day in found.days for day in period.days())
+    return found.always or (period.start < edge and any(day in found.days for day in period.days()))
 
 
 def is_stale_in(period: Period, found: Coverage, edge: datetime) -> bool:

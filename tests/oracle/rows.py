@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
-from functools import cached_property
 from typing import Any
 
 from smartkpi.language import syntax
@@ -34,16 +33,18 @@ class World:
     def providers(self, event: str) -> list[Dataset]:
         return [dataset for dataset in self.catalog.datasets.values() if event in dataset.events]
 
-    def names(self, dataset: Dataset, row: Row, time: date | None = None, own: str | None = None) -> RowNames:
-        return RowNames(self, dataset, row, time, own)
+    def names(
+        self, dataset: Dataset, row: Row, time: date | None = None, own: str | None = None, outside: bool = False
+    ) -> RowNames:
+        return RowNames(self, dataset, row, time, own, outside)
 
 
 @dataclass(frozen=True)
 class RowNames:
     """The names that an expression over one row sees.
 
-    In a dataset (its fields, times, `when`): fields, columns, constants. In a condition on an event (``time`` is
-    then the event's): the same, and no column by `col` but the field of that name.
+    In a dataset (its fields, times, `when`): fields, columns, constants. In a condition on an event (``outside``;
+    ``time`` is then the event's, if it has one): the same, and no column by `col` but the field of that name.
     """
 
     world: World
@@ -51,6 +52,7 @@ class RowNames:
     row: Row
     time: date | None = None
     own: str | None = None
+    outside: bool = False
 
     @property
     def zone(self) -> str:
@@ -61,7 +63,7 @@ class RowNames:
         return self.dataset.timezone or self.world.zone
 
     def column(self, name: str) -> Any:
-        return self.row[name] if self.time is None else self.field(name)
+        return self.field(name) if self.outside else self.row[name]
 
     def value(self, name: syntax.Name) -> Any:
         return self.field(".".join(name.parts))
@@ -131,15 +133,11 @@ def bound(what: Formula | Column, names: RowNames) -> Any:
 
 @dataclass(frozen=True)
 class EventRow:
-    """One row of an event: its time, and what it stands for (None: a count that is null)."""
+    """One row of an event: its time (None: timeless), and what it stands for (None: a count that is null)."""
 
     names: RowNames
-    time: date
+    time: date | None
     weight: int | None
-
-    @cached_property
-    def day(self) -> date:
-        return day_of(self.time, self.names.zone)
 
     def field(self, name: str) -> Any:
         return clean(self.names.field(name), self.names)
@@ -213,11 +211,17 @@ def event_rows(world: World, event: str) -> list[EventRow]:
         for row in distinct_rows(world, dataset):
             time = event_time(world, dataset, binding, row)
             names = world.names(dataset, row)
-            if time is None or not seen(world, time) or not is_stated(dataset, day_of(time, world.zone)):
+            if not dataset.timeless and (
+                time is None or not seen(world, time) or not is_stated(dataset, day_of(time, world.zone))
+            ):
                 continue
             if binding.when is None or holds(binding.when.expr, names):
                 weight = 1 if binding.count is None else bound(binding.count, names)
-                found.append(EventRow(world.names(dataset, row, time), time, None if weight is None else int(weight)))
+                found.append(
+                    EventRow(
+                        world.names(dataset, row, time, outside=True), time, None if weight is None else int(weight)
+                    )
+                )
     return found
 
 
@@ -228,7 +232,9 @@ def event_time(world: World, dataset: Dataset, binding: Binding, row: Row) -> da
 
 
 def has_field(world: World, event: str, name: str) -> bool:
-    """Whether every dataset that provides an event has a field of this name."""
+    """Whether every dataset that provides an event has a field of this name, and no two look it up."""
+    if len(world.providers(event)) > 1 and any(name.split(".")[0] in d.lookups for d in world.providers(event)):
+        return False
     return all(knows(world, dataset, name) for dataset in world.providers(event))
 
 

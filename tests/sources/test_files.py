@@ -42,7 +42,7 @@ def test_missing_files_have_near_names(tmp_path: Path) -> None:
     assert refused(tmp_path, "dat/orders.csv")[2] == "did you mean `data`?"
     assert refused(tmp_path, "data/x*.csv")[1] == "no file matches `data/x*.csv`"
     (tmp_path / "empty").mkdir()
-    assert refused(tmp_path, "empty")[1] == "the folder `empty` has no csv, tsv or parquet file"
+    assert refused(tmp_path, "empty")[1] == "the folder `empty` has no csv, tsv, ndjson, parquet or arrow file"
 
 
 def test_globs_and_folders_read_all_files(tmp_path: Path) -> None:

@@ -167,14 +167,14 @@ KEYS = {
     "kpi": (model.Kpi, {"name", "span"}, later._KPI),
     "dataset": (model.Dataset, {"name", "span"}, (*later._DATASET, "label", "description")),
     "binding": (model.Binding, {"event", "span"}, later._BINDING),
-    "read": (model.Read, {"base", "span"}, later._READ),
+    "read": (model.Read, {"base", "span"}, ()),
     "calendar": (model.Calendar, {"span"}, later._CALENDAR),
     "event": (model.Contract, {"name", "span"}, ("is",)),
     "case": (model.Case, {"span"}, ()),
     "field": (model.FieldDef, {"name", "span"}, ("additive", "column", "currency")),
     "lookup": (model.Lookup, {"name", "span", "place"}, ()),
     "dimension": (model.Dimension, {"name", "span", "spellings"}, ("parent",)),
-    "contractField": (model.FieldDef, {"name", "span", "is"}, ("currency",)),
+    "contractField": (model.FieldDef, {"name", "span", "is", "additive"}, ("currency",)),
 }
 
 

@@ -24,12 +24,13 @@ CONSTANTS = {"limit": 1.5, "share": "20%", "home": "BR"}
 
 @dataclass(frozen=True)
 class Event:
-    """An event as drawn: its dataset's table, its fields, whether its rows are counted or have a clock."""
+    """An event as drawn: its fields, whether its rows are counted, have a clock, are those of several datasets."""
 
     name: str
     fields: frozenset[str]
     counted: bool
     clock: bool
+    united: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def datasets(
     """How a dataset is written, and its events."""
     fields = fields_of(table)
     written: dict[str, Any] = {"time": table.written, "fields": fields}
-    if draw(st.integers(0, 5)) == 0:
+    if not table.timeless and draw(st.integers(0, 5)) == 0:
         begin, end = sorted(draw(st.tuples(st.integers(-3, span + 3), st.integers(-3, span + 3))))
         ends = {"from": first + timedelta(days=begin), "to": first + timedelta(days=end)}
         said = draw(st.sampled_from([("from",), ("to",), ("from", "to")]))
@@ -131,29 +132,33 @@ def datasets(
         written["timezone"] = table.zone
     if table.keyed:
         written["key"] = "id"
-    if table.counted and draw(st.booleans()):
+    if table.counted and not table.timeless and draw(st.booleans()):
         written["gaps"] = "zero"
     names = frozenset(table.columns) | frozenset(fields)
-    lookups = {name: LOOKUPS[name] for name in ("person", "grade") if LOOKED_UP_BY[name] in table.columns}
+    found_by = ("person",) if table.timeless else ("person", "grade")
+    lookups = {name: LOOKUPS[name] for name in found_by if LOOKED_UP_BY[name] in table.columns}
     if lookups and draw(st.integers(0, 2)):
         written["lookups"] = lookups
         names |= {name for one in lookups for name in LOOKED_UP[one]}
         if "person" in lookups:
             fields["northern"] = 'person.region == "north"'
             names |= {"northern"}
-    clock = table.time != "date"
+    clock = table.time != "date" and not table.timeless
+    seen = names - {"at"} if table.timeless else names
     found, bound = [], {}
     for event in events:
         binding: dict[str, Any] = {}
         if draw(st.booleans()):
             binding["when"] = draw(conditions(names - {"at"}))
-        if draw(st.integers(0, 4)) == 0:
+        if not table.timeless and draw(st.integers(0, 4)) == 0:
             binding["time"] = "sent"
         counted = table.counted and draw(st.integers(0, 3)) > 0
         if counted:
             binding["count"] = "shows"
+            if draw(st.integers(0, 5)) == 0:
+                binding["additive"] = "not over time"
         bound[event] = binding or "all rows"
-        found.append(Event(event, names, counted, clock))
+        found.append(Event(event, seen, counted, clock))
     return {**written, "events": bound}, found
 
 
@@ -216,7 +221,9 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
     ]
     functions = ["count", "bare", "sum", "avg", "wait"]
     if not event.counted:
-        functions += ["min", "max", "distinct", "median", "quantile", "stddev", "first", "last", "per"]
+        functions += ["min", "max", "distinct"]
+    if not event.counted and not event.united:
+        functions += ["median", "quantile", "stddev", *(["first", "last"] if "at" in event.fields else []), "per"]
     match draw(st.sampled_from(functions)):
         case "bare":
             text = f"({event.name}{where})" if where else event.name
@@ -337,6 +344,22 @@ def kpis(draw: st.DrawFn, events: list[Event]) -> tuple[dict[str, Any], dict[str
 
 
 @st.composite
+def shared(draw: st.DrawFn, event: Event, definitions: dict[str, Any], found: Mapping[str, Table]) -> Event:
+    """The first dataset's event as the second one provides it too: it has the fields that both have."""
+    first, second = (found[name] for name in list(found)[:2])
+    written = definitions[list(found)[1]]
+    names = frozenset(second.columns) | frozenset(written["fields"])
+    binding: dict[str, Any] = {"when": draw(conditions(names - {"at"}))} if draw(st.booleans()) else {}
+    counted = second.counted and draw(st.booleans())
+    if counted:
+        binding["count"] = "shows"
+    written["events"][event.name] = binding or "all rows"
+    both, clock = event.fields & names, event.clock and second.time != "date" and not second.timeless
+    alike = (first.time == "date") == (second.time == "date") and not first.timeless and not second.timeless
+    return Event(event.name, both if alike else both - {"at"}, event.counted or counted, clock, united=True)
+
+
+@st.composite
 def projects(draw: st.DrawFn, plain: bool = False) -> Project:
     """A project of one to three datasets, each with one or two events."""
     first = draw(st.sampled_from(CLOCK_CHANGES))
@@ -347,6 +370,8 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
     for name, table in found.items():
         definitions[name], own = draw(datasets(table, names[name][: draw(st.integers(1, 2))], first, span))
         events += own
+    if len(found) > 1 and draw(st.integers(0, 2)) == 0:
+        events[0] = draw(shared(events[0], definitions, found))
     looked = {one["dataset"] for written in definitions.values() for one in written.get("lookups", {}).values()}
     if looked:
         small = draw(small_tables(first, span, plain))

@@ -30,7 +30,10 @@ TIMES = ("date", "naive", "utc", "zoned")
 
 @dataclass(frozen=True)
 class Table:
-    """A dataset's rows: the kind of their time and how it is written, whether rows are counted or have a key."""
+    """A dataset's rows: the kind of their time and how it is written, whether rows are counted or have a key.
+
+    ``timeless``: the columns with times are there, but none of them is the time of a row.
+    """
 
     frame: pl.DataFrame
     time: str
@@ -38,6 +41,7 @@ class Table:
     counted: bool
     keyed: bool
     zone: str
+    timeless: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -126,7 +130,8 @@ def tables(draw: st.DrawFn, first: date, span: int, plain: bool = False) -> Tabl
     rows = draw(st.lists(row, min_size=size, max_size=size))
     if all(found["at"] is None for found in rows):
         rows[0]["at"] = draw(at)
-    keyed = not counted and draw(st.integers(0, 3)) == 0
+    timeless = draw(st.integers(0, 7)) == 0
+    keyed = not counted and not timeless and draw(st.integers(0, 3)) == 0
     if keyed:
         rows = draw(doubled(rows, kind))
     types = {"at": time_type(kind, zone), "sent": time_type(kind, zone)} | {name: TYPES[name] for name in names}
@@ -136,6 +141,8 @@ def tables(draw: st.DrawFn, first: date, span: int, plain: bool = False) -> Tabl
     written = draw(st.sampled_from(["column", "column", "column", "text", "parts" if kind == "date" else "epoch"]))
     if not plain:
         frame = draw(stored(frame))
+    if timeless:
+        return Table(frame, kind, "none", counted, keyed, zone, timeless)
     if plain or written == "column":
         return Table(frame, kind, "at", counted, keyed, zone)
     spelled, time = SPELLINGS[written](frame, kind)

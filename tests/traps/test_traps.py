@@ -83,6 +83,13 @@ def test_trap_16_null_times_are_counted_not_dropped_in_silence() -> None:
     assert result.frame.filter(pl.col("kpi") == "visits")["value"].to_list() == [1.0, 1.0]
 
 
+def test_trap_16_rows_without_any_time_are_not_taken_for_rows_of_some_day() -> None:
+    datasets = {"log": {"time": "none", "events": {"visit": "all rows"}}}
+    one = smartkpi.load({"datasets": datasets, "kpis": {"visits": "visit"}}, data={"log": LOG})
+    assert one.run().frame["value"].to_list() == [3.0]
+    assert one.run(grain="day").frame["state"].to_list() == ["unavailable"]
+
+
 def test_trap_17_a_kpi_asked_alone_and_with_others_is_the_same() -> None:
     kpis = {"orders": "order", "visits": "visit", "rate": "order / visit", "revenue": "sum(order.amount)"}
     together = project(kpis).run(grain="month").frame

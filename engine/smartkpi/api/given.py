@@ -57,9 +57,30 @@ def given_catalog(checked: Checked, case: Case, kpis: Iterable[str]) -> tuple[Ca
         spans = given[event].spans if event in given else ()
         types = _field_types(checked, typed, event, referenced=event not in given)
         frames[event] = _frame(calendar, rows, spans or (case.span,), types)
-        datasets[event] = _dataset(event, frames[event].columns, types, covers, case.span)
+        written = _as_additive(_dataset(event, frames[event].columns, types, covers, case.span), checked, event)
+        datasets[event] = replace(written, time=None, covers=None) if _is_timeless(checked, case, event) else written
     kept = {name: catalog.kpis[name] for name in reading}
     return replace(catalog, datasets=datasets, kpis=kept, cases=(), broken={}), frames
+
+
+def _as_additive(dataset: Dataset, checked: Checked, event: str) -> Dataset:
+    """Return a dataset whose counts and fields may be added over no more than where the event is bound."""
+    scope = checked.scopes.get(event)
+    said = scope.additive if scope is not None else {}
+    fields = {name: replace(one, additive=said.get(name)) for name, one in dataset.fields.items()}
+    bound = replace(dataset.events[event], additive=said.get(""))
+    return replace(dataset, fields=fields, events={event: bound})
+
+
+def _is_timeless(checked: Checked, case: Case, event: str) -> bool:
+    """Return whether an event is given without times: its rows have none where it is bound, or in the whole test."""
+    rows = [row for one in case.given for row in one.rows if one.event == event]
+    if any(row.get(TIME) is not None for row in rows):
+        return False
+    if providers := checked.events.get(event, ()):
+        return all(binding.time is None for binding in providers)
+    every = [row for one in case.given for row in one.rows]
+    return bool(every) and all(TIME not in row for row in every) and case.as_of is None
 
 
 def _refuse_unknown(checked: Checked, case: Case) -> None:

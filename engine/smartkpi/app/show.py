@@ -109,7 +109,7 @@ def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:
         "description": kpi.description.get(lang),
         "formula": format_expr(kpi.formula.expr),
         "where": None if kpi.where is None else format_expr(kpi.where.expr),
-        "grain": kpi.grain or "month",
+        "grain": (kpi.grain or "month") if typed is None else typed.grain,
         "by": list(kpi.by),
         "unit": None if typed is None else str(typed.type),
         "format": kpi.format,

@@ -42,7 +42,7 @@ def _table(kpis: Mapping[str, TypedKpi]) -> tuple[pl.DataFrame, int]:
     count = max(len(kpi.bands) for kpi in kpis.values())
     rows = []
     for name, kpi in kpis.items():
-        row: dict[str, Any] = {"kpi": name, ".grain": kpi.spec.grain or "month", ".ratio": kpi.ratio}
+        row: dict[str, Any] = {"kpi": name, ".grain": kpi.grain, ".ratio": kpi.ratio}
         for i, band in zip_longest(range(count), kpi.bands):
             status, operator, bounds = band or (None, None, ())
             low, high = (*(_bound(bound, kpi) for bound in bounds), None, None)[:2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
@@ -24,13 +24,15 @@ NONE, PART, FULL = 0, 1, 2
 class Cover:
     """What one dataset covers as seen from an as-of: the instants [begin, end), of the local days in `days` only.
 
-    ``days`` None: all of them. ``stale``: the dataset fell silent, so ``end`` lies before the as-of.
+    ``days`` None: all of them. ``stale``: the dataset fell silent, so ``end`` lies before the as-of. ``timeless``: its
+    rows have no time, so that they cover the one period there is, wherever it begins and ends.
     """
 
     begin: datetime
     end: datetime
     days: tuple[date, ...] | None = None
     stale: bool = False
+    timeless: bool = False
 
 
 def edge_of(plan: Plan, coverage: Mapping[str, Coverage], datasets: Iterable[str]) -> datetime | None:
@@ -43,6 +45,13 @@ def edge_of(plan: Plan, coverage: Mapping[str, Coverage], datasets: Iterable[str
         case None:
             edges = (coverage[name].edge for name in datasets if name in coverage)
             return max((edge for edge in edges if edge is not None), default=None)
+
+
+def cover_timeless(dataset: TypedDataset, found: Coverage | None) -> Cover | None:
+    """Return what a dataset without time covers: everything, if it has rows."""
+    if dataset.spec.gaps != "zero" and (found is None or not found.rows):
+        return None
+    return Cover(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), timeless=True)
 
 
 def cover(calendar: Calendar, dataset: TypedDataset, found: Coverage | None, edge: datetime) -> Cover | None:
@@ -76,6 +85,8 @@ def judge(periods: pl.DataFrame, found: Cover | None) -> pl.Series:
     """Return for each period (columns start, end, first, last of spine.Periods) NONE, PART or FULL."""
     if found is None:
         return pl.Series([NONE], dtype=pl.Int8).new_from_index(0, periods.height)
+    if found.timeless:
+        return pl.Series([FULL], dtype=pl.Int8).new_from_index(0, periods.height)
     start, end = pl.col("start"), pl.col("end")
     outside = start.is_null() | (start >= found.end) | (end <= found.begin)
     inside = (start >= found.begin) & (end <= found.end)
@@ -102,7 +113,8 @@ def describe(
         if known is None:
             continue
         readers = {edges.get(output.kpi) for output in plan.outputs if name in output.datasets}
-        covers = [cover(plan.calendar, plan.datasets[name], known, edge) for edge in readers if edge is not None]
+        dataset = plan.datasets[name]
+        covers = [cover(plan.calendar, dataset, known, e) for e in readers if e is not None and not dataset.timeless]
         found[name] = {
             "first": known.days[0] if known.days else None,
             "last": known.days[-1] if known.days else None,

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from smartkpi.derive.coverage import FULL, NONE, TICK, Cover, cover, describe, edge_of, judge
+from smartkpi.derive.coverage import FULL, NONE, TICK, Cover, cover, cover_timeless, describe, edge_of, judge
 from smartkpi.derive.folds import fold, folds_of
 from smartkpi.derive.formula import OK, Parts, evaluate, ranked
 from smartkpi.derive.spine import (
@@ -124,7 +124,7 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
     answers = gather(frames, group.grain, plan.by, plan.components, wanted, dimensions)
     firsts = first_rows(answers, (id for step in steps.values() for id in step.presence))
     covers = {name: _cover(plan, answer, name, group.edge) for name in group.datasets}
-    known = [found.begin for found in covers.values() if found is not None]
+    known = [found.begin for found in covers.values() if found is not None and not found.timeless]
     present = [steps[output.step].presence for _, output in group.outputs if output.step is not None]
     periods = lay_out_periods(plan, group.grain, group.edge, firsts, present, known, limit)
     inner = dict.fromkeys(id for step in steps.values() for id in step.inner)
@@ -142,7 +142,10 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
 
 
 def _cover(plan: Plan, answer: Answer, name: str, edge: datetime | None) -> Cover | None:
-    return None if edge is None else cover(plan.calendar, plan.datasets[name], answer.coverage.get(name), edge)
+    dataset, found = plan.datasets[name], answer.coverage.get(name)
+    if dataset.timeless:
+        return cover_timeless(dataset, found)
+    return None if edge is None else cover(plan.calendar, dataset, found, edge)
 
 
 def _judge(
@@ -151,7 +154,8 @@ def _judge(
     """Add to each period whether it is complete, reaches into a silence, and which events it does not cover."""
     frame = periods.frame
     judged = {name: judge(frame, found) for name, found in covers.items()}
-    over = pl.lit(value=False) if group.edge is None else (pl.col("end") <= group.edge).fill_null(value=False)
+    timeless = all(found is not None and found.timeless for found in covers.values())
+    over = pl.lit(value=timeless) if group.edge is None else (pl.col("end") <= group.edge).fill_null(value=False)
     silent = [pl.col("end") > found.end for found in covers.values() if found is not None and found.stale]
     frame = frame.with_columns(
         pl.all_horizontal(over, *(pl.lit(column == FULL) for column in judged.values())).alias("complete"),

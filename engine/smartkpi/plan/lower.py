@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import product
 from typing import assert_never
 
 from smartkpi.language.types import BOOLEAN, DATE, WHOLE, Kind, Type
@@ -33,7 +34,7 @@ from smartkpi.semantics.formula import (
     TypedDataset,
     TypedKpi,
 )
-from smartkpi.semantics.question import Resolved
+from smartkpi.semantics.question import Question, Resolved
 from smartkpi.semantics.scope import broken_field, field_type, has_field
 from smartkpi.tree import rewrite
 
@@ -41,7 +42,7 @@ Conditions = Mapping[str, tuple[Expr, ...]]
 
 HOLISTIC = ("quantile", "stddev", "first", "last")
 STATES = {"distinct": "distinct", "approx_distinct": "sketch"} | dict.fromkeys(HOLISTIC, "holistic")
-"""The state class of an aggregate, where it is not additive (polars.md, rule 1)."""
+"""The state class of an aggregate that is not additive (polars.md, rule 1); `values` for a distinct of several data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,8 @@ def lower(checked: Checked, resolved: Resolved, totals: bool = False) -> Plan:
     outputs, over_all = [], []
     for name in question.kpis:
         kpi = checked.kpis[name]
-        grain = question.grain or Grain(kpi.spec.grain or "month")
-        reason = resolved.unavailable.get(name, "") or _unanswerable(checked, kpi, grain)
+        grain = question.grain or Grain(kpi.grain)
+        reason = resolved.unavailable.get(name, "") or _unanswerable(checked, kpi, grain, question)
         step = None if reason else _lower_kpi(build, kpi, resolved.where, Slice(question.by)).id
         outputs.append(Output(name, step, grain, tuple(sorted(kpi.datasets)), reason))
         if totals and question.by and not reason:
@@ -100,7 +101,7 @@ def lower_rest(checked: Checked, resolved: Resolved, cuts: Mapping[str, Conditio
     for name, cut in cuts.items():
         kpi = checked.kpis[name]
         step = _lower_kpi(build, kpi, resolved.where, Slice((), cut, ranked=False)).id
-        grain = question.grain or Grain(kpi.spec.grain or "month")
+        grain = question.grain or Grain(kpi.grain)
         outputs.append(Output(name, step, grain, tuple(sorted(kpi.datasets))))
     return replace(_plan(build, resolved, tuple(outputs), (), ()), scorecard=False)
 
@@ -138,10 +139,17 @@ def _plan(
     )
 
 
-def _unanswerable(checked: Checked, kpi: TypedKpi, grain: Grain) -> str:
+def _unanswerable(checked: Checked, kpi: TypedKpi, grain: Grain, question: Question) -> str:
     """Say why a KPI has no answer whatever the data holds, or nothing."""
     if kpi.missing:
         return f"no dataset provides {', '.join(f'`{event}`' for event in kpi.missing)}"
+    ranged = question.since is not None or question.until is not None or question.as_of is not None
+    for event in sorted(kpi.events):
+        if (grain is not Grain.ALL or ranged) and any(binding.time is None for binding in checked.events[event]):
+            part = "no part of time can be taken" if grain is Grain.ALL else f"there is no answer by {grain.value}"
+            return f"the rows of `{event}` have no time: {part}, only grain `all` over all of it"
+    if kpi.daily and grain not in (Grain.DAY, Grain.HOUR):
+        return f"it adds {kpi.daily[0]}, which must not be added over time: ask for grain `day`"
     if grain is Grain.HOUR:
         for event in sorted(kpi.events):
             for binding in checked.events[event]:
@@ -351,16 +359,17 @@ def _scans(build: _Build, steps: tuple[Step, ...], outputs: Iterable[Output]) ->
             for id in (*step.components, *step.presence, *step.inner):
                 grains.setdefault(id, {})[output.grain] = None
     rows = {
-        binding.event: Rows(build.checked.datasets[binding.dataset], binding)
-        for event in {build.components[id].event for id in grains}
-        for binding in build.checked.events[event]
+        event: tuple(Rows(build.checked.datasets[binding.dataset], binding) for binding in build.checked.events[event])
+        for event in dict.fromkeys(build.components[id].event for id in grains)
     }
     for id in (id for id in build.components if id in grains):
         component = build.components[id]
-        one = rows[component.event]
+        providers = rows[component.event]
         state = STATES.get(component.aggregate, "additive")
+        if state == "distinct" and len(providers) > 1:
+            state = "values"
         wanted = tuple(sorted(grains[id], key=lambda grain: grain.rank))
-        for together in (wanted,) if state == "additive" else ((grain,) for grain in wanted):
+        for one, together in product(providers, (wanted,) if state == "additive" else ((g,) for g in wanted)):
             yield Scan(
                 dataset=one.dataset.name,
                 time=one.binding.time,
@@ -374,7 +383,8 @@ def _scans(build: _Build, steps: tuple[Step, ...], outputs: Iterable[Output]) ->
 
 def _cell(id: str, component: Component, rows: Rows) -> Cell:
     if component.aggregate == "weight":
-        argument = rows.binding.count
+        # a row without a count stands for one beside counted ones
+        argument: Expr | None = rows.binding.count or Literal(Decimal(1), WHOLE)
     else:
         argument = None if component.argument is None else rows.bind(component.argument)
     where, share, nearest = rows.where(component.where), component.share, component.nearest
@@ -411,8 +421,7 @@ class Rows:
     def _resolve(self, node: Expr) -> Expr:
         if not isinstance(node, Field):
             return node
-        if node.name == "time" and "time" not in self.dataset.fields:
-            assert self.binding.time is not None
+        if node.name == "time" and "time" not in self.dataset.fields and self.binding.time is not None:
             return self.binding.time
         if node.name == "dataset" and "dataset" not in self.dataset.fields:
             return Literal(self.dataset.name, TEXT_TYPE)

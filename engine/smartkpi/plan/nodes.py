@@ -62,8 +62,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One pass over one dataset for cells of one state class: `additive`, `distinct`, `holistic` or `sketch`.
+    """One pass over one dataset for cells of a state class: `additive`, `distinct`, `values`, `holistic` or `sketch`.
 
+    `values` are the values of a distinct of which other datasets have some too: they are counted together.
     The cells of a holistic scan are of the same rows and argument, a sketch is alone.
 
     ``filter`` is pushed to the source; ``keys`` are the question's dimensions as (name, expression); ``grains`` the

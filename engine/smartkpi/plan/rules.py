@@ -26,7 +26,8 @@ def fuse_scans(plan: Plan) -> Plan:
         grains = () if scan.state == "additive" else scan.grains
         entities = tuple(key for key in scan.keys if key[0].startswith("@"))  # far more values: a table of their own
         keys = entities if scan.state == "additive" else scan.keys
-        key = (scan.dataset, scan.time, scan.state, scan.filter, keys, grains, *map(_apart, scan.cells))
+        own = scan.cells if scan.state == "values" else ()
+        key = (scan.dataset, scan.time, scan.state, scan.filter, keys, grains, own, *map(_apart, scan.cells))
         if key in fused:
             one = fused[key]
             both = sorted({*one.grains, *scan.grains}, key=lambda grain: grain.rank)
@@ -65,6 +66,8 @@ def _discriminate(scan: Scan) -> Scan:
     used: Counter[Column] = Counter()
     for cell in scan.cells:
         used.update({column for condition in cell.where if (column := compared_column(condition)) is not None})
+    if scan.state == "values":
+        return scan
     best = max(used, key=lambda column: used[column], default=None)
     if best is None or used[best] < 2:
         return scan

@@ -11,11 +11,10 @@ from zoneinfo import ZoneInfo
 from smartkpi.diagnostics import Diagnostic, KpiError, Note, Severity, errors
 from smartkpi.language import syntax
 from smartkpi.language.types import TEXT, TIME, UNKNOWN, Kind, Type
-from smartkpi.language.units import describe, of_unit
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.text import parse_key
-from smartkpi.semantics.datasets import CheckedDataset, check_dataset, united
+from smartkpi.semantics.datasets import CheckedDataset, check_dataset
 from smartkpi.semantics.findings import SHOWN, Findings, circle
 from smartkpi.semantics.formula import Literal, TypedBinding, TypedDataset, TypedKpi
 from smartkpi.semantics.formulas import referred
@@ -23,6 +22,7 @@ from smartkpi.semantics.graph import in_order
 from smartkpi.semantics.kpis import check_kpi
 from smartkpi.semantics.literals import SECONDS, Constants, constant
 from smartkpi.semantics.lookups import Others, Target, order_datasets
+from smartkpi.semantics.providers import unite
 from smartkpi.semantics.scope import EventScope, Namespace
 from smartkpi.source import Span
 from smartkpi.spec.model import Catalog, Contract, Kpi
@@ -67,7 +67,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
     for dataset in checked:
         found.extend(dataset.found)
     broken = {name: cause for key, cause in catalog.broken.items() if (name := _spoken(key))}
-    events = _events(catalog, checked, broken, found)
+    events = _events(catalog, checked, broken)
     scopes = _scopes(catalog, checked, events, constants, zone, broken, found)
     space = Namespace(
         events=scopes,
@@ -79,6 +79,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
         zone=zone,
     )
     kpis, order, left_out = _check_kpis(catalog, space, broken, found)
+    found.extend(dict.fromkeys(cause for cause in left_out.values() if cause.code == "unequal-fields"))
     found.extend(_check_cases(catalog, events, broken))
     return Checked(
         catalog=catalog,
@@ -141,27 +142,16 @@ def _constants(catalog: Catalog, found: list[Diagnostic]) -> Constants:
 
 
 def _events(
-    catalog: Catalog, checked: list[CheckedDataset], broken: dict[str, Diagnostic], found: list[Diagnostic]
+    catalog: Catalog, checked: list[CheckedDataset], broken: dict[str, Diagnostic]
 ) -> dict[str, tuple[TypedBinding, ...]]:
-    """Return the provider of each event; one with an error, or with two, goes to ``broken``."""
+    """Return the providers of each event; one of which a provider has an error goes to ``broken``."""
     events: dict[str, tuple[TypedBinding, ...]] = dict.fromkeys(catalog.contracts, ())
-    first: dict[str, str] = {}
     for dataset in checked:
-        for name, binding in dataset.typed.spec.events.items():
-            if name in first:
-                other = catalog.datasets[first[name]].events[name].span
-                findings = Findings(f"event:{name}")
-                message = f"a second dataset for one event (`{name}`: `{first[name]}`, `{dataset.typed.name}`)"
-                findings.error("not-yet", f"{message} is not supported yet", binding.span,
-                               notes=(Note(f"`{first[name]}` provides it here", other),))  # fmt: skip
-                found.extend(findings.diagnostics)
-                broken[name] = findings.cause
-                continue
-            first[name] = dataset.typed.name
+        for name in dataset.typed.spec.events:
             if name in dataset.lost:
-                broken[name] = dataset.lost[name]
+                broken.setdefault(name, dataset.lost[name])
             else:
-                events[name] = (dataset.typed.events[name],)
+                events[name] = (*events.get(name, ()), dataset.typed.events[name])
     return {name: providers for name, providers in events.items() if name not in broken}
 
 
@@ -176,7 +166,6 @@ def _scopes(
 ) -> dict[str, EventScope]:
     """Return what conditions on each event may name."""
     by_name = {dataset.typed.name: dataset for dataset in checked}
-    fields = {name: _field_types(dataset) for name, dataset in by_name.items()}
     scopes = {}
     for name, providers in events.items():
         contract = catalog.contracts.get(name)
@@ -186,32 +175,35 @@ def _scopes(
             types = {"time": TIME, "dataset": TEXT, **_promised(contract)}
             scopes[name] = EventScope(name, None, types, False, False, constants, zone, {}, declared, events)
             continue
-        binding = providers[0]
-        dataset = by_name[binding.dataset]
-        time = binding.time.type if binding.time is not None else UNKNOWN
-        types = {**fields[binding.dataset], "time": time, "dataset": TEXT}
-        if contract is not None:
-            findings = Findings(f"event:{name}")
-            types.update(_fulfilled(contract, types, dataset, findings))
-            found.extend(findings.diagnostics)
-            if findings.failed:
-                broken[name] = findings.cause
-                continue
-        opened = dataset.typed.columns is None
-        counted = binding.count is not None
+        datasets = tuple(by_name[binding.dataset] for binding in providers)
+        provided, findings = unite(name, providers, datasets, contract, catalog.datasets)
+        found.extend(findings.diagnostics)
+        if findings.failed:
+            broken[name] = findings.cause
+            continue
         scopes[name] = EventScope(
-            name, binding.dataset, types, opened, counted, constants, zone, dataset.broken, declared, events,
-            dataset.scope.lookups, any("." in field for field in dataset.typed.fields), _spellings(catalog)
-        )  # fmt: skip
+            event=name,
+            dataset=providers[0].dataset,
+            fields=provided.types,
+            open=all(dataset.typed.columns is None for dataset in datasets),
+            counted=any(binding.count is not None for binding in providers),
+            constants=constants,
+            zone=zone,
+            broken=provided.broken,
+            declared=declared,
+            events=events,
+            timeless=any(binding.time is None for binding in providers),
+            datasets=tuple(binding.dataset for binding in providers),
+            lacking=provided.lacking,
+            additive=provided.additive,
+            lookups=datasets[0].scope.lookups if len(datasets) == 1 else {},
+            given=any("." in field for dataset in datasets for field in dataset.typed.fields),
+            spellings=_spellings(catalog),
+            united={one for dataset in datasets for one in dataset.scope.lookups} if len(datasets) > 1 else (),
+        )
     for name in [name for name in events if name not in scopes]:
         del events[name]
     return scopes
-
-
-def _field_types(dataset: CheckedDataset) -> dict[str, Type]:
-    own = {name: expr.type for name, expr in dataset.typed.fields.items()}
-    columns = dataset.typed.columns or {}
-    return {name: type for name, type in {**columns, **own}.items() if name not in dataset.broken}
 
 
 def _promised(contract: Contract) -> dict[str, Type]:
@@ -220,25 +212,6 @@ def _promised(contract: Contract) -> dict[str, Type]:
         name: UNKNOWN if written.unit is None else Type(Kind.NUMBER, written.unit)
         for name, written in contract.fields.items()
     }
-
-
-def _fulfilled(
-    contract: Contract, types: Mapping[str, Type], dataset: CheckedDataset, findings: Findings
-) -> dict[str, Type]:
-    """Return the types of a contract's fields that have a unit there, as the dataset fulfils them."""
-    fulfilled: dict[str, Type] = {}
-    for name, written in contract.fields.items():
-        if written.unit is None or name in dataset.broken or (name not in types and dataset.typed.columns is not None):
-            continue
-        type = united(types.get(name, UNKNOWN), written.unit)
-        if isinstance(type, str):
-            binding = dataset.typed.spec.events[contract.name]
-            wanted = describe(of_unit(written.unit))
-            message = f"`{contract.name}.{name}` is declared as {wanted}, in `{dataset.typed.name}` {type}"
-            findings.error("unit-mismatch", message, binding.span, notes=(Note("declared here", written.span),))
-        else:
-            fulfilled[name] = type
-    return fulfilled
 
 
 def _check_kpis(

@@ -40,9 +40,9 @@ class Findings:
         """Add a note: nothing is wrong with this definition itself."""
         self._add(Diagnostic(code, message, span, "", notes, Severity.NOTE, self.subject))
 
-    def not_yet(self, feature: str, span: Span | None) -> None:
+    def not_yet(self, feature: str, span: Span | None, hint: str = "") -> None:
         """Add the error for something that the language has and this version has not."""
-        self.error("not-yet", f"{feature} is not supported yet", span)
+        self.error("not-yet", f"{feature} is not supported yet", span, hint)
 
     def depend(self, name: str, cause: Diagnostic) -> None:
         """Remember that this definition stands on a broken one."""

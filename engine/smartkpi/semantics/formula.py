@@ -172,6 +172,11 @@ class TypedDataset:
     columns: Mapping[str, Type] | None
     lookups: Mapping[str, TypedLookup] = field(default_factory=dict)
 
+    @property
+    def timeless(self) -> bool:
+        """Whether no row has a time."""
+        return self.time is None and all(binding.time is None for binding in self.events.values())
+
     def field(self, name: str) -> Expr | None:
         """Return the row expression of a field, or None where the dataset has none of that name."""
         from smartkpi.language.types import UNKNOWN
@@ -194,7 +199,9 @@ class TypedKpi:
     what it reads, directly and through other KPIs; ``providers`` the datasets; ``missing`` the events that are
     declared but that no dataset provides (the KPI is then `unavailable`). ``segmented`` are the events that segments
     tell apart (those in a `total` alone need not have a segment's field), ``within`` the fields that a `share` asks the
-    segments for; ``ranked``: a `rank` stands somewhere in it; ``folded``: a total, rank or `per` does.
+    segments for; ``ranked``: a `rank` stands somewhere in it; ``folded``: a total, rank or `per` does. ``grain`` is its
+    own: the one written, else `month`, or `all` where rows without time are among what it reads; ``daily`` names what
+    it adds, but must not add over time.
     """
 
     name: str
@@ -210,6 +217,8 @@ class TypedKpi:
     kpis: frozenset[str]
     datasets: frozenset[str]
     missing: tuple[str, ...]
+    grain: str = "month"
+    daily: tuple[str, ...] = ()
     segmented: frozenset[str] = frozenset()
     within: frozenset[str] = frozenset()
     ranked: bool = False

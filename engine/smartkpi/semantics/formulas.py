@@ -25,6 +25,8 @@ from smartkpi.tree import walk
 Conditions = tuple[tuple[str, tuple[Expr, ...]], ...]
 
 MOST_ARGUMENTS = {"quantile": 3}
+WHOLE_ONLY = ("median", "quantile", "stddev", "first", "last", "approx_distinct")
+"""Aggregates that do not come of parts: those of several datasets cannot be brought together."""
 SHARE_DIGITS = 15
 """Digits of a share behind the point: places in as many rows as there can be are then computed exactly."""
 
@@ -302,6 +304,15 @@ def _argument(expr: syntax.Apply, relation: _Relation, scope: EventScope, findin
 def _aggregated(expr: syntax.Apply, type: Type, relation: _Relation, scope: EventScope, findings: Findings) -> Type:
     """Return the type of an aggregate of a field, or say why there is none."""
     name, field = expr.function, f"{relation.event}.{relation.field}"
+    if name in WHOLE_ONLY and len(scope.datasets) > 1:
+        message = f"`{name}` of rows that lie in several datasets ({', '.join(f'`{d}`' for d in scope.datasets)})"
+        hint = f"give each dataset an event of its own, and take the `{name}` of one of them"
+        findings.not_yet(message, expr.span, hint)
+        return UNKNOWN
+    if name in ("first", "last") and scope.timeless:
+        message = f"the rows of `{relation.event}` have no time: none of them is the {name}"
+        findings.error("no-order", message, expr.span, "say when each row was, by `time:` in the dataset")
+        return UNKNOWN
     if scope.counted and name not in ("sum", "avg"):
         message = (
             f"each row of `{relation.event}` stands for many events (`count:`): `{name}` of its totals says nothing"

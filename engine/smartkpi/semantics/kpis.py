@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from smartkpi.diagnostics import Note
 from smartkpi.language.types import BARE, PLAIN, UNKNOWN, Kind, Type, Unit
 from smartkpi.language.units import describe, of_unit
 from smartkpi.semantics.calls import written as text_at
 from smartkpi.semantics.datasets import united
 from smartkpi.semantics.findings import Findings
-from smartkpi.semantics.formula import Across, Aggregate, Apply, Expr, Per, Reference, TypedKpi
+from smartkpi.semantics.formula import Across, Aggregate, Apply, Expr, Field, Per, Reference, TypedKpi
 from smartkpi.semantics.formulas import Conditions, conditions, type_formula
 from smartkpi.semantics.literals import FAILED, constant
 from smartkpi.semantics.scope import (
@@ -23,10 +24,12 @@ from smartkpi.semantics.scope import (
     follow,
     has_field,
     is_path,
+    refuse_united,
     unknown_field,
 )
 from smartkpi.source import Span
 from smartkpi.spec.model import Kpi, Threshold
+from smartkpi.tree import walk
 
 RESERVED = frozenset(
     {"kpi", "grain", "start", "end"}
@@ -65,8 +68,14 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
     scopes = [space.events[event] for event in sorted(reads.events)]
     check_dimensions(spec.by, [space.events[event] for event in sorted(reads.segmented)], spec.span, findings)
     _check_grain(spec, scopes, findings)
+    daily = _check_additive(formula, space, findings)
     if findings.failed:
         return None
+    if daily and spec.grain not in ("day", "hour"):
+        message = (
+            f"`{spec.name}` has no value by {spec.grain or 'month'}: it adds {daily[0]}, not to be added over time"
+        )
+        findings.note("unavailable", message, spec.span, (Note("add `grain: day` to show it each day"),))
     return TypedKpi(
         name=spec.name,
         spec=spec,
@@ -79,13 +88,39 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         bands=bands,
         events=reads.events,
         kpis=reads.kpis,
-        datasets=frozenset(scope.dataset for scope in scopes if scope.dataset is not None),
+        datasets=frozenset(dataset for scope in scopes for dataset in scope.datasets),
         missing=tuple(scope.event for scope in scopes if scope.dataset is None),
         segmented=reads.segmented,
         within=reads.within,
         ranked=reads.ranked,
         folded=reads.folded,
+        grain=spec.grain or ("all" if any(scope.timeless for scope in scopes) else "month"),
+        daily=daily,
     )
+
+
+def _check_additive(formula: Expr, space: Namespace, findings: Findings) -> tuple[str, ...]:
+    """Refuse sums of what may not be added; return what must not be added over time, in words."""
+    daily: dict[str, None] = {}
+    for node in walk(formula):
+        if isinstance(node, Reference):
+            daily.update(dict.fromkeys(space.kpis[node.kpi].daily))
+        if not isinstance(node, Aggregate) or node.event not in space.events:
+            continue
+        scope = space.events[node.event]
+        weighed = node.function == "count" or (node.function == "avg" and scope.counted)
+        added = [""] if weighed else []
+        if node.argument is not None and (node.function == "sum" or scope.counted):
+            added += [part.name for part in walk(node.argument) if isinstance(part, Field)]
+        for name in added:
+            how = scope.additive.get(name, "yes")
+            what = f"`{node.event}.{name}`" if name else f"the counts of `{node.event}`"
+            if how == "no":
+                hint = "take `avg`, `min` or `max` of it instead" if name else "make it a field, and take its `avg`"
+                findings.error("not-additive", f"{what} must not be added (`additive: no`)", node.span, hint)
+            elif how != "yes" and not scope.timeless:
+                daily[what] = None
+    return tuple(daily)
 
 
 def _reads(formula: Expr, space: Namespace) -> _Reads:
@@ -237,6 +272,8 @@ def check_dimensions(by: Iterable[str], scopes: Iterable[EventScope], span: Span
 
 
 def _unknown_dimension(name: str, span: Span | None, scope: EventScope, findings: Findings) -> None:
+    if refuse_united(name, span, scope, findings):
+        return
     if is_path(name, scope.lookups) and isinstance(lack := follow(tuple(name.split(".")), scope.lookups), Lack):
         findings.error("unknown-field", lack.message, span, lack.hint, lack.notes)
     else:

@@ -90,6 +90,10 @@ def _fits(
             message = f"each row of `{event}` stands for many events (`count:`): it belongs to no single entity"
             findings.error("counted-event", message, span)
             return False
+        if len(scope.datasets) > 1:
+            several = ", ".join(f"`{dataset}`" for dataset in scope.datasets)
+            findings.not_yet(f"`per` over rows that lie in several datasets ({several})", span)
+            return False
         for name, key in zip(keys, over.keys, strict=True):
             if not _has_key(name, key.span, scope, findings):
                 return False

@@ -22,7 +22,7 @@ from smartkpi.semantics.formula import Apply, Expr, Field, Literal, TypedKpi
 from smartkpi.semantics.kpis import check_dimensions
 from smartkpi.semantics.literals import Constants
 from smartkpi.semantics.rows import type_condition
-from smartkpi.semantics.scope import EventScope, Lack, broken_field, field_type, follow, has_field, is_path
+from smartkpi.semantics.scope import EventScope, Lack, broken_field, field_type, follow, has_field, is_path, is_united
 from smartkpi.source import Span
 from smartkpi.tree import children
 
@@ -66,7 +66,7 @@ def resolve(checked: Checked, question: Question) -> Resolved:
     """
     findings = Findings("")
     question = replace(question, kpis=tuple(dict.fromkeys(question.kpis)), by=tuple(dict.fromkeys(question.by)))
-    lookups = {name for scope in checked.scopes.values() for name in scope.lookups}
+    lookups = {name for scope in checked.scopes.values() for name in (*scope.lookups, *scope.united)}
     filtered = list(_names(question.where, lookups))
     asked = [(name, None) for name in question.by] + filtered
     _check_known(asked, checked, findings)
@@ -199,7 +199,7 @@ def _check_known(asked: list[tuple[str, Span | None]], checked: Checked, finding
     scopes = list(checked.scopes.values())
     constants = scopes[0].constants if scopes else Constants()
     for name, span in asked:
-        known = any(has_field(scope, name) for scope in scopes)
+        known = any(has_field(scope, name) or is_united(scope, name) for scope in scopes)
         if not known and not (span is not None and name in constants):
             fields = {field for scope in scopes for field in scope.fields}
             lacks = [follow(tuple(name.split(".")), s.lookups) for s in scopes if is_path(name, s.lookups)]
@@ -221,6 +221,8 @@ def _lacks(scope: EventScope, asked: list[tuple[str, Span | None]]) -> str:
     for name, span in asked:
         if broken_field(scope, name) is not None:
             return f"the field `{name}` of `{scope.event}` has an error"
+        if is_united(scope, name):
+            return f"several datasets provide `{scope.event}`: looked-up fields (`{name}`) are not supported for it yet"
         if not has_field(scope, name) and not (span is not None and name in scope.constants):
             return f"`{scope.event}` has no field `{name}`"
     return ""

@@ -67,6 +67,9 @@ class EventScope:
     ``open``: no data is at hand, so that a name not in ``fields`` is a column not yet seen. ``dataset`` is None where
     no dataset provides the event. ``declared`` are the fields of its contract, ``events`` the names of all events.
     ``given``: the rows are those of a test, which writes looked-up fields under their own dotted names.
+    ``timeless``: some rows have no time. ``datasets`` are all that provide it; ``lacking`` maps a field that not all
+    have to one without; ``additive`` has what may not be added over everything ("": the counts). ``united`` are the
+    lookups of datasets that provide it together: what they lead to is not a field of the event.
     """
 
     event: str
@@ -82,6 +85,11 @@ class EventScope:
     lookups: Mapping[str, Reach] = field(default_factory=dict)
     given: bool = False
     spellings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    timeless: bool = False
+    datasets: tuple[str, ...] = ()
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    additive: Mapping[str, str] = field(default_factory=dict)
+    united: Collection[str] = ()
 
 
 RowScope = DatasetScope | EventScope
@@ -133,8 +141,16 @@ def row_column(name: str, span: Span, scope: RowScope, findings: Findings) -> Ex
     return unknown_field(name, span, scope, findings)
 
 
+def is_united(scope: EventScope, name: str) -> bool:
+    """Return whether a dotted name begins with a lookup of one of several datasets that provide an event."""
+    first, dot, _ = name.partition(".")
+    return bool(dot) and first in scope.united and name not in scope.fields
+
+
 def has_field(scope: EventScope, name: str) -> bool:
     """Return whether the rows of an event have a field of this name, broken or not."""
+    if is_united(scope, name):
+        return False
     if name in scope.fields or name in scope.broken:
         return True
     if is_path(name, scope.lookups):
@@ -205,6 +221,8 @@ def event_field(name: str, span: Span, scope: EventScope, findings: Findings) ->
     parts = tuple(name.split("."))
     if len(parts) == 1 or name in scope.fields:
         return row_column(name, span, scope, findings)
+    if refuse_united(name, span, scope, findings):
+        return FAILED
     if parts[0] not in scope.lookups:
         message = f"`{scope.event}` has no lookup `{parts[0]}`"
         hint, notes = did_you_mean(parts[0], scope.lookups), listing("lookups", scope.lookups)
@@ -212,6 +230,18 @@ def event_field(name: str, span: Span, scope: EventScope, findings: Findings) ->
         return FAILED
     found = _followed(parts, span, scope, findings)
     return FAILED if found is None else Field(name, found)
+
+
+def refuse_united(name: str, span: Span | None, scope: EventScope, findings: Findings) -> bool:
+    """Refuse a looked-up field of an event that several datasets provide: each has lookups of its own."""
+    if not is_united(scope, name):
+        return False
+    datasets = " and ".join(f"`{dataset}`" for dataset in scope.datasets)
+    message = f"`{name}`, looked up for rows of several datasets (`{scope.event}`: {datasets}),"
+    field = name.replace(".", "_")
+    hint = f"write `{field}: {name}` under the `fields` of each, and `{field}` here"
+    findings.not_yet(message, span, hint)
+    return True
 
 
 def _followed(parts: tuple[str, ...], span: Span, scope: RowScope, findings: Findings) -> Type | None:
@@ -255,6 +285,8 @@ def _in_event(name: str, scope: EventScope, findings: Findings) -> Expr | None:
 def _dotted(expr: syntax.Name, scope: RowScope, findings: Findings) -> Expr:
     """Return a looked-up field; refuse any other path: its first part is the event itself, or a column with a dot."""
     first, last = expr.parts[0], expr.parts[-1]
+    if isinstance(scope, EventScope) and refuse_united(expr.text, expr.span, scope, findings):
+        return FAILED
     if first in scope.lookups:
         found = _followed(expr.parts, part_span(expr, len(expr.parts) - 1), scope, findings)
         if found is None:
@@ -294,7 +326,9 @@ def unknown_field(name: str, span: Span | None, scope: RowScope, findings: Findi
         if name in scope.events:
             hint = f"`{name}` is an event: a condition ends with its parenthesis, as in `(order where …) / {name}`"
         notes = listing("fields", scope.fields)
-        if name in scope.declared and scope.dataset is not None:
+        if name in scope.lacking:
+            notes = (Note(f"the dataset `{scope.lacking[name]}`, which provides `{scope.event}` too, lacks it"), *notes)
+        elif name in scope.declared and scope.dataset is not None:
             promised = f"the event declares it, but the dataset `{scope.dataset}` does not have it"
             notes, otherwise = (Note(promised, scope.declared[name]), *notes), ""
     findings.error("unknown-field", message, span, hint or otherwise, notes)
@@ -314,7 +348,7 @@ def unknown_name(expr: syntax.Name, space: Namespace, findings: Findings) -> Non
     """Report the first part of a name that a formula cannot see: say what it is, or what it may stand for."""
     name, span = expr.parts[0], part_span(expr, 0)
     if name in space.datasets:
-        provided = [event for event, scope in space.events.items() if scope.dataset == name]
+        provided = [event for event, scope in space.events.items() if name in scope.datasets]
         hint = f"its events: {', '.join(f'`{event}`' for event in provided)}" if provided else ""
         findings.error("not-an-event", f"`{name}` is a dataset; formulas are made of events", span, hint)
         return

@@ -1,16 +1,24 @@
-"""Rows of Parquet files: one scan where all files agree, else each brought to one schema."""
+"""Rows of Parquet and Arrow files: one scan where all files agree, else each brought to one schema."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from smartkpi.diagnostics import KpiError
 from smartkpi.language.types import Type
 from smartkpi.sources.delimited import unequal_columns
 from smartkpi.sources.faults import fault, reading
+from smartkpi.sources.files import partitions
+from smartkpi.sources.infer import Writing, convert, infer
 from smartkpi.sources.schema import types_of
 from smartkpi.spec.model import Read
+
+FILE_MARK, OLD_MARK = b"ARROW1", b"FEA1"
 
 DIGITS = 38
 """How many digits a fixed-point number has at most."""
@@ -19,36 +27,115 @@ WHOLE_DIGITS = 20
 """How many digits a whole number of 64 bits has at most."""
 
 
-def open_parquet(read: Read, files: tuple[Path, ...]) -> tuple[pl.LazyFrame, dict[str, Type], int]:
-    """Return the rows of Parquet files as one frame, their types, and how many there are (from the footers).
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file with its columns, its rows, and the columns that the folders above it stand for."""
 
-    Whole numbers and fractions in one column become fractions (exact ones stay exact), any other mix text. Raises
-    KpiError: `unreadable-data` naming the file, `unequal-columns`.
+    path: Path
+    schema: Mapping[str, pl.DataType]
+    rows: int
+    above: Mapping[str, str | None]
+
+
+def open_columnar(read: Read, files: tuple[Path, ...], format_: str) -> tuple[pl.LazyFrame, dict[str, Type], int]:
+    """Return the rows of Parquet or Arrow files as one frame, their types, and how many there are (from the footers).
+
+    Whole numbers and fractions in one column become fractions (exact ones stay exact), any other mix text. Folders
+    such as `country=BR` below the one that is read are columns. Raises KpiError: `unreadable-data` naming the file,
+    `unequal-columns`.
     """
-    schemas = []
-    rows = 0
-    for file in files:
+    found = []
+    for file, above in zip(files, partitions(read, files), strict=True):
         with reading(f"`{file.name}`", read.span):
-            frame = _scan([file])
-            schemas.append(frame.collect_schema())
-            rows += frame.select(pl.len()).collect().item()
-    first = schemas[0]
-    for file, schema in zip(files, schemas, strict=True):
-        if set(schema) != set(first):
-            raise unequal_columns(file, files[0], set(schema), set(first), read.span)
-    if all(schema == first for schema in schemas):
-        return _scan(list(files)), types_of(first), rows
-    wanted = {name: _common(name, [schema[name] for schema in schemas], read) for name in first}
-    parts = [
-        _scan([file]).select(_cast(n, s[n], t) for n, t in wanted.items())
-        for file, s in zip(files, schemas, strict=True)
-    ]
-    whole = pl.concat(parts)
-    return whole, types_of(whole.collect_schema()), rows
+            frame = _scan([file], format_, read)
+            schema = frame.collect_schema()
+            found.append(_File(file, schema, frame.select(pl.len()).collect().item(), above))
+    first = found[0]
+    for one in found:
+        if set(one.schema) != set(first.schema):
+            raise unequal_columns(one.path, first.path, set(one.schema), set(first.schema), read.span)
+        if set(one.above) != set(first.above):
+            raise _unequal_folders(one, first, read)
+    if twice := sorted(set(first.schema) & set(first.above)):
+        message = f"`{twice[0]}` is a column of `{first.path.name}` and a part of its path"
+        raise fault("unequal-columns", message, read.span, "rename one of the two")
+    wanted = {name: _common(name, [one.schema[name] for one in found], read) for name in first.schema}
+    parts = [part.with_columns(values) for part, values in _parts(found, wanted, format_, read)]
+    whole = parts[0] if len(parts) == 1 else pl.concat(parts)
+    return whole, types_of(whole.collect_schema()), sum(one.rows for one in found)
 
 
-def _scan(files: list[Path]) -> pl.LazyFrame:
-    return pl.scan_parquet(files, glob=False, hive_partitioning=False)
+def _parts(
+    files: list[_File], wanted: Mapping[str, pl.DataType], format_: str, read: Read
+) -> list[tuple[pl.LazyFrame, list[pl.Expr]]]:
+    """Return frames of the wanted columns, each with the values of its folders; files that agree share a scan."""
+    groups: dict[tuple[object, ...], list[_File]] = {}
+    for one in files:
+        same = one.schema if all(one.schema[name] == dtype for name, dtype in wanted.items()) else one.path
+        key = (tuple(same) if isinstance(same, Mapping) else same, tuple(one.above.items()))
+        groups.setdefault(key, []).append(one)
+    values = _folder_values(files)
+    parts = []
+    for group in groups.values():
+        scan = _scan([one.path for one in group], format_, read)
+        schema = group[0].schema
+        columns = scan.select(_cast(name, schema[name], dtype) for name, dtype in wanted.items())
+        literals = [pl.lit(values[name][text], dtype).alias(name) for name, (text, dtype) in _typed(group[0], values)]
+        parts.append((columns, literals))
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """What the texts of one folder name stand for, all of one type."""
+
+    dtype: pl.DataType
+    by_text: Mapping[str | None, Any]
+
+    def __getitem__(self, text: str | None) -> Any:
+        return self.by_text[text]
+
+
+def _typed(file: _File, values: Mapping[str, _Values]) -> list[tuple[str, tuple[str | None, pl.DataType]]]:
+    return [(name, (text, values[name].dtype)) for name, text in file.above.items()]
+
+
+def _folder_values(files: list[_File]) -> dict[str, _Values]:
+    """Return the values of folder names: whole numbers, dates and so on where all of a name are, else texts."""
+    found = {}
+    for name in files[0].above:
+        texts = list(dict.fromkeys(one.above[name] for one in files))
+        column = pl.DataFrame({name: pl.Series(texts, dtype=pl.String)})
+        kind = infer(column.lazy(), Writing())[name]
+        typed = column.select(convert(name, kind, Writing()))[name]
+        found[name] = _Values(typed.dtype, dict(zip(texts, typed.to_list(), strict=True)))
+    return found
+
+
+def _unequal_folders(one: _File, first: _File, read: Read) -> KpiError:
+    (name, *_) = sorted(set(one.above) ^ set(first.above))
+    has, lacks = (one, first) if name in one.above else (first, one)
+    message = f"the files lie in different folders: `{has.path.name}` below `{name}=…`, `{lacks.path.name}` not"
+    return fault("unequal-columns", message, read.span, "name only files of one kind, or make two datasets")
+
+
+def _scan(files: list[Path], format_: str, read: Read) -> pl.LazyFrame:
+    if format_ == "parquet":
+        return pl.scan_parquet(files, glob=False, hive_partitioning=False)
+    if all(_mark(file) == FILE_MARK for file in files):
+        return pl.scan_ipc(files, hive_partitioning=False)
+    for file in files:
+        if _mark(file)[: len(OLD_MARK)] == OLD_MARK:
+            message = f"`{file.name}` is Feather of the first version"
+            raise fault("unreadable-data", message, read.span, "save it as Arrow IPC (Feather version 2)")
+    return pl.concat(
+        [pl.read_ipc_stream(file).lazy() if _mark(file) != FILE_MARK else pl.scan_ipc(file) for file in files]
+    )
+
+
+def _mark(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(len(FILE_MARK))
 
 
 def _cast(name: str, dtype: pl.DataType, wanted: pl.DataType) -> pl.Expr:

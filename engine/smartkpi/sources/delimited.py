@@ -16,13 +16,16 @@ from smartkpi.language.types import UNKNOWN, Type
 from smartkpi.source import Span
 from smartkpi.sources.faults import fault, reading
 from smartkpi.sources.files import Fingerprint, fingerprint
-from smartkpi.sources.infer import convert, infer
+from smartkpi.sources.infer import Writing, convert, infer
 from smartkpi.sources.memo import Memo
+from smartkpi.sources.numbers import digits_of, money_type
+from smartkpi.sources.plain import Plain, make_plain
 from smartkpi.sources.schema import types_of
 from smartkpi.spec.model import Read
 
 SEPARATORS = (",", ";", "\t", "|")
 SMALL = 64 * 1024 * 1024
+GROUPS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +57,42 @@ def open_delimited(read: Read, files: tuple[Path, ...], tabs: bool) -> tuple[pl.
     `bad-encoding`, `empty-file`, `unequal-columns`.
     """
     mark: Fingerprint = fingerprint(files)
-    key = (mark, read.separator, tabs, read.nulls, read.dates)
+    key = (mark, read, tabs)
     known = _memo.find(key)
-    separator = known.separator if known else read.separator or ("\t" if tabs else _separator(files[0], read.span))
-    audits = known.audits if known else _audit_all(files, separator, read.span)
-    raw = _texts(files, audits, separator, read)
+    plain = tuple(make_plain(read, file) for file in files)
+    separator = known.separator if known else read.separator or ("\t" if tabs else _separator(plain[0], read.span))
+    audits = known.audits if known else _audit_all(plain, separator, read.span)
+    raw = _texts(plain, audits, separator, read)
+    writing = Writing(read.dates, digits_of(read))
     small = sum(size for _, size, _ in mark) <= SMALL
     with reading(f"`{read.path}`", read.span):
         if known is None:
-            _compare_rows(raw, files, audits, separator, read)
+            _compare_rows(raw, plain, audits, separator, read)
         if small:
             raw = raw.collect().lazy()
         if known is None:
-            known = Known(separator, audits, infer(raw, read.dates))
+            known = Known(separator, audits, infer(raw, writing))
+            _refuse_ambiguous(raw, known, read)
             _memo.keep(key, known)
         if any(audit.blanks for audit in audits):
             raw = raw.filter(~pl.all_horizontal(pl.all().is_null()))
-        frame = raw.select(convert(name, kind, read.dates) for name, kind in known.conversions.items())
+        frame = raw.select(convert(name, kind, writing) for name, kind in known.conversions.items())
         if small:
             frame = frame.collect().lazy()
         types = types_of(frame.collect_schema())
     types |= {name: UNKNOWN for name, kind in known.conversions.items() if kind is None}
+    marks = {name: kind[6:] for name, kind in known.conversions.items() if kind is not None and kind[:6] == "money "}
+    types |= {name: money_type(mark) for name, mark in marks.items()}
     return frame, types, sum(audit.rows for audit in audits)
 
 
-def _texts(files: tuple[Path, ...], audits: tuple[Audit, ...], separator: str, read: Read) -> pl.LazyFrame:
+def _texts(files: tuple[Plain, ...], audits: tuple[Audit, ...], separator: str, read: Read) -> pl.LazyFrame:
     """Return all files as one frame of texts; an empty text is null, however it was quoted."""
     order = audits[0].names
     frames = []
     for file, audit in zip(files, audits, strict=True):
         frame = pl.scan_csv(
-            file, separator=separator, infer_schema=False, new_columns=list(audit.names),
+            file.path, separator=separator, infer_schema=False, new_columns=list(audit.names),
             null_values=list(read.nulls) or None, glob=False, raise_if_empty=False,
         )  # fmt: skip
         if audit.quotes:
@@ -93,7 +101,7 @@ def _texts(files: tuple[Path, ...], audits: tuple[Audit, ...], separator: str, r
     return frames[0] if len(frames) == 1 else pl.concat(frames)
 
 
-def _separator(file: Path, span: Span | None) -> str:
+def _separator(file: Plain, span: Span | None) -> str:
     with _opened(file, span) as lines:
         line = next(iter(lines), "")
     outside = "".join(line.split('"')[::2])
@@ -101,7 +109,7 @@ def _separator(file: Path, span: Span | None) -> str:
     return max(SEPARATORS, key=lambda separator: counts[separator])
 
 
-def _audit_all(files: tuple[Path, ...], separator: str, span: Span | None) -> tuple[Audit, ...]:
+def _audit_all(files: tuple[Plain, ...], separator: str, span: Span | None) -> tuple[Audit, ...]:
     audits = tuple(_audit(file, separator, span) for file in files)
     first = set(audits[0].names)
     for file, audit in zip(files, audits, strict=True):
@@ -110,7 +118,9 @@ def _audit_all(files: tuple[Path, ...], separator: str, span: Span | None) -> tu
     return audits
 
 
-def unequal_columns(file: Path, first: Path, names: set[str], wanted: set[str], span: Span | None) -> KpiError:
+def unequal_columns(
+    file: Path | Plain, first: Path | Plain, names: set[str], wanted: set[str], span: Span | None
+) -> KpiError:
     """Return the error for a file whose columns are not those of the dataset's first file."""
     more, less = sorted(names - wanted), sorted(wanted - names)
     lacks = f"lacks {_listed(less)}" if less else ""
@@ -127,11 +137,13 @@ def _listed(names: list[str]) -> str:
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} others"
 
 
-def _audit(file: Path, separator: str, span: Span | None) -> Audit:
-    with file.open("rb") as stream:
+def _audit(file: Plain, separator: str, span: Span | None) -> Audit:
+    with file.path.open("rb") as stream:
         start = stream.read(4096)
         if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start:
-            raise fault("bad-encoding", f"`{file.name}` is not UTF-8 text", span, "save the file as UTF-8")
+            raise fault(
+                "bad-encoding", f"`{file.name}` is not UTF-8 text", span, "state its `encoding`, or save it as UTF-8"
+            )
         if b"\n" not in start and b"\r" in start:
             raise fault("bad-rows", f"the lines of `{file.name}` end in CR alone", span, "save it with LF line ends")
         stream.seek(0)
@@ -144,7 +156,7 @@ def _audit(file: Path, separator: str, span: Span | None) -> Audit:
     return Audit(names, rows, blanks, quotes)
 
 
-def _header(file: Path, separator: str, span: Span | None) -> tuple[str, ...]:
+def _header(file: Plain, separator: str, span: Span | None) -> tuple[str, ...]:
     with _opened(file, span) as lines:
         try:
             cells = next(csv.reader(lines, delimiter=separator, strict=True), None)
@@ -159,10 +171,10 @@ def _header(file: Path, separator: str, span: Span | None) -> tuple[str, ...]:
     return names
 
 
-def _count_plain(file: Path, separator: str, width: int, span: Span | None) -> tuple[int, int]:
+def _count_plain(file: Plain, separator: str, width: int, span: Span | None) -> tuple[int, int]:
     rows = blanks = 0
     mark, wanted = separator.encode(), width - 1
-    with file.open("rb") as lines:
+    with file.path.open("rb") as lines:
         next(lines)
         for number, line in enumerate(lines, 2):
             if line.count(mark) != wanted or not line.rstrip(b"\r\n"):
@@ -174,7 +186,7 @@ def _count_plain(file: Path, separator: str, width: int, span: Span | None) -> t
     return rows, blanks
 
 
-def _count_quoted(file: Path, separator: str, width: int, span: Span | None) -> tuple[int, int]:
+def _count_quoted(file: Plain, separator: str, width: int, span: Span | None) -> tuple[int, int]:
     rows = blanks = 0
     with _opened(file, span) as lines:
         reader = csv.reader(lines, delimiter=separator, strict=True)
@@ -195,19 +207,19 @@ def _count_quoted(file: Path, separator: str, width: int, span: Span | None) -> 
     return rows, blanks
 
 
-def _bad_row(file: Path, line: int, got: int, width: int, span: Span | None) -> KpiError:
+def _bad_row(file: Plain, line: int, got: int, width: int, span: Span | None) -> KpiError:
     fields = "1 field" if got == 1 else f"{got} fields"
-    message = f"line {line} of `{file.name}` has {fields}, its header {width}"
+    message = f"line {line + file.skipped} of `{file.name}` has {fields}, its header {width}"
     return fault("bad-rows", message, span, "mend the line; a text that holds the separator needs quotes")
 
 
-def _bad_quote(file: Path, line: int, span: Span | None) -> KpiError:
-    message = f"a quote in line {line} of `{file.name}` is not closed, or text follows it"
+def _bad_quote(file: Plain, line: int, span: Span | None) -> KpiError:
+    message = f"a quote in line {line + file.skipped} of `{file.name}` is not closed, or text follows it"
     return fault("bad-rows", message, span, 'mend the line; a quote inside quotes is written twice: ""')
 
 
 def _compare_rows(
-    raw: pl.LazyFrame, files: tuple[Path, ...], audits: tuple[Audit, ...], separator: str, read: Read
+    raw: pl.LazyFrame, files: tuple[Plain, ...], audits: tuple[Audit, ...], separator: str, read: Read
 ) -> None:
     """Raise where the engine sees other rows than the audit did: a stray quote swallowed some."""
     if _count(raw) == sum(audit.rows + audit.blanks for audit in audits):
@@ -215,6 +227,30 @@ def _compare_rows(
     for file, audit in zip(files, audits, strict=True):
         if _count(_texts((file,), (audit,), separator, read)) != audit.rows + audit.blanks:
             raise _bad_quote(file, _odd_line(file), read.span)
+
+
+def _refuse_ambiguous(raw: pl.LazyFrame, known: Known, read: Read) -> None:
+    """Refuse numbers that may be thousands or decimals: `1.234` in a file that elsewhere has decimal commas."""
+    kinds = ("fraction", "padded fraction", "percent")
+    fractions = [n for n, kind in known.conversions.items() if kind in kinds or (kind or "").startswith("money ")]
+    if digits_of(read).stated or not fractions:
+        return
+    texts = [name for name, kind in known.conversions.items() if kind == "text"]
+    bare = {name: pl.col(name).str.replace_all(r"[^0-9.,eE+-]", "") for name in fractions}
+    dotted = {name: text.str.contains(GROUPS) for name, text in bare.items()}
+    plain = {name: text.str.contains(r"^[+-]?\d+$") for name, text in bare.items()}
+    commas = [pl.col(name).str.contains(r"^\s*[+-]?\d+,\d+\s*$").any() for name in texts]
+    found = raw.select(
+        *((dotted[n].any() & (dotted[n] | plain[n]).all()).alias(n) for n in fractions),
+        pl.any_horizontal(pl.lit(known.separator == ";"), *commas).alias("__commas"),
+    ).collect()
+    if not found["__commas"].item():
+        return
+    for name in fractions:
+        if found[name].item():
+            message = f"numbers of the column `{name}` such as 1.234 may be thousands or decimals"
+            hint = 'state `decimal: "."`, or `decimal: ","` and `thousands: "."`'
+            raise fault("ambiguous-number", message, read.span, hint)
 
 
 def _count(raw: pl.LazyFrame) -> int:
@@ -227,18 +263,20 @@ def _count(raw: pl.LazyFrame) -> int:
         return -1
 
 
-def _odd_line(file: Path) -> int:
-    with file.open("rb") as lines:
+def _odd_line(file: Plain) -> int:
+    with file.path.open("rb") as lines:
         return next((number for number, line in enumerate(lines, 1) if line.count(b'"') % 2), 1)
 
 
 @contextmanager
-def _opened(file: Path, span: Span | None) -> Iterator[Iterator[str]]:
+def _opened(file: Plain, span: Span | None) -> Iterator[Iterator[str]]:
     """Open a file as text; what cannot be opened or decoded is a data error."""
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
+        with file.path.open(encoding="utf-8-sig", newline="") as stream:
             yield stream
     except OSError as error:
         raise fault("unreadable-data", f"`{file.name}` cannot be read", span) from error
     except UnicodeDecodeError as error:
-        raise fault("bad-encoding", f"`{file.name}` is not UTF-8 text", span, "save the file as UTF-8") from error
+        raise fault(
+            "bad-encoding", f"`{file.name}` is not UTF-8 text", span, "state its `encoding`, or save it as UTF-8"
+        ) from error

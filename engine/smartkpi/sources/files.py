@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
 from smartkpi.diagnostics import KpiError
 from smartkpi.nearest import did_you_mean
@@ -13,7 +14,9 @@ from smartkpi.spec.model import Read
 
 FORMATS: Mapping[str, str] = {
     ".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet", ".pq": "parquet",
+    ".ndjson": "ndjson", ".jsonl": "ndjson", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
 }  # fmt: skip
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 Fingerprint = tuple[tuple[str, int, int], ...]
 
 
@@ -38,6 +41,25 @@ def find_files(read: Read) -> tuple[tuple[Path, ...], str]:
     return _of_one_format(read, files)
 
 
+def partitions(read: Read, files: tuple[Path, ...]) -> tuple[dict[str, str | None], ...]:
+    """Return for each file what the folders above it say, below the one that `read` names: `country=BR/` and such."""
+    path = read.base / Path(read.path).expanduser()
+    root = path if path.is_dir() else path.parent if path.is_file() else _fixed(path)
+    return tuple(dict(_part(part) for part in file.relative_to(root).parts[:-1] if "=" in part) for file in files)
+
+
+def _part(folder: str) -> tuple[str, str | None]:
+    name, _, value = folder.partition("=")
+    return unquote(name), None if value in ("", NO_VALUE) else unquote(value)
+
+
+def _fixed(path: Path) -> Path:
+    """Return the last folder above the first wildcard of a pattern."""
+    parts = path.parts
+    plain = next((place for place, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
+    return Path(*parts[:plain])
+
+
 def fingerprint(files: tuple[Path, ...]) -> Fingerprint:
     """Return what tells one state of the files from another: path, size and time of change of each."""
     stats = ((file, file.stat()) for file in files)
@@ -46,10 +68,8 @@ def fingerprint(files: tuple[Path, ...]) -> Fingerprint:
 
 def _matches(path: Path) -> Iterator[Path]:
     """Yield what a pattern matches, from the last folder above its first wildcard."""
-    parts = path.parts
-    plain = next((place for place, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
-    folder = Path(*parts[:plain])
-    return folder.glob(str(Path(*parts[plain:]))) if folder.is_dir() else iter(())
+    folder = _fixed(path)
+    return folder.glob(str(path.relative_to(folder))) if folder.is_dir() else iter(())
 
 
 def _shown(relative: Path) -> bool:
@@ -75,7 +95,7 @@ def _of_one_format(read: Read, files: list[Path]) -> tuple[tuple[Path, ...], str
 
 def _missing(read: Read, path: Path) -> KpiError:
     if path.is_dir():
-        return fault("no-file", f"the folder `{read.path}` has no csv, tsv or parquet file", read.span)
+        return fault("no-file", f"the folder `{read.path}` has no csv, tsv, ndjson, parquet or arrow file", read.span)
     if glob.has_magic(read.path):
         return fault("no-file", f"no file matches `{read.path}`", read.span)
     parent = path.parent

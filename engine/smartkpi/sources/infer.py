@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
+from smartkpi.sources import numbers
+from smartkpi.sources.numbers import IDENTIFIER, PLAIN_DIGITS, Digits
+
 EVIDENCE = 1000
+NUMERIC = ("whole", "fraction", "padded whole", "padded fraction")
 LEADING_ZERO = r"^[+-]?0[0-9]"
-IDENTIFIER = r"^[+-]?(?:0[0-9]|[0-9]{19,}$)"
 ZONE = "%Y-%m-%d{}%H:%M:%S%.f{}%#z"
 
 
@@ -52,23 +56,44 @@ CONVERSIONS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
 }
 
 
-def convert(name: str, kind: str | None, dates: str | None) -> pl.Expr:
-    """Return a column of texts as what it was found to be: a name of CONVERSIONS, `stated`, or text."""
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How values are written, as far as a dataset says so."""
+
+    dates: str | None = None
+    digits: Digits = PLAIN_DIGITS
+
+
+def convert(name: str, kind: str | None, writing: Writing) -> pl.Expr:
+    """Return a column of texts as what it was found to be: a name of CONVERSIONS, `stated`, `money …`, or text."""
     column = pl.col(name)
     if kind is None or kind == "text":
         return column
     if kind == "stated":
-        assert dates is not None
-        return _stated(dates)(column).alias(name)
+        assert writing.dates is not None
+        return _stated(writing.dates)(column).alias(name)
+    if kind == "percent":
+        return numbers.percent(column, writing.digits).alias(name)
+    if kind.startswith("money "):
+        return numbers.amount(column, kind.removeprefix("money "), writing.digits).alias(name)
+    if writing.digits.stated and kind in NUMERIC:
+        number = {"whole": numbers.whole, "fraction": numbers.fraction}[kind.removeprefix("padded ")]
+        padded = column.str.strip_chars() if kind.startswith("padded") else column
+        return number(padded, writing.digits).alias(name)
     converted = CONVERSIONS[kind](column)
     return (converted.dt.replace_time_zone("UTC") if kind == "zoned UTC" else converted).alias(name)
 
 
-def infer(frame: pl.LazyFrame, dates: str | None) -> dict[str, str | None]:
+TIMES = tuple(kind for kind in CONVERSIONS if kind.startswith(("date", "time", "minute", "zoned")))
+"""Conversions of texts that are meant as texts: only times have no other way to be written."""
+
+
+def infer(frame: pl.LazyFrame, writing: Writing, among: Sequence[str] = ()) -> dict[str, str | None]:
     """Return the conversion that fits every value of each column; None where there is no value at all.
 
     A first look chooses a candidate; a pass over all rows confirms it, and what contradicts it joins the evidence
-    for the next choice.
+    for the next choice. With
+    ``among`` only these conversions are thought of.
     """
     names = frame.collect_schema().names()
     head = frame.head(EVIDENCE).collect()
@@ -77,8 +102,8 @@ def infer(frame: pl.LazyFrame, dates: str | None) -> dict[str, str | None]:
         evidence[name] = frame.select(pl.col(name).drop_nulls().head(EVIDENCE)).collect()[name]
     settled: dict[str, str | None] = {name: None for name in names if not evidence[name].len()}
     while open_ := [name for name in names if name not in settled]:
-        chosen = {name: _choose(evidence[name], dates) for name in open_}
-        wrong = {name: _wrong(name, kind, dates) for name, kind in chosen.items() if kind != "text"}
+        chosen = {name: _choose(evidence[name], writing, among) for name in open_}
+        wrong = {name: _wrong(name, kind, writing) for name, kind in chosen.items() if kind != "text"}
         counts = frame.select(w.any().alias(n) for n, w in wrong.items())
         failed = {name for name, bad in (counts.collect().row(0, named=True) if wrong else {}).items() if bad}
         settled |= {name: kind for name, kind in chosen.items() if name not in failed}
@@ -88,15 +113,17 @@ def infer(frame: pl.LazyFrame, dates: str | None) -> dict[str, str | None]:
     return {name: settled[name] for name in names}
 
 
-def _wrong(name: str, kind: str, dates: str | None) -> pl.Expr:
-    return convert(name, kind, dates).is_null() & pl.col(name).is_not_null()
+def _wrong(name: str, kind: str, writing: Writing) -> pl.Expr:
+    return convert(name, kind, writing).is_null() & pl.col(name).is_not_null()
 
 
-def _choose(values: pl.Series, dates: str | None) -> str:
-    kinds = (["stated"] if dates else []) + list(CONVERSIONS)
+def _choose(values: pl.Series, writing: Writing, among: Sequence[str]) -> str:
+    kinds = [*(["stated"] if writing.dates else []), *(among or (*CONVERSIONS, "percent"))]
+    mark = None if among else numbers.mark_of(values.head(1))
+    kinds += [f"money {mark}"] if mark else []
     frame = values.alias("value").to_frame()
     for kind in kinds:
-        if not frame.select(_wrong("value", kind, dates).any()).item():
+        if not frame.select(_wrong("value", kind, writing).any()).item():
             return kind
     return "text"
 

@@ -13,10 +13,11 @@ import polars as pl
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.language.types import Type
 from smartkpi.source import Span
-from smartkpi.sources.columnar import open_parquet
+from smartkpi.sources.columnar import open_columnar
 from smartkpi.sources.delimited import open_delimited
 from smartkpi.sources.faults import fault, reading
 from smartkpi.sources.files import Fingerprint, find_files, fingerprint
+from smartkpi.sources.lines import open_lines
 from smartkpi.sources.schema import types_of
 from smartkpi.spec.model import Catalog, Dataset, Read
 
@@ -25,11 +26,13 @@ Reader = Callable[[Read, tuple[Path, ...]], tuple[pl.LazyFrame, Mapping[str, Typ
 READERS: Mapping[str, Reader] = {
     "csv": partial(open_delimited, tabs=False),
     "tsv": partial(open_delimited, tabs=True),
-    "parquet": open_parquet,
+    "ndjson": open_lines,
+    "parquet": partial(open_columnar, format_="parquet"),
+    "arrow": partial(open_columnar, format_="arrow"),
 }
 """What opens the files of a format: one frame, the types of its columns, the number of rows."""
 
-SLICEABLE = frozenset(("parquet",))
+SLICEABLE = frozenset(("parquet", "arrow"))
 """The formats of which a slice can be read without what is before it."""
 
 
@@ -105,6 +108,7 @@ def _about(diagnostic: Diagnostic, dataset: str) -> Diagnostic:
 
 def _open_files(dataset: Dataset, read: Read) -> Table:
     files, form = find_files(read)
+    _refuse_options(read, form)
     frame, types, rows = READERS[form](read, files)
     return Table(
         name=dataset.name,
@@ -117,6 +121,16 @@ def _open_files(dataset: Dataset, read: Read) -> Table:
         sliceable=form in SLICEABLE,
         mark=fingerprint(files),
     )
+
+
+def _refuse_options(read: Read, format_: str) -> None:
+    """Refuse options that say how texts are cut into rows and values, where the format itself does."""
+    if format_ in ("csv", "tsv"):
+        return
+    for name in ("separator", "encoding", "skip_rows", "skip_footer", "decimal", "thousands"):
+        if getattr(read, name):
+            message = f"`{name}` is for csv and tsv files; `{read.path}` is {format_}"
+            raise fault("misplaced-option", message, read.span, f"leave `{name}` out")
 
 
 def _open_handed(dataset: Dataset, handed: Any) -> Table:

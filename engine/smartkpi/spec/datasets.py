@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+from difflib import get_close_matches
 from pathlib import Path
 
 from smartkpi.diagnostics import Diagnostic
@@ -24,16 +26,22 @@ from smartkpi.spec.values import (
     zone,
 )
 
+ENCODINGS = (
+    *("utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "iso-8859-1", "iso-8859-15", "gb18030", "gbk", "gb2312"),
+    *("cp1250", "cp1251", "cp1252", "windows-1252", "big5", "shift_jis", "cp932", "euc-jp", "euc-kr", "koi8-r"),
+)
+"""Encodings that a misspelt one is likely to be."""
+
 
 def build_dataset(name: str, node: Node, span: Span, base: Path, problems: Problems) -> Dataset | None:
     """Return a dataset; ``base`` is the folder that its path starts from."""
     if not isinstance(node, Fields):
         return None
-    time = column_or_formula(node.get("time"), problems)
+    time = None if text(node.get("time")) == "none" else column_or_formula(node.get("time"), problems)
     events = _bindings(node.get("events"), problems)
     return Dataset(
         name,
-        read=_read(node.get("read"), base),
+        read=_read(node.get("read"), base, problems),
         time=time,
         timezone=zone(node.get("timezone"), problems),
         key=texts(node.get("key")),
@@ -47,13 +55,21 @@ def build_dataset(name: str, node: Node, span: Span, base: Path, problems: Probl
 
 
 def missing_time(name: str, dataset: Dataset) -> Diagnostic | None:
-    """Return the error that events have no time: neither their own nor the dataset's."""
+    """Return the error that a dataset has times, and yet no time for one of its events.
+
+    Where it has none at all it is timeless, and nothing in it may speak of days.
+    """
     if dataset.time is not None:
         return None
-    for event in dataset.events.values():
-        if event.time is None:
-            message = f"the event `{event.event}` has no time: neither it nor the dataset `{name}` says `time`"
-            return Diagnostic("missing-time", message, event.span, "add `time: <a column>` to the dataset")
+    if not dataset.timeless:
+        for event in dataset.events.values():
+            if event.time is None:
+                message = f"the event `{event.event}` has no time: neither it nor the dataset `{name}` says `time`"
+                return Diagnostic("missing-time", message, event.span, "add `time: <a column>` to the dataset")
+    elif dataset.covers is not None or dataset.gaps is not None:
+        what = "covers" if dataset.covers is not None else "gaps"
+        message = f"`{what}` speaks of days, but the dataset `{name}` has no time"
+        return Diagnostic("missing-time", message, dataset.span, f"add `time: <a column>`, or leave `{what}` out")
     return None
 
 
@@ -76,22 +92,63 @@ def _contract_field(name: str, node: Node, span: Span, problems: Problems) -> Fi
     return FieldDef(name, None, None, span, description=labels(node))
 
 
-def _read(node: Node | None, base: Path) -> Read | None:
+def _read(node: Node | None, base: Path, problems: Problems) -> Read | None:
     if isinstance(node, Scalar):
         return Read(node.written, base, span=node.span)
     path = text(node.get("path")) if isinstance(node, Fields) else None
     if path is None or not isinstance(node, Fields) or (place := node.get("path")) is None:
         return None
-    separator = node.get("separator")
+    _check_signs(node, problems)
     return Read(
         path,
         base,
         format=text(node.get("format")),
-        separator=separator.written if isinstance(separator, Scalar) else None,
+        separator=_sign(node.get("separator")),
         nulls=tuple(item.written for item in _scalars(node.entries["nulls"].value)) if "nulls" in node.entries else (),
         dates=text(node.get("dates")),
+        encoding=_encoding(node.get("encoding"), problems),
+        skip_rows=_count(node.get("skip_rows")),
+        skip_footer=_count(node.get("skip_footer")),
+        decimal=_sign(node.get("decimal")),
+        thousands=_sign(node.get("thousands")),
         span=place.span,
     )
+
+
+def _sign(node: Node | None) -> str | None:
+    return node.written if isinstance(node, Scalar) else None
+
+
+def _count(node: Node | None) -> int:
+    return node.data if isinstance(node, Scalar) and isinstance(node.data, int) else 0
+
+
+def _check_signs(read: Fields, problems: Problems) -> None:
+    """Report signs that cannot be told apart, or that are part of a number."""
+    decimal, thousands = read.get("decimal"), read.get("thousands")
+    for name, node in (("decimal", decimal), ("thousands", thousands)):
+        if isinstance(node, Scalar) and (node.written.isalnum() or node.written in "+-%"):
+            message = f"`{name}` cannot be `{node.written}`: numbers are made of that"
+            problems.append(Diagnostic("bad-value", message, node.span, 'write "." or ","'))
+    if isinstance(thousands, Scalar) and thousands.written == (_sign(decimal) or "."):
+        message = f"`{thousands.written}` cannot stand between thousands and before decimals too"
+        hint = 'state `decimal: ","` beside it' if decimal is None else "change one of the two"
+        problems.append(Diagnostic("bad-value", message, thousands.span, hint))
+
+
+def _encoding(node: Node | None, problems: Problems) -> str | None:
+    written = text(node)
+    if node is None or written is None:
+        return None
+    try:
+        found = codecs.lookup(written)
+        "".encode(found.name)
+    except (LookupError, TypeError):
+        near = get_close_matches(written.lower(), ENCODINGS, 1, 0.5)
+        hint = f"did you mean `{near[0]}`?" if near else "such as gb18030, latin-1, utf-16"
+        problems.append(Diagnostic("unknown-encoding", f"no encoding is named `{written}`", node.span, hint))
+        return None
+    return written
 
 
 def _scalars(node: Node) -> tuple[Scalar, ...]:
@@ -118,7 +175,7 @@ def _field(name: str, node: Node, span: Span, problems: Problems) -> FieldDef:
     elif "is" not in node.entries:
         is_ = Column(name, span)
     described = (labels(node.get("label")), labels(node.get("description")))
-    return FieldDef(name, is_, unit(node, problems), span, *described)
+    return FieldDef(name, is_, unit(node, problems), span, *described, additive=_additive(node.get("additive")))
 
 
 def _lookups(node: Node | None, problems: Problems) -> dict[str, Lookup]:
@@ -160,7 +217,16 @@ def _binding(name: str, node: Node, span: Span, problems: Problems) -> Binding |
     when, right = _when(node.get("when"), problems)
     time = column_or_formula(node.get("time"), problems)
     count = column_or_formula(node.get("count"), problems)
-    return Binding(name, when, time, count, span) if right else None
+    added = node.get("additive")
+    if added is not None and count is None and right:
+        message = "`additive` says how counts may be added, but this event has no `count`"
+        problems.append(Diagnostic("bad-value", message, added.span, "write it at a field, or leave it out"))
+    return Binding(name, when, time, count, span, _additive(added)) if right else None
+
+
+def _additive(node: Node | None) -> str | None:
+    written = text(node)
+    return {"true": "yes", "false": "no"}.get(written.lower(), written) if written is not None else None
 
 
 def _when(node: Node | None, problems: Problems) -> tuple[Formula | None, bool]:

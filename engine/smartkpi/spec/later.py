@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.spec.nodes import Entry, Fields, Node, Scalar
-from smartkpi.spec.values import text
 
 SECTIONS = {
     "include": "`include`",
@@ -22,8 +21,7 @@ _CALENDAR = ("year_start", "periods", "hours", "notes")
 _KPI = ("extends", "revisions", "window", "goal", "goals", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
 _DATASET = ("every", "on_bad_rows", "keep", "additive")
-_READ = ("encoding", "skip_rows", "skip_footer", "decimal", "thousands")
-_BINDING = ("additive", "key", "prefer")
+_BINDING = ("key", "prefer")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -68,14 +66,10 @@ def later_in_dataset(node: Node) -> Iterator[Diagnostic]:
         return
     yield from _keys(node, _DATASET)
     read = node.get("read")
-    yield from _keys(read, _READ)
     path = read.get("path") if isinstance(read, Fields) else read
     if isinstance(path, Scalar) and _URL.match(path.written):
         yield not_yet("reading from a URL", path)
-    if text(node.get("time")) == "none" and isinstance(found := node.get("time"), Scalar):
-        yield not_yet("a dataset without time", found)
     for entry in _entries(node.get("fields")):
-        yield from _keys(entry.value, ("additive",))
         if isinstance(entry.value, Fields) and isinstance(code := entry.value.get("currency"), Fields):
             yield not_yet("a currency by row", next(iter(code.entries.values())).key if code.entries else code)
     for entry in _entries(node.get("events")):

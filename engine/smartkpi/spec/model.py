@@ -76,17 +76,22 @@ class FieldDef:
     span: Span = field(compare=False, repr=False)
     label: Labels = Labels()
     description: Labels = Labels()
+    additive: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """How a dataset provides an event: which rows (None: all), their time and weight where they differ."""
+    """How a dataset provides an event: which rows (None: all), their time and weight where they differ.
+
+    ``additive`` says what the weights may be added over, as it does of a field: `yes`, `not over time`, `no`.
+    """
 
     event: str
     when: Formula | None
     time: Formula | Column | None
     count: Formula | Column | None
     span: Span = field(compare=False, repr=False)
+    additive: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,11 @@ class Read:
     separator: str | None = None
     nulls: tuple[str, ...] = ()
     dates: str | None = None
+    encoding: str | None = None
+    skip_rows: int = 0
+    skip_footer: int = 0
+    decimal: str | None = None
+    thousands: str | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
@@ -142,6 +152,11 @@ class Dataset:
     gaps: Literal["zero"] | None
     span: Span = field(compare=False, repr=False)
     lookups: Mapping[str, Lookup] = field(default_factory=lambda: EMPTY)
+
+    @property
+    def timeless(self) -> bool:
+        """Whether no row has a time, so that its events answer over everything only."""
+        return self.time is None and all(binding.time is None for binding in self.events.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,17 @@ from smartkpi.engines.polars.compile import (
     grouped,
     keys_of,
 )
-from smartkpi.engines.polars.expressions import compile_row, condition, conditions
+from smartkpi.engines.polars.expressions import Typed, compile_row, condition, conditions, number
 from smartkpi.engines.polars.slices import rows_by_period
+from smartkpi.language.types import Kind
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Cell, Plan, Scan
 from smartkpi.semantics.formula import Apply, Expr, Literal
+
+VALUE = "__value"
+_DTYPES = {
+    Kind.TEXT: pl.String(), Kind.BOOLEAN: pl.Boolean(), Kind.DATE: pl.Date(), Kind.TIME: pl.Datetime("us", "UTC")
+}  # fmt: skip
 
 
 def distinct_queries(
@@ -41,6 +47,52 @@ def distinct_queries(
         frames, names, columns = rows_by_period(plan, scan, opened, keys, clock, grain, days)
         frames = [opened.watched(frame, columns + values).with_columns(columns + values) for frame in frames]
         yield grain, [grouped(frame, names, sizes) for frame in frames], keys
+
+
+def value_queries(plan: Plan, scan: Scan, opened: Opened) -> Iterator[tuple[Grain, pl.LazyFrame]]:
+    """Yield for each grain the values of a scan's one cell, each once by period and dimensions."""
+    rows = opened.rows
+    clock = clock_of_scan(scan, rows)
+    keys = keys_of(scan, rows, ())
+    (cell,) = scan.cells
+    assert cell.argument is not None
+    value = _plain(compile_row(cell.argument, rows), cell).alias(VALUE)
+    names = [dimension(t, f"__d{i}").alias(scan.keys[i][0]) for i, t in enumerate(keys.kinds)]
+    kept = conditions(cell.where, rows)
+    for grain in scan.grains:
+        (frame,), periods, columns = rows_by_period(plan, scan, opened, keys, clock, grain, ())
+        if kept is not None:
+            frame = frame.filter(kept)
+        frame = opened.watched(frame, [*columns, value]).with_columns([*columns, value])
+        period = [pl.col(PERIOD)] if PERIOD in periods else []
+        yield grain, frame.select(*period, *names, VALUE).filter(pl.col(VALUE).is_not_null()).unique()
+
+
+def _plain(typed: Typed, cell: Cell) -> pl.Expr:
+    """Return a value in the one type that it has in all datasets."""
+    wanted = cell.type
+    match typed.kind:
+        case Kind.TEXT:
+            return typed.expr.cast(pl.String)
+        case Kind.NUMBER if wanted.whole:
+            return typed.expr.cast(pl.Int128)
+        case Kind.NUMBER:
+            return number(typed).cast(pl.Float64)
+        case Kind.NULL:
+            return typed.expr.cast(_DTYPES.get(wanted.kind, pl.Float64()))
+        case Kind.TIME:
+            return typed.expr.cast(pl.Datetime("us", "UTC"))
+        case _:
+            return typed.expr
+
+
+def count_values(id: str, parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return the cell of a distinct over several datasets, from the values of each."""
+    names = [name for name in parts[0].columns if name != VALUE]
+    size = pl.col(VALUE).n_unique().cast(pl.Int64).alias(id)
+    found = pl.concat(parts, how="vertical_relaxed").lazy()
+    frame = collect(grouped(found, names, [size]))
+    return frame.sort(names, nulls_last=True) if names else frame
 
 
 def told_apart(scan: Scan) -> bool:

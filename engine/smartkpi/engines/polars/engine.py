@@ -14,7 +14,7 @@ from smartkpi.engines.polars.additive import Level1, first_level
 from smartkpi.engines.polars.combine import second_level
 from smartkpi.engines.polars.compile import Keys, Opened, beyond_sums, counted, edge, looked_up, read_by, rows_of
 from smartkpi.engines.polars.coverage import coverage_query, from_level, from_query, sees_all, times_of
-from smartkpi.engines.polars.distinct import distinct_queries, finish
+from smartkpi.engines.polars.distinct import count_values, distinct_queries, finish, value_queries
 from smartkpi.engines.polars.estimate import lay_out
 from smartkpi.engines.polars.explain import describe
 from smartkpi.engines.polars.holistic import finish_holistic, holistic_queries
@@ -63,6 +63,7 @@ class _Run:
         plan = self.plan
         frames: dict[Grain, list[pl.DataFrame]] = {}
         coverage: dict[str, Coverage] = {}
+        values: dict[tuple[Grain, str], list[pl.DataFrame]] = {}
         for scan in plan.scans:
             opened = self.open(scan.dataset)
             if scan.state == "additive":
@@ -74,12 +75,17 @@ class _Run:
                     coverage[scan.dataset] = from_level(scan.dataset, level, small, self.left_out[scan.dataset])
                 for grain, frame in second_level(plan, scan, level, small, opened):
                     frames.setdefault(grain, []).append(frame)
-                continue
-            if is_large(opened) and scan.dataset in plan.profiles and scan.dataset not in coverage:
-                coverage[scan.dataset] = self.profile(scan.dataset)
-            days = coverage[scan.dataset].days if scan.dataset in coverage else ()
-            for grain, frame in self.apart(scan, opened, days):
-                frames.setdefault(grain, []).append(frame)
+            elif scan.state == "values":
+                for grain, query in value_queries(plan, scan, opened):
+                    values.setdefault((grain, scan.cells[0].id), []).append(self.run(opened, query))
+            else:
+                if is_large(opened) and scan.dataset in plan.profiles and scan.dataset not in coverage:
+                    coverage[scan.dataset] = self.profile(scan.dataset)
+                days = coverage[scan.dataset].days if scan.dataset in coverage else ()
+                for grain, frame in self.apart(scan, opened, days):
+                    frames.setdefault(grain, []).append(frame)
+        for (grain, id), parts in values.items():
+            frames.setdefault(grain, []).append(count_values(id, parts))
         for name in plan.profiles:
             if name not in coverage:
                 coverage[name] = self.profile(name)
@@ -111,6 +117,9 @@ class _Run:
                 covered |= {scan.dataset} if covers else set()
                 title = f"{scan.dataset} [additive{', coverage' if covers else ''}] {cells}"
                 yield title, self.level(scan, opened, covers).query
+            elif scan.state == "values":
+                for grain, query in value_queries(self.plan, scan, opened):
+                    yield f"{scan.dataset} [values by {grain}] {cells}", query
             else:
                 for grain, found, _ in queries_of(self.plan, scan, opened, ()):
                     yield f"{scan.dataset} [{scan.state} by {grain}] {cells}", found[0]
@@ -132,7 +141,9 @@ class _Run:
         times = times_of(self.plan.datasets[name])
         opened = self.open(name)
         if not times:
-            return Coverage(name, (), None, opened.table.rows_hint or 0, self.left_out[name])
+            hint = opened.table.rows_hint
+            rows = opened.collect(opened.table.frame.select(pl.len())).item() if hint is None else hint
+            return Coverage(name, (), None, rows, self.left_out[name])
         found = self.run(opened, coverage_query(opened, times))
         return from_query(name, found, len(times), self.plan.calendar.timezone, self.left_out[name])
 

@@ -121,6 +121,8 @@ class Partials:
     def _input(self, kind: str, argument: Expr) -> str:
         """Return the column that a partial aggregates; what a high or low part is made of comes in earlier layers."""
         typed = compile_row(argument, self.rows)
+        if typed.kind is Kind.NULL:  # a column without any value has no type to add up
+            typed = Typed(typed.expr.cast(pl.Float64), Kind.NUMBER)
         match kind:
             case "high":
                 value = pl.col(self._input("value", argument))
