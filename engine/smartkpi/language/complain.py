@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.tables import Tables
 from smartkpi.source import Text
 
@@ -324,8 +325,6 @@ def _two_values(stuck: Stuck) -> Diagnostic | None:
         return None
     kind, begin, _, word = stuck.tokens[-1] if stuck.tokens else ("", 0, 0, "")
     if kind == "NAME" and stuck.kind == "NAME" and "OP" in expected(stuck):
-        from smartkpi.language.functions import FUNCTIONS
-
         if word in FUNCTIONS:
             path = re.compile(r"[\w.]*").match(stuck.read, stuck.begin)
             end = path.end() if path else stuck.end

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
-from smartkpi.language.types import Type
+from smartkpi.language.types import UNKNOWN, Type
 from smartkpi.source import Span
 from smartkpi.spec.model import Dataset, Kpi, Threshold
 
@@ -179,8 +179,6 @@ class TypedDataset:
 
     def field(self, name: str) -> Expr | None:
         """Return the row expression of a field, or None where the dataset has none of that name."""
-        from smartkpi.language.types import UNKNOWN
-
         if name in self.fields:
             return self.fields[name]
         path = tuple(name.split("."))
