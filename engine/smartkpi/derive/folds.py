@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import assert_never
 
 import polars as pl
 
-from smartkpi.derive.formula import NO_DATA, OK, Parts, evaluate
+from smartkpi.derive.formula import NO_DATA, OK, Parts, evaluate, reached
 from smartkpi.derive.spine import Periods, attach, dimension_types, gather, place
-from smartkpi.plan.nodes import Fold, Formula, Plan, Rank, Result, Step, Value
-from smartkpi.semantics.formula import Apply, Literal
+from smartkpi.engines.polars.partials import HUGE, SCALE
+from smartkpi.plan.nodes import Fold, Plan, Step
 
-SCALE = 2.0**40
-HUGE = 2.0**64
 ZERO_FILLED = ("count", "sum", "distinct")
 
 
@@ -29,27 +26,7 @@ class Folded:
 
 def folds_of(plan: Plan, steps: Iterable[Step]) -> Iterator[Fold]:
     """Yield each fold in some steps, and in those that they refer to, once."""
-    by_id = {step.id: step for step in plan.steps}
-    stack: list[Formula] = [step.formula for step in steps]
-    seen: set[Formula] = set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        match node:
-            case Fold():
-                yield node
-            case Rank():
-                stack.append(node.argument)
-            case Result():
-                stack.append(by_id[node.id].formula)
-            case Apply():
-                stack.extend(node.args)  # type: ignore[arg-type]
-            case Literal() | Value():
-                pass
-            case _:
-                assert_never(node)
+    return (node for node in reached(plan, steps) if isinstance(node, Fold))
 
 
 def fold(

@@ -164,6 +164,11 @@ def _rank(build: _Build, node: Rank) -> Parts:
 
 def ranked(plan: Plan, steps: Iterable[Step]) -> Iterator[tuple[str, ...]]:
     """Yield the presence of each rank in some steps, and in those that they refer to."""
+    return (node.presence for node in reached(plan, steps) if isinstance(node, Rank))
+
+
+def reached(plan: Plan, steps: Iterable[Step]) -> Iterator[Formula]:
+    """Yield each node of some steps, and of those that they refer to, once; a fold is not looked into."""
     by_id = {step.id: step for step in plan.steps}
     stack: list[Formula] = [step.formula for step in steps]
     seen: set[Formula] = set()
@@ -172,9 +177,9 @@ def ranked(plan: Plan, steps: Iterable[Step]) -> Iterator[tuple[str, ...]]:
         if node in seen:
             continue
         seen.add(node)
+        yield node
         match node:
             case Rank():
-                yield node.presence
                 stack.append(node.argument)
             case Result():
                 stack.append(by_id[node.id].formula)

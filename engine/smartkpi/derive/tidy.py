@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from smartkpi.derive.formula import NO_DATA, OK, UNDEFINED
+from smartkpi.derive.formula import NO_DATA, OK, UNDEFINED, reached
 from smartkpi.derive.rounding import round_significant, to_float
 from smartkpi.language.types import BARE, PLAIN, Kind, Type
 from smartkpi.plan.nodes import Formula, Output, Plan, Result, Step, Value
@@ -131,23 +131,13 @@ def _reasons(plan: Plan, rows: pl.DataFrame, why: pl.Series, steps: Mapping[str,
 
 def _undefined(plan: Plan, steps: Mapping[str, Step], step: Step) -> str:
     """Say what makes a KPI undefined, as closely as its formula tells."""
-    partial: list[Apply] = []
-    lone = False
-    stack: list[Formula] = [step.formula]
-    seen: set[Formula] = set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if isinstance(node, Result):
-            stack.append(steps[node.id].formula)
-        elif isinstance(node, Value):
-            lone = lone or plan.components[node.id].aggregate == "stddev"
-        elif isinstance(node, Apply):
-            if node.function not in TOTAL and node.type.kind is not Kind.BOOLEAN:
-                partial.append(node)
-            stack.extend(node.args)  # type: ignore[arg-type]
+    nodes = list(reached(plan, [step]))
+    partial = [
+        node
+        for node in nodes
+        if isinstance(node, Apply) and node.function not in TOTAL and node.type.kind is not Kind.BOOLEAN
+    ]
+    lone = any(isinstance(node, Value) and plan.components[node.id].aggregate == "stddev" for node in nodes)
     if not partial:
         return "a single value has no deviation" if lone else "null by its formula"
     if any(node.function not in ("/", "mod") for node in partial):
