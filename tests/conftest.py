@@ -40,7 +40,17 @@ def update(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data; a test that needs it is skipped where it is absent."""
-    folder = Path(os.environ.get("SMARTKPI_SHARED") or ROOT.parent / "shared") / "data"
+    return _shared("data")
+
+
+@pytest.fixture(scope="session")
+def shared_peer() -> Path:
+    """The folder of a peer's own test cases; a test that needs it is skipped where it is absent."""
+    return _shared("oracle/metricflow")
+
+
+def _shared(name: str) -> Path:
+    folder = Path(os.environ.get("SMARTKPI_SHARED") or ROOT.parent / "shared") / name
     if not folder.is_dir():
-        pytest.skip(f"no real data: {folder} is absent (SMARTKPI_SHARED names the folder above it)")
+        pytest.skip(f"no real data: {folder} is absent (SMARTKPI_SHARED names what holds {name})")
     return folder
