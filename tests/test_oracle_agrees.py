@@ -27,8 +27,8 @@ from smartkpi.app.cli import main
 from smartkpi.engines.polars import compile as compile_
 from smartkpi.engines.polars import engine
 from smartkpi.engines.polars.compile import Opened
+from smartkpi.engines.polars.estimate import Layout
 from smartkpi.plan.nodes import Scan
-from smartkpi.semantics.formula import Expr
 from tests.oracle.answer import Question, answer
 from tests.strategies.projects import Asked, Project, conditions, projects, questions
 
@@ -125,11 +125,11 @@ def test_every_way_to_run_a_query_gives_the_same_digits(data: st.DataObject) -> 
     usual = run(project, asked)
     seed = data.draw(st.integers(0, 3))
 
-    def lay_out(opened: Opened, scan: Scan) -> tuple[tuple[Expr, ...], frozenset[Expr]]:
+    def lay_out(opened: Opened, scan: Scan) -> Layout:
         """Which conditions are keys, bits or filters of partials, as for many more rows than here."""
         conditions = {condition for cell in scan.cells for condition in cell.where}
         moved = frozenset(c for number, c in enumerate(sorted(conditions, key=repr)) if (number + seed) % 2)
-        return (() if seed > 1 else scan.discriminators), moved
+        return Layout(() if seed > 1 else scan.discriminators, moved, ordered=bool(seed % 2))
 
     with patch.object(compile_, "SMALL", -1), patch.object(engine, "lay_out", lay_out):
         assert_frame_equal(run(project, asked), usual, check_exact=True)

@@ -29,11 +29,10 @@ WHOLE_DIGITS = 20
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file with its columns, its rows, and the columns that the folders above it stand for."""
+    """A file with its columns, and the columns that the folders above it stand for."""
 
     path: Path
     schema: Mapping[str, pl.DataType]
-    rows: int
     above: Mapping[str, str | None]
 
 
@@ -47,9 +46,8 @@ def open_columnar(read: Read, files: tuple[Path, ...], format_: str) -> tuple[pl
     found = []
     for file, above in zip(files, partitions(read, files), strict=True):
         with reading(f"`{file.name}`", read.span):
-            frame = _scan([file], format_, read)
-            schema = frame.collect_schema()
-            found.append(_File(file, schema, frame.select(pl.len()).collect().item(), above))
+            schema = _scan([file], format_, read).collect_schema()
+            found.append(_File(file, schema, above))
     first = found[0]
     for one in found:
         if set(one.schema) != set(first.schema):
@@ -62,7 +60,9 @@ def open_columnar(read: Read, files: tuple[Path, ...], format_: str) -> tuple[pl
     wanted = {name: _common(name, [one.schema[name] for one in found], read) for name in first.schema}
     parts = [part.with_columns(values) for part, values in _parts(found, wanted, format_, read)]
     whole = parts[0] if len(parts) == 1 else pl.concat(parts)
-    return whole, types_of(whole.collect_schema()), sum(one.rows for one in found)
+    with reading(f"`{read.path}`", read.span):
+        rows = whole.select(pl.len()).collect().item()
+    return whole, types_of(whole.collect_schema()), rows
 
 
 def _parts(

@@ -7,7 +7,7 @@ sixty bits, not sixty passes or branches.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_, or_
@@ -15,6 +15,7 @@ from operator import and_, or_
 import polars as pl
 
 from smartkpi.engines.polars.compile import Keys, Opened, clock_of_scan, counted, decided, grouped, keys_of
+from smartkpi.engines.polars.estimate import Layout
 from smartkpi.engines.polars.expressions import Rows, condition
 from smartkpi.engines.polars.partials import Use, partials_of
 from smartkpi.engines.polars.times import Clock, before, day_of, hour_of
@@ -24,6 +25,7 @@ from smartkpi.semantics.formula import Expr
 
 PERIOD_KEY, CUT, LATEST = "__p", "__cut", "__latest"
 WORD = 63
+WIDTHS = {8: pl.UInt8, 16: pl.UInt16, 32: pl.UInt32, 64: pl.UInt64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Level1:
     ``masks`` has for each cell the condition on the small table (None: all of it); ``partials`` where each partial
     stands; ``moved`` the conditions that are not bits but filters of partials; ``guards`` the columns that say whether
     a value was too large to be added; ``suspects``, by column of the data, those that say whether to look closer, and
-    ``exact`` which of these columns are added exactly.
+    ``exact`` which of these columns are added exactly. ``covers`` says that coverage can be read off the result; the
+    latest time stands in it by group unless the days tell it or a look at the last day is cheaper.
     """
 
     query: pl.LazyFrame = field(repr=False)
@@ -59,10 +62,16 @@ class Codes:
         """Return the words as columns of the rows."""
         words: dict[int, list[pl.Expr]] = {}
         for expr, bit in self.bits.items():
-            value = pl.lit(1 << bit % WORD, pl.UInt64)
-            flag = pl.when(condition(expr, rows)).then(value).otherwise(pl.lit(0, pl.UInt64))
-            words.setdefault(bit // WORD, []).append(flag)
+            word = bit // WORD
+            value = pl.lit(1 << bit % WORD, self.dtype(word))
+            flag = pl.when(condition(expr, rows)).then(value).otherwise(pl.lit(0, self.dtype(word)))
+            words.setdefault(word, []).append(flag)
         return [reduce(or_, flags).alias(f"__c{word}") for word, flags in words.items()]
+
+    def dtype(self, word: int) -> type[pl.DataType]:
+        """Return the narrowest type that holds a word: keys are hashed by their bytes."""
+        size = min(WORD, len(self.bits) - word * WORD)
+        return next(dtype for width, dtype in WIDTHS.items() if size <= width)
 
     def names(self) -> list[str]:
         """Return the names of the words."""
@@ -74,22 +83,21 @@ class Codes:
         for expr in exprs:
             bit = self.bits[expr]
             words[bit // WORD] = words.get(bit // WORD, 0) | 1 << bit % WORD
-        return [pl.col(f"__c{w}") & pl.lit(m, pl.UInt64) == pl.lit(m, pl.UInt64) for w, m in words.items()]
+        masks = {word: pl.lit(mask, self.dtype(word)) for word, mask in words.items()}
+        return [pl.col(f"__c{word}") & mask == mask for word, mask in masks.items()]
 
 
-def first_level(
-    opened: Opened, scan: Scan, covers: bool, bounded: bool, discriminators: Sequence[Expr], moved: frozenset[Expr]
-) -> Level1:
+def first_level(opened: Opened, scan: Scan, covers: bool, bounded: bool, layout: Layout) -> Level1:
     """Compile the first level of a scan.
 
     ``covers``: rows without time or past the as-of stay, told apart by keys, since coverage is read off the result.
-    ``bounded``: a range is to be cut from grain `all`, so days are wanted. ``moved`` become filters of partials.
+    ``bounded``: a range is to be cut from grain `all`, so days are wanted.
     """
     rows = opened.rows
     clock = clock_of_scan(scan, rows)
     hours = Grain.HOUR in scan.grains
-    keys = keys_of(scan, rows, discriminators)
-    split = [_split(cell, keys, moved) for cell in scan.cells]
+    keys = keys_of(scan, rows, layout.discriminators)
+    split = [_split(cell, keys, layout.moved) for cell in scan.cells]
     codes = Codes({expr: bit for bit, expr in enumerate(dict.fromkeys(e for _, bits, _ in split for e in bits))})
     masks = tuple(_mask(decided_, bits, codes, rows, keys) for decided_, bits, _ in split)
     columns = [*keys.exprs, *codes.columns(rows)]
@@ -102,7 +110,7 @@ def first_level(
         names.append(CUT)
     partials = partials_of(scan.cells, [m for _, _, m in split], rows)
     aggregates = list(partials.aggregates)
-    if covers and clock is not None:
+    if covers and clock is not None and clock.form != "date" and not (layout.ordered and clock.expr.meta.is_column()):
         aggregates.append(clock.expr.max().alias(LATEST))
     frame = counted(opened, scan, clock, cut=not covers)
     frame = partials.add_to(opened.watched(frame, (*columns, *partials.layers[0])), columns)

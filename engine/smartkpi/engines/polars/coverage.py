@@ -13,7 +13,7 @@ from smartkpi.engines.polars.additive import CUT, LATEST, PERIOD_KEY, Level1
 from smartkpi.engines.polars.compile import Opened, collect, joined
 from smartkpi.engines.polars.expressions import clock_of
 from smartkpi.engines.polars.partials import ROWS
-from smartkpi.engines.polars.times import before, day_of, end_of, to_zone
+from smartkpi.engines.polars.times import Clock, before, day_of, end_of, to_zone, within
 from smartkpi.plan.nodes import Plan, Scan
 from smartkpi.semantics.formula import Expr, TypedDataset
 
@@ -30,25 +30,34 @@ def sees_all(scan: Scan, plan: Plan) -> bool:
     return scan.state == "additive" and not scan.filter and scan.time is not None and only == (scan.time,)
 
 
-def from_level(dataset: str, level: Level1, small: pl.DataFrame, left_out: dict[str, int]) -> Coverage:
-    """Read coverage off the first level of a scan that sees all rows."""
+def from_level(opened: Opened, level: Level1, small: pl.DataFrame, left_out: dict[str, int]) -> Coverage:
+    """Read coverage off the first level of a scan that sees all rows, perhaps with a look at those of its last day."""
     assert level.clock is not None
     zone = level.clock.zone
     day = to_zone(pl.col(PERIOD_KEY), zone).dt.date() if level.hours else pl.col(PERIOD_KEY)
     cut = pl.col(CUT) if CUT in small.columns else pl.lit(value=False)
-    table = collect(
-        small.lazy().group_by(day.alias("day"), cut.alias("cut")).agg(pl.col(ROWS).sum(), pl.col(LATEST).max())
-    )
+    latest = pl.col(LATEST) if LATEST in small.columns else day
+    days_of = small.lazy().group_by(day.alias("day"), cut.alias("cut"))
+    table = collect(days_of.agg(pl.col(ROWS).sum(), latest.max().alias(LATEST)))
     known, out = table.filter(pl.col("day").is_not_null()), table.filter(pl.col("day").is_null())
     counted, late = known.filter(~pl.col("cut")), known.filter(pl.col("cut"))
     days = counted["day"].unique().sort().to_list()
+    last = counted[LATEST].max()
+    if days and LATEST not in small.columns and level.clock.form != "date":
+        last = opened.collect(latest_query(opened, level.clock, days[-1])).item()
     return Coverage(
-        dataset=dataset,
+        dataset=opened.table.name,
         days=tuple(days),
-        edge=_edge([counted[LATEST].max()], zone),
+        edge=_edge([last], zone),
         rows=_count(table) + sum(left_out.values()),
         left_out=_left_out(left_out, _count(out), _count(late)),
     )
+
+
+def latest_query(opened: Opened, clock: Clock, day: date) -> pl.LazyFrame:
+    """Return a query for the latest time from a day on; where files are in order it reads little of them."""
+    ends = [] if opened.edge is None else [before(clock, opened.edge)]
+    return opened.frame.filter(*within(clock, day, None), *ends).select(clock.expr.max())
 
 
 def coverage_query(opened: Opened, times: Sequence[Expr]) -> pl.LazyFrame:

@@ -72,7 +72,7 @@ class _Run:
                 small = self.run(opened, level.query)
                 self.examine(scan, opened, level, small)
                 if covers:
-                    coverage[scan.dataset] = from_level(scan.dataset, level, small, self.left_out[scan.dataset])
+                    coverage[scan.dataset] = from_level(opened, level, small, self.left_out[scan.dataset])
                 for grain, frame in second_level(plan, scan, level, small, opened):
                     frames.setdefault(grain, []).append(frame)
             elif scan.state == "values":
@@ -133,8 +133,7 @@ class _Run:
 
     def level(self, scan: Scan, opened: Opened, covers: bool) -> Level1:
         bounded = self.plan.range.start is not None or self.plan.range.end is not None
-        discriminators, moved = lay_out(opened, scan)
-        return first_level(opened, scan, covers, bounded and Grain.ALL in scan.grains, discriminators, moved)
+        return first_level(opened, scan, covers, bounded and Grain.ALL in scan.grains, lay_out(opened, scan))
 
     def profile(self, name: str) -> Coverage:
         """Read the coverage of a dataset by a scan of its times alone."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import polars as pl
 
@@ -20,32 +23,44 @@ SHARE = 8
 MANY = 500
 
 
-def lay_out(opened: Opened, scan: Scan) -> tuple[tuple[Expr, ...], frozenset[Expr]]:
-    """Return which discriminators stay keys and which conditions leave the bit mask; the answer is the same for any.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a first level is laid out; the answer is the same for any.
+
+    ``discriminators`` stay keys, the conditions ``moved`` leave the bit mask. ``ordered``: rows seem to lie in the
+    order of time, so a look at the last day alone reads little.
+    """
+
+    discriminators: tuple[Expr, ...]
+    moved: frozenset[Expr] = frozenset()
+    ordered: bool = False
+
+
+def lay_out(opened: Opened, scan: Scan) -> Layout:
+    """Return the layout of a scan's first level, from a sample of its rows.
 
     A first level should have fewer groups than rows / 8 (measured with 20M rows): beyond, the least shared become
     filters of single partials.
     """
     count = opened.table.rows_hint or 0
     if count < WORTH:
-        return scan.discriminators, frozenset()
-    sample, bits, periods = _sample(opened, scan, count)
+        return Layout(scan.discriminators)
+    sample, bits, periods, ordered = _sample(opened, scan, count)
     if not sample.height:
-        return scan.discriminators, frozenset()
+        return Layout(scan.discriminators)
     others = [name for name in sample.columns if name.startswith("__x")]
-    kept = scan.discriminators
     if others and sample.select(pl.struct(others).n_unique()).item() > MANY:
-        return (), frozenset()
+        return Layout((), ordered=ordered)
     dims = [name for name in sample.columns if name.startswith("__d")]
     shared = Counter(expr for cell in scan.cells for expr in set(cell.where) if expr in bits)
     order = sorted(bits, key=lambda expr: shared[expr])
     moved: list[Expr] = []
     while order and _groups(sample, [*dims, *others, *(bits[e] for e in order)], periods, count) > count / SHARE:
         moved.append(order.pop(0))
-    return kept, frozenset(moved)
+    return Layout(scan.discriminators, frozenset(moved), ordered)
 
 
-def _sample(opened: Opened, scan: Scan, count: int) -> tuple[pl.DataFrame, dict[Expr, str], int]:
+def _sample(opened: Opened, scan: Scan, count: int) -> tuple[pl.DataFrame, dict[Expr, str], int, bool]:
     keys = keys_of(scan, opened.rows, scan.discriminators)
     wanted = dict.fromkeys(e for cell in scan.cells for e in cell.where if not decided(e, keys.known))
     bits = {expr: f"__b{place}" for place, expr in enumerate(wanted)}
@@ -56,17 +71,26 @@ def _sample(opened: Opened, scan: Scan, count: int) -> tuple[pl.DataFrame, dict[
         columns.append(day_of(clock).alias("__day"))
         names.append("__day")
     if not names:
-        return pl.DataFrame(), bits, 1
+        return pl.DataFrame(), bits, 1, False
     starts = [count * place // SLICES for place in range(SLICES)] if opened.table.sliceable else [0]
     size = SLICE if opened.table.sliceable else SLICE * SLICES
     slices = (joined(opened, read_by(scan), opened.frame.slice(start, size)) for start in starts)
     parts = [part.with_columns(columns).select(names) for part in slices]
-    sample = pl.concat([opened.collect(part) for part in parts])
-    periods = 1
+    found = [opened.collect(part) for part in parts]
+    sample = pl.concat(found)
+    periods, ordered = 1, False
     if "__day" in sample.columns and (days := sample["__day"].drop_nulls()).len():
         first, last = days.min(), days.max()
         periods = (last - first).days + 1  # type: ignore[operator, union-attr]
-    return sample, bits, periods * (24 if Grain.HOUR in scan.grains else 1)
+        ordered = opened.table.sliceable and _ascends([part["__day"] for part in found])
+    return sample, bits, periods * (24 if Grain.HOUR in scan.grains else 1), ordered
+
+
+def _ascends(slices: Sequence[pl.Series]) -> bool:
+    """Say whether the days of each slice come after those of the slice before."""
+    ranges: list[tuple[Any, Any]] = [(days.min(), days.max()) for days in slices]
+    known = all(low is not None for low, _ in ranges)
+    return known and all(before[1] < after[0] for before, after in pairwise(ranges))
 
 
 def _groups(sample: pl.DataFrame, names: Sequence[str], periods: int, count: int) -> float:
