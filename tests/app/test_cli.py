@@ -180,6 +180,11 @@ def test_wrong_usage_is_exit_2(project: Path, kpi: Kpi, args: list[str], said: s
     assert "Traceback" not in done.output
 
 
+def test_check_of_a_constant_that_is_not_there_is_exit_2(project: Path, kpi: Kpi) -> None:
+    done = kpi("check", "--set", "fe=5%")
+    assert (done.exit_code, "no constant is named `fe`" in done.stdout) == (2, True)
+
+
 def test_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kpi: Kpi) -> None:
     monkeypatch.chdir(tmp_path)
     done = kpi("run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -96,6 +97,7 @@ def test_counted_grain_all_needs_each_day() -> None:
 
 def test_edges() -> None:
     plan = plan_of({"c0": component("visit")}, [step("s0", value("c0"), ("c0",))], calendar=Calendar("Asia/Kolkata"))
+    plan = replace(plan, datasets={name: dataset(name, ()) for name in "abc"})
     late, early = datetime(2024, 3, 2, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)
     known = {name: Coverage(name, (), edge, 0) for name, edge in (("a", early), ("b", late), ("c", None))}
     assert edge_of(plan, known, ("a", "b", "c")) == late

@@ -16,8 +16,19 @@ from smartkpi.source import text_of
 from smartkpi.spec.load import load
 from smartkpi.spec.model import Catalog, Dataset, Kpi
 from tests.oracle.coverage import Coverage, as_of, coverage, is_complete, is_covered, is_stale_in
-from tests.oracle.days import DAY, TICK, Key, Period, local_day, midnight, period_of, periods
-from tests.oracle.formula import Cell, Leaf, adds_over_time, around, compute, is_ratio, leaves, shown, withins
+from tests.oracle.days import DAY, TICK, Key, Period, local_day, made_of, midnight, period_of, periods
+from tests.oracle.formula import (
+    Cell,
+    Leaf,
+    adds_over_time,
+    around,
+    compute,
+    is_ratio,
+    leaves,
+    periods_of,
+    shown,
+    withins,
+)
 from tests.oracle.rows import FIRST, EventRow, Row, World, ends_at, event_rows, has_field
 from tests.oracle.values import NoNames, compare, evaluate
 
@@ -82,7 +93,26 @@ class Asked:
 
     @property
     def own_grain(self) -> str:
-        return self.kpi.grain or ("all" if any(dataset.timeless for dataset in self.datasets) else "month")
+        if self.kpi.grain or any(dataset.timeless for dataset in self.datasets):
+            return self.kpi.grain or "all"
+        return next(grain for grain in ("month", "week", "quarter", "year", "all") if self.has_whole(grain))
+
+    @cached_property
+    def stood_for(self) -> set[str]:
+        """The periods that counted rows which are read stand for."""
+        return set().union(*(periods_of(self.world, leaf.event) for leaf in self.leaves))
+
+    def has_whole(self, grain: str) -> bool:
+        """Whether the periods of a grain, or the range asked for, cut none that a row stands for in two."""
+        edges = (self.question.since, self.question.until and self.question.until + DAY) if grain == "all" else ()
+        return all(
+            made_of(grain, part)
+            and all(
+                day is None or period_of(part, day, self.zone, self.week_start).start == midnight(day, self.zone)
+                for day in edges
+            )
+            for part in self.stood_for
+        )
 
     @property
     def is_scorecard(self) -> bool:
@@ -125,7 +155,9 @@ class Asked:
         ranged = question.since or question.until or question.as_of
         if (self.grain != "all" or ranged) and any(dataset.timeless for dataset in self.datasets):
             return True
-        if self.grain not in ("day", "hour") and adds_over_time(self.world, self.kpi.formula.expr):
+        if not self.has_whole(self.grain):
+            return True
+        if adds_over_time(self.world, self.grain, self.kpi.formula.expr):
             return True
         filtered = {name for condition in self.outer for name in fields_of(self.world, condition)}
         apart = {leaf.event for leaf in self.leaves if not leaf.whole} or {leaf.event for leaf in self.leaves}

@@ -106,6 +106,16 @@ def period_of(grain: str, moment: date | datetime, zone: str, week_start: int) -
     return Period(first, midnight(first, zone), midnight(after, zone), first, after - DAY)
 
 
+def made_of(grain: str, part: str) -> bool:
+    """Whether each period of a grain is a number of whole periods of another."""
+    calendar = ("day", "month", "quarter", "year", "all")
+    if "hour" in (grain, part):
+        return part == "hour"
+    if "week" in (grain, part):
+        return part == "day" or grain in (part, "all")
+    return calendar.index(part) <= calendar.index(grain)
+
+
 def periods(grain: str, first: date | datetime, last: date | datetime, zone: str, week_start: int) -> list[Period]:
     """All periods from the one that holds ``first`` to the one that holds ``last``."""
     period, end = (period_of(grain, moment, zone, week_start) for moment in (first, last))

@@ -115,37 +115,56 @@ def withins(world: World, expr: syntax.Expr) -> set[str]:
             return set()
 
 
-def adds_over_time(world: World, expr: syntax.Expr) -> bool:
+def adds_over_time(world: World, grain: str, expr: syntax.Expr) -> bool:
     """Whether a formula counts or sums, directly or through references, what must not be added over time."""
     match expr:
         case syntax.Name() if expr.text in world.catalog.kpis:
-            return adds_over_time(world, world.catalog.kpis[expr.text].formula.expr)
+            return adds_over_time(world, grain, world.catalog.kpis[expr.text].formula.expr)
         case syntax.Name():
-            return not constant(world, expr) and is_daily(world, expr.text, None)
+            return not constant(world, expr) and is_daily(world, grain, expr.text, None)
         case syntax.Where(operand, _):
-            return adds_over_time(world, operand)
+            return adds_over_time(world, grain, operand)
         case syntax.Apply(_, (syntax.Per(value, _, condition), *_)):
-            return adds_over_time(world, value) or (condition is not None and adds_over_time(world, condition))
+            parts = [value, *([] if condition is None else [condition])]
+            return any(adds_over_time(world, grain, part) for part in parts)
         case syntax.Apply(function, args) if function in AGGREGATES:
             event, inner, _ = split(args[0])
             counted = any(dataset.events[event].count for dataset in world.providers(event))
             counts = function == "count" or (function == "avg" and counted)
             field = inner.parts[-1] if function in ("sum", "avg") and isinstance(inner, syntax.Name) else None
             summed = field is not None and (function == "sum" or counted)
-            return (counts and is_daily(world, event, None)) or (summed and is_daily(world, event, field))
+            return (counts and is_daily(world, grain, event, None)) or (summed and is_daily(world, grain, event, field))
         case syntax.Apply(_, args):
-            return any(adds_over_time(world, arg) for arg in args)
+            return any(adds_over_time(world, grain, arg) for arg in args)
         case _:
             return False
 
 
-def is_daily(world: World, event: str, field: str | None) -> bool:
-    """Whether some dataset says that the counts of an event, or a field, are not to be added over time."""
+def is_daily(world: World, grain: str, event: str, field: str | None) -> bool:
+    """Whether some dataset says that the counts of an event, or a field, are not to be added as a grain does.
+
+    A grain no coarser than what rows stand for, else than a day, adds none over time.
+    """
+    if not coarser(grain, periods_of(world, event) or {"day"}):
+        return False
     for dataset in world.providers(event):
         said = dataset.events[event] if field is None else dataset.fields.get(field)
         if said is not None and said.additive == "not over time" and not dataset.timeless:
             return True
     return False
+
+
+GRAINS = ("hour", "day", "week", "month", "quarter", "year", "all")
+
+
+def coarser(grain: str, parts: set[str]) -> bool:
+    return any(GRAINS.index(grain) > GRAINS.index(part) for part in parts)
+
+
+def periods_of(world: World, event: str) -> set[str]:
+    """The periods that rows of an event stand for."""
+    read = [(dataset.every, dataset.events[event].count) for dataset in world.providers(event)]
+    return {every.value if every else "day" for every, count in read if every or count}
 
 
 def split(argument: syntax.Expr) -> tuple[str, syntax.Expr, Conditions]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from smartkpi.language import syntax
 from smartkpi.spec.model import Binding, Catalog, Column, Dataset, FieldDef, Formula
-from tests.oracle.days import DAY, TICK, local_day, midnight
+from tests.oracle.days import DAY, TICK, Period, local_day, midnight, period_of
 from tests.oracle.values import clean, compare, evaluate, holds
 
 Row = Mapping[str, Any]
@@ -162,9 +162,22 @@ def ends_at(time: date, zone: str) -> datetime:
     return time + TICK if isinstance(time, datetime) else midnight(time + DAY, zone)
 
 
-def seen(world: World, time: date | None) -> bool:
-    """Whether a time lies before the as-of that was asked for."""
-    return time is not None and (world.cut is None or starts_at(time, world.zone) < world.cut)
+def stands_for(world: World, dataset: Dataset, time: date) -> Period | None:
+    """The period that a row of some time stands for; none where rows are things that happened then."""
+    counts = [binding.count is not None for binding in dataset.events.values()]
+    every = dataset.every.value if dataset.every else "day" if counts and all(counts) else None
+    moment = time.astimezone(UTC) if isinstance(time, datetime) else time
+    return period_of(every, moment, world.zone, world.catalog.calendar.week_start) if every else None
+
+
+def seen(world: World, dataset: Dataset, time: date | None) -> bool:
+    """Whether a time lies before the as-of that was asked for; a longer period than a day also ends before it."""
+    if time is None or world.cut is None:
+        return time is not None
+    period = stands_for(world, dataset, time)
+    if period is not None and period.last > period.first:
+        return period.end <= world.cut
+    return starts_at(time, world.zone) < world.cut
 
 
 def dataset_time(world: World, dataset: Dataset, row: Row) -> date | None:
@@ -183,7 +196,7 @@ def times(world: World, dataset: Dataset) -> list[date]:
     bindings = [b.time for b in dataset.events.values() if b.time is not None]
     bound_times = [*([dataset.time] if dataset.time is not None else []), *bindings]
     found = [bound(what, world.names(dataset, row)) for row in distinct_rows(world, dataset) for what in bound_times]
-    return [time for time in found if seen(world, time)]
+    return [time for time in found if seen(world, dataset, time)]
 
 
 def distinct_rows(world: World, dataset: Dataset) -> list[Row]:
@@ -197,7 +210,7 @@ def distinct_rows(world: World, dataset: Dataset) -> list[Row]:
         key = tuple(clean(names.field(part), names) for part in dataset.key)
         time = dataset_time(world, dataset, row)
         instant = FIRST if time is None else starts_at(time, world.zone)
-        order = (time is None or seen(world, time), instant)
+        order = (time is None or seen(world, dataset, time), instant)
         if key not in latest or latest[key][0] < order:
             latest[key] = (order, row)
     return [row for _, row in latest.values()]
@@ -212,7 +225,7 @@ def event_rows(world: World, event: str) -> list[EventRow]:
             time = event_time(world, dataset, binding, row)
             names = world.names(dataset, row)
             if not dataset.timeless and (
-                time is None or not seen(world, time) or not is_stated(dataset, day_of(time, world.zone))
+                time is None or not seen(world, dataset, time) or not is_stated(dataset, day_of(time, world.zone))
             ):
                 continue
             if binding.when is None or holds(binding.when.expr, names):

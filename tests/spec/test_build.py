@@ -267,11 +267,12 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
         ("datasets: {d: {read: {path: x, encoding: rot13}}}\n", [("unknown-encoding", "dataset:d")]),
         ("datasets: {d: {read: {path: x, thousands: .}}}\n", [("bad-value", "dataset:d")]),
         ("datasets: {d: {read: {path: x, decimal: '5'}}}\n", [("bad-value", "dataset:d")]),
-        ("datasets: {d: {read: x, every: month}}\n", [("not-yet", "dataset:d")]),
+        ("datasets: {d: {read: x, every: month}}\n", [("bad-value", "dataset:d")]),
         ("datasets: {d: {read: x, fields: {a: {unit: money, currency: {column: c}}}}}\n", [("not-yet", "dataset:d")]),
         ("datasets: {d: {read: x, time: t, events: {e: {additive: no}}}}\n", [("bad-value", "dataset:d")]),
         ("datasets: {d: {read: x, time: t, events: {e: {prefer: [a]}}}}\n", [("not-yet", "dataset:d")]),
         ("datasets: {d: {read: x, events: {e: all rows, f: {time: t}}}}\n", [("missing-time", "dataset:d")]),
+        ("datasets: {d: {read: x, events: {e: {count: n}}, every: week}}\n", [("missing-time", "dataset:d")]),
         ("datasets: {d: {read: x, events: {e: all rows}, gaps: zero}}\n", [("missing-time", "dataset:d")]),
         (
             "datasets: {d: {read: x, time: none, events: {e: {time: t}, f: all rows}}}\n",

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from hypothesis import strategies as st
 
+from tests.oracle.days import made_of
 from tests.strategies.tables import CLOCK_CHANGES, ZONES, Table, small_tables, tables
 
 GRAINS = ("day", "week", "month", "quarter", "year", "all")
@@ -31,6 +32,7 @@ class Event:
     counted: bool
     clock: bool
     united: bool = False
+    periods: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ def datasets(
         written["key"] = "id"
     if table.counted and not table.timeless and draw(st.booleans()):
         written["gaps"] = "zero"
+    every = draw(st.sampled_from(("hour", "day", "week", "month", "quarter"))) if draw(st.booleans()) else None
     names = frozenset(table.columns) | frozenset(fields)
     found_by = ("person",) if table.timeless else ("person", "grade")
     lookups = {name: LOOKUPS[name] for name in found_by if LOOKED_UP_BY[name] in table.columns}
@@ -154,12 +157,20 @@ def datasets(
             binding["time"] = "sent"
         counted = table.counted and draw(st.integers(0, 3)) > 0
         if counted:
+            if every and not table.timeless and not (every == "hour" and table.time == "date"):
+                written["every"] = every
             binding["count"] = "shows"
             if draw(st.integers(0, 5)) == 0:
                 binding["additive"] = "not over time"
         bound[event] = binding or "all rows"
         found.append(Event(event, seen, counted, clock))
+    found = [replace(event, periods=stood_for(written, event.counted)) for event in found]
     return {**written, "events": bound}, found
+
+
+def stood_for(written: Mapping[str, Any], counted: bool) -> frozenset[str]:
+    """The period that rows of an event stand for, if any."""
+    return frozenset([written["every"]] if "every" in written else ["day"] if counted else [])
 
 
 LOOKUPS: Mapping[str, Any] = {
@@ -322,8 +333,10 @@ def kpis(draw: st.DrawFn, events: list[Event]) -> tuple[dict[str, Any], dict[str
         if draw(st.integers(0, 3)) == 0:
             common = frozenset.intersection(*(event.fields for event in events if event.name in formula.events))
             definition["where"] = draw(conditions(common - {"at"}))
-        if draw(st.integers(0, 3)) == 0:
-            definition["grain"] = draw(st.sampled_from(("day", "week", "quarter")))
+        periods = {period for event in events if event.name in formula.events for period in event.periods}
+        grains = [grain for grain in GRAINS[:4] if all(made_of(grain, period) for period in periods)]
+        if grains and draw(st.integers(0, 3)) == 0:
+            definition["grain"] = draw(st.sampled_from(grains))
         if draw(st.integers(0, 3)) == 0:
             definition["direction"] = draw(st.sampled_from(("higher", "lower", "none")))
         if draw(st.booleans()):
@@ -356,7 +369,8 @@ def shared(draw: st.DrawFn, event: Event, definitions: dict[str, Any], found: Ma
     written["events"][event.name] = binding or "all rows"
     both, clock = event.fields & names, event.clock and second.time != "date" and not second.timeless
     alike = (first.time == "date") == (second.time == "date") and not first.timeless and not second.timeless
-    return Event(event.name, both if alike else both - {"at"}, event.counted or counted, clock, united=True)
+    periods = event.periods | stood_for(written, counted)
+    return Event(event.name, both if alike else both - {"at"}, event.counted or counted, clock, True, periods)
 
 
 @st.composite

@@ -57,19 +57,21 @@ def given_catalog(checked: Checked, case: Case, kpis: Iterable[str]) -> tuple[Ca
         spans = given[event].spans if event in given else ()
         types = _field_types(checked, typed, event, referenced=event not in given)
         frames[event] = _frame(calendar, rows, spans or (case.span,), types)
-        written = _as_additive(_dataset(event, frames[event].columns, types, covers, case.span), checked, event)
+        written = _as_bound(_dataset(event, frames[event].columns, types, covers, case.span), checked, event)
         datasets[event] = replace(written, time=None, covers=None) if _is_timeless(checked, case, event) else written
     kept = {name: catalog.kpis[name] for name in reading}
     return replace(catalog, datasets=datasets, kpis=kept, cases=(), broken={}), frames
 
 
-def _as_additive(dataset: Dataset, checked: Checked, event: str) -> Dataset:
-    """Return a dataset whose counts and fields may be added over no more than where the event is bound."""
+def _as_bound(dataset: Dataset, checked: Checked, event: str) -> Dataset:
+    """Return a dataset whose rows stand for what they do where the event is bound, and add up over no more."""
     scope = checked.scopes.get(event)
     said = scope.additive if scope is not None else {}
     fields = {name: replace(one, additive=said.get(name)) for name, one in dataset.fields.items()}
     bound = replace(dataset.events[event], additive=said.get(""))
-    return replace(dataset, fields=fields, events={event: bound})
+    providers = (checked.datasets[binding.dataset].spec for binding in checked.events.get(event, ()))
+    every = next((spec.every for spec in providers if spec.every is not None), None)
+    return replace(dataset, fields=fields, events={event: bound}, every=every)
 
 
 def _is_timeless(checked: Checked, case: Case, event: str) -> bool:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from smartkpi.api import Report, load
-from smartkpi.app.edge import DATA, DEFINITIONS, FINE, worst
+from smartkpi.app.edge import DATA, DEFINITIONS, FINE, USAGE, worst
 from smartkpi.app.terminal import style_of, write
 from smartkpi.diagnostics import Severity, errors, render, to_github, to_json
+from smartkpi.spec.constants import SET
 
 
 def check(path: Path, sets: Mapping[str, str], data: bool, form: str) -> int:
@@ -29,7 +30,9 @@ def check(path: Path, sets: Mapping[str, str], data: bool, form: str) -> int:
             catalog = project.catalog
             size = f"{_count(len(catalog.kpis), 'KPI')}, {_count(len(catalog.datasets), 'dataset')}"
             write(f"{text}\n\n{_summary(report)}\n" if text else f"no problems: {size}\n")
-    return worst((DEFINITIONS if errors(report.definitions) else FINE, DATA if errors(report.data) else FINE))
+    wrong = errors(report.definitions)
+    codes = [USAGE for one in wrong if one.span is not None and one.span.source.name == SET]
+    return worst((*codes, DEFINITIONS if wrong else FINE, DATA if errors(report.data) else FINE))
 
 
 def _summary(report: Report) -> str:

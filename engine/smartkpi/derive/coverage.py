@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import polars as pl
 
 from smartkpi.engines.answer import Coverage
 from smartkpi.periods.calendar import Calendar
+from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Plan
 from smartkpi.semantics.formula import TypedDataset
 
@@ -43,8 +45,15 @@ def edge_of(plan: Plan, coverage: Mapping[str, Coverage], datasets: Iterable[str
         case date():
             return plan.calendar.midnight(plan.as_of + DAY)
         case None:
-            edges = (coverage[name].edge for name in datasets if name in coverage)
-            return max((edge for edge in edges if edge is not None), default=None)
+            edges = ((name, coverage[name].edge) for name in datasets if name in coverage)
+            ends = (_end(plan, plan.datasets[name], edge) for name, edge in edges if edge is not None)
+            return max(ends, default=None)
+
+
+def _end(plan: Plan, dataset: TypedDataset, edge: datetime) -> datetime:
+    """Return the end of what the latest row stands for."""
+    period = dataset.spec.period
+    return edge if period is None else plan.calendar.whole(period, edge)[1]
 
 
 def cover_timeless(dataset: TypedDataset, found: Coverage | None) -> Cover | None:
@@ -56,8 +65,11 @@ def cover_timeless(dataset: TypedDataset, found: Coverage | None) -> Cover | Non
 
 def cover(calendar: Calendar, dataset: TypedDataset, found: Coverage | None, edge: datetime) -> Cover | None:
     """Return what a dataset covers up to an edge, or None where it covers nothing."""
+    period = dataset.spec.period
+    if period is not None and period.rank > Grain.DAY.rank:
+        edge = calendar.whole(period, edge)[0]
     last = calendar.local_day(edge - TICK)
-    active = [day for day in found.days if day <= last] if found else []
+    active = [day for day in stood_for(calendar, period, found.days) if day <= last] if found else []
     stated = dataset.spec.covers
     first = stated.start if stated and stated.start else (active[0] if active else None)
     if first is None:
@@ -65,7 +77,7 @@ def cover(calendar: Calendar, dataset: TypedDataset, found: Coverage | None, edg
     begin, end, stale = calendar.midnight(first), edge, False
     if stated and stated.end:
         end = min(edge, calendar.midnight(stated.end + DAY))
-    elif active and _is_stale(active, last):
+    elif active and _is_stale(calendar, period, active, last):
         end, stale = calendar.midnight(active[-1] + DAY), True
     if begin >= end:
         return None
@@ -74,10 +86,21 @@ def cover(calendar: Calendar, dataset: TypedDataset, found: Coverage | None, edg
     return Cover(begin, end, days, stale)
 
 
-def _is_stale(active: list[date], last: date) -> bool:
-    """Say whether a dataset is silent for longer than ever before, and for over a day."""
-    silence = (last - active[-1]).days
-    longest = max(((b - a).days for a, b in zip(active, active[1:], strict=False)), default=0)
+def stood_for(calendar: Calendar, period: Grain | None, days: Sequence[date]) -> Sequence[date]:
+    """Return the days of the periods that rows of some days stand for."""
+    if period is None or period.rank <= Grain.DAY.rank:
+        return days
+    bounds = (calendar.days(period, key) for key in dict.fromkeys(calendar.key(period, day) for day in days))
+    return [start + DAY * i for start, end in bounds for i in range((end - start).days)]
+
+
+def _is_stale(calendar: Calendar, period: Grain | None, active: list[date], last: date) -> bool:
+    """Say whether a dataset is silent for more days, or periods that rows stand for, than ever before, and than one."""
+    grain = Grain.DAY if period is None else max(period, Grain.DAY, key=lambda one: one.rank)
+    places = {key: place for place, key in enumerate(calendar.keys(grain, active[0], last))}
+    seen = list(dict.fromkeys(places[calendar.key(grain, day)] for day in active))
+    silence = places[calendar.key(grain, last)] - seen[-1]
+    longest = max((b - a for a, b in pairwise(seen)), default=0)
     return silence > 1 and silence > longest
 
 
@@ -115,9 +138,10 @@ def describe(
         readers = {edges.get(output.kpi) for output in plan.outputs if name in output.datasets}
         dataset = plan.datasets[name]
         covers = [cover(plan.calendar, dataset, known, e) for e in readers if e is not None and not dataset.timeless]
+        days = stood_for(plan.calendar, dataset.spec.period, known.days)
         found[name] = {
-            "first": known.days[0] if known.days else None,
-            "last": known.days[-1] if known.days else None,
+            "first": days[0] if days else None,
+            "last": days[-1] if days else None,
             "rows": known.rows,
             "left_out": dict(known.left_out) | _nameless(plan, name, nameless),
             "unmatched": dict(known.unmatched),

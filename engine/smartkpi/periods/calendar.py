@@ -133,6 +133,11 @@ class Calendar:
             return key.astimezone(UTC), self._next_hour(key.astimezone(UTC))
         return self.midnight(key), self.midnight(self.next(grain, key))
 
+    def whole(self, grain: Grain, edge: datetime) -> tuple[datetime, datetime]:
+        """Return the last instant up to an edge, and the first one from it on, at which a period ends."""
+        start, end = self.bounds(grain, self.key(grain, edge - TICK))
+        return (end if end == edge else start), end
+
     def _utc(self, local: datetime, fold: int) -> datetime:
         try:
             return _clamp(local.replace(tzinfo=self.zone, fold=fold).astimezone(UTC))

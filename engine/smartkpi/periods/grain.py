@@ -20,3 +20,9 @@ class Grain(StrEnum):
     def rank(self) -> int:
         """The place from fine to coarse, from 0."""
         return list(Grain).index(self)
+
+    def is_made_of(self, part: Grain) -> bool:
+        """Return whether each period is whole periods of another grain: no month is a number of weeks."""
+        if Grain.WEEK in (self, part) and self.rank > Grain.WEEK.rank:
+            return self is Grain.ALL
+        return self.rank >= part.rank

@@ -148,13 +148,28 @@ def _unanswerable(checked: Checked, kpi: TypedKpi, grain: Grain, question: Quest
         if (grain is not Grain.ALL or ranged) and any(binding.time is None for binding in checked.events[event]):
             part = "no part of time can be taken" if grain is Grain.ALL else f"there is no answer by {grain.value}"
             return f"the rows of `{event}` have no time: {part}, only grain `all` over all of it"
-    if kpi.daily and grain not in (Grain.DAY, Grain.HOUR):
-        return f"it adds {kpi.daily[0]}, which must not be added over time: ask for grain `day`"
+    if kpi.daily and grain.rank > kpi.once.rank:
+        return f"it adds {kpi.daily[0]}, which must not be added over time: ask for grain `{kpi.once}`"
     if grain is Grain.HOUR:
         for event in sorted(kpi.events):
             for binding in checked.events[event]:
                 if binding.time is not None and binding.time.type.kind is Kind.DATE:
                     return f"`{event}` is dated by day: it has no hours"
+    return _unwhole(checked, kpi, grain, question)
+
+
+def _unwhole(checked: Checked, kpi: TypedKpi, grain: Grain, question: Question) -> str:
+    """Say that a question cuts through the periods that rows stand for, or nothing."""
+    spec = checked.catalog.calendar
+    calendar = Calendar(spec.timezone, spec.week_start)
+    asked = ((question.since, "`since`"), (question.until, "`until`")) if grain is Grain.ALL else ()
+    for event in sorted(kpi.events):
+        for period in checked.scopes[event].periods:
+            if not grain.is_made_of(period):
+                return f"a row of `{event}` stands for a {period}: there is no answer by {grain}"
+            for day, name in asked:
+                if day is not None and calendar.days(period, calendar.key(period, day))[0] != day:
+                    return f"a row of `{event}` stands for a {period}, and {name} cuts one in two"
     return ""
 
 

@@ -13,6 +13,7 @@ from smartkpi.language import syntax
 from smartkpi.language.types import TEXT, TIME, UNKNOWN, Kind, Type
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.calendar import Calendar
+from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key
 from smartkpi.semantics.datasets import CheckedDataset, check_dataset
 from smartkpi.semantics.findings import SHOWN, Findings, circle
@@ -199,11 +200,19 @@ def _scopes(
             lookups=datasets[0].scope.lookups if len(datasets) == 1 else {},
             given=any("." in field for dataset in datasets for field in dataset.typed.fields),
             spellings=_spellings(catalog),
+            periods=_periods(providers, catalog),
             united={one for dataset in datasets for one in dataset.scope.lookups} if len(datasets) > 1 else (),
         )
     for name in [name for name in events if name not in scopes]:
         del events[name]
     return scopes
+
+
+def _periods(providers: tuple[TypedBinding, ...], catalog: Catalog) -> tuple[Grain, ...]:
+    """Return the periods that rows of an event stand for, each once."""
+    sides = ((catalog.datasets[binding.dataset], binding.count is not None) for binding in providers)
+    stated = (spec.every or (Grain.DAY if counted else None) for spec, counted in sides)
+    return tuple(dict.fromkeys(period for period in stated if period is not None))
 
 
 def _promised(contract: Contract) -> dict[str, Type]:

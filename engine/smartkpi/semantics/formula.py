@@ -13,6 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from smartkpi.language.types import UNKNOWN, Type
+from smartkpi.periods.grain import Grain
 from smartkpi.source import Span
 from smartkpi.spec.model import Dataset, Kpi, Threshold
 
@@ -199,7 +200,7 @@ class TypedKpi:
     tell apart (those in a `total` alone need not have a segment's field), ``within`` the fields that a `share` asks the
     segments for; ``ranked``: a `rank` stands somewhere in it; ``folded``: a total, rank or `per` does. ``grain`` is its
     own: the one written, else `month`, or `all` where rows without time are among what it reads; ``daily`` names what
-    it adds, but must not add over time.
+    it adds, but must not add over time, which no grain coarser than ``once`` does.
     """
 
     name: str
@@ -217,6 +218,7 @@ class TypedKpi:
     missing: tuple[str, ...]
     grain: str = "month"
     daily: tuple[str, ...] = ()
+    once: Grain = Grain.DAY
     segmented: frozenset[str] = frozenset()
     within: frozenset[str] = frozenset()
     ranked: bool = False

@@ -9,6 +9,7 @@ from decimal import Decimal
 from smartkpi.diagnostics import Note
 from smartkpi.language.types import BARE, PLAIN, UNKNOWN, Kind, Type, Unit
 from smartkpi.language.units import describe, of_unit
+from smartkpi.periods.grain import Grain
 from smartkpi.semantics.calls import written as text_at
 from smartkpi.semantics.datasets import united
 from smartkpi.semantics.findings import Findings
@@ -68,14 +69,13 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
     scopes = [space.events[event] for event in sorted(reads.events)]
     check_dimensions(spec.by, [space.events[event] for event in sorted(reads.segmented)], spec.span, findings)
     _check_grain(spec, scopes, findings)
-    daily = _check_additive(formula, space, findings)
+    daily, once = _check_additive(formula, space, findings)
     if findings.failed:
         return None
-    if daily and spec.grain not in ("day", "hour"):
-        message = (
-            f"`{spec.name}` has no value by {spec.grain or 'month'}: it adds {daily[0]}, not to be added over time"
-        )
-        findings.note("unavailable", message, spec.span, (Note("add `grain: day` to show it each day"),))
+    grain = _own_grain(spec, scopes)
+    if daily and grain.rank > once.rank:
+        message = f"`{spec.name}` has no value by {grain}: it adds {daily[0]}, not to be added over time"
+        findings.note("unavailable", message, spec.span, (Note(f"add `grain: {once}` to show it each {once}"),))
     return TypedKpi(
         name=spec.name,
         spec=spec,
@@ -94,17 +94,31 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         within=reads.within,
         ranked=reads.ranked,
         folded=reads.folded,
-        grain=spec.grain or ("all" if any(scope.timeless for scope in scopes) else "month"),
+        grain=grain.value,
         daily=daily,
+        once=once,
     )
 
 
-def _check_additive(formula: Expr, space: Namespace, findings: Findings) -> tuple[str, ...]:
-    """Refuse sums of what may not be added; return what must not be added over time, in words."""
+def _own_grain(spec: Kpi, scopes: Iterable[EventScope]) -> Grain:
+    """Return the grain of a KPI unless asked otherwise: a month, or what periods that its rows stand for make up."""
+    if spec.grain is not None:
+        return Grain(spec.grain)
+    if any(scope.timeless for scope in scopes):
+        return Grain.ALL
+    periods = {period for scope in scopes for period in scope.periods}
+    usual = (Grain.MONTH, Grain.WEEK, Grain.QUARTER, Grain.YEAR)
+    return next((grain for grain in usual if all(grain.is_made_of(period) for period in periods)), Grain.ALL)
+
+
+def _check_additive(formula: Expr, space: Namespace, findings: Findings) -> tuple[tuple[str, ...], Grain]:
+    """Refuse sums of what may not be added; return what must not be added over time, and the grain up to which not."""
     daily: dict[str, None] = {}
+    once = Grain.ALL
     for node in walk(formula):
-        if isinstance(node, Reference):
-            daily.update(dict.fromkeys(space.kpis[node.kpi].daily))
+        if isinstance(node, Reference) and (other := space.kpis[node.kpi]).daily:
+            daily.update(dict.fromkeys(other.daily))
+            once = min(once, other.once, key=_rank)
         if not isinstance(node, Aggregate) or node.event not in space.events:
             continue
         scope = space.events[node.event]
@@ -120,7 +134,12 @@ def _check_additive(formula: Expr, space: Namespace, findings: Findings) -> tupl
                 findings.error("not-additive", f"{what} must not be added (`additive: no`)", node.span, hint)
             elif how != "yes" and not scope.timeless:
                 daily[what] = None
-    return tuple(daily)
+                once = min(once, *(scope.periods or (Grain.DAY,)), key=_rank)
+    return tuple(daily), once
+
+
+def _rank(grain: Grain) -> int:
+    return grain.rank
 
 
 def _reads(formula: Expr, space: Namespace) -> _Reads:
@@ -234,6 +253,26 @@ def _compare_bands(spec: Kpi, bands: tuple[Band, ...], findings: Findings) -> No
                 hint = f"bands go from best to worst, each wider than the one before: swap `{status}` and `{better}`?"
                 findings.warn("unreachable-band", message, span, hint)
                 break
+    _compare_ends(spec, bands, findings)
+
+
+UP, DOWN = (">=", ">"), ("<=", "<")
+OTHER_WAY = {">=": "at most", ">": "below", "<=": "at least", "<": "above"}
+
+
+def _compare_ends(spec: Kpi, bands: tuple[Band, ...], findings: Findings) -> None:
+    """Warn of a band on the other side of what is better: what lies beyond the good ones would be half good."""
+    ends = {status: operator for status, operator, _ in bands if operator in (*UP, *DOWN)}
+    better = {"higher": UP, "lower": DOWN}.get(spec.direction or _direction(bands))
+    for status in ("good", "warning"):
+        if better is None or ends.get(status, better[0]) in better:
+            continue
+        band = next(t.band for t in spec.thresholds if t.status == status)
+        bound = text_at(band.bounds[0].span)
+        said = "`direction`" if spec.direction else "`good`"
+        message = f"{said} says that {'higher' if better is UP else 'lower'} is better, `{status}` the opposite"
+        hint = f"write `{status}: {OTHER_WAY[band.operator]} {bound}`"
+        findings.warn("contradicting-band", message, band.span, hint)
 
 
 def _direction(bands: tuple[Band, ...]) -> str:
@@ -292,8 +331,22 @@ def _check_dimension(name: str, type: Type, span: Span | None, findings: Finding
 
 
 def _check_grain(spec: Kpi, scopes: Iterable[EventScope], findings: Findings) -> None:
+    """Refuse a grain that a KPI states and its rows have not."""
+    if spec.grain is None:
+        return
     for scope in scopes:
         time = scope.fields.get("time")
         if spec.grain == "hour" and time is not None and time.kind is Kind.DATE:
             message = f"`{scope.event}` is dated by day: it has no hours"
             findings.error("no-hours", message, spec.span, "write `grain: day`")
+            continue
+        for period in scope.periods:
+            if not Grain(spec.grain).is_made_of(period):
+                message = f"`{spec.name}` is asked by {spec.grain}, but a row of `{scope.event}` stands for a {period}"
+                findings.error("finer-grain", message, spec.span, _coarser(period))
+
+
+def _coarser(period: Grain) -> str:
+    if period is Grain.DAY:
+        return "write `grain: day`; or say `every: hour` at the dataset, if a row stands for an hour"
+    return f"write `grain: {period}`" + ("" if period is Grain.WEEK else ", or a coarser one")

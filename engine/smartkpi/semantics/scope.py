@@ -11,6 +11,7 @@ from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.types import TEXT, UNKNOWN, Type
 from smartkpi.nearest import did_you_mean
+from smartkpi.periods.grain import Grain
 from smartkpi.semantics.findings import Findings, listing
 from smartkpi.semantics.formula import Column, Expr, Field, Literal, LookedUp, TypedKpi
 from smartkpi.semantics.literals import FAILED, Constants
@@ -69,7 +70,8 @@ class EventScope:
     ``given``: the rows are those of a test, which writes looked-up fields under their own dotted names.
     ``timeless``: some rows have no time. ``datasets`` are all that provide it; ``lacking`` maps a field that not all
     have to one without; ``additive`` has what may not be added over everything ("": the counts). ``united`` are the
-    lookups of datasets that provide it together: what they lead to is not a field of the event.
+    lookups of datasets that provide it together: what they lead to is not a field of the event. ``periods`` are those
+    that its rows stand for.
     """
 
     event: str
@@ -90,6 +92,7 @@ class EventScope:
     lacking: Mapping[str, str] = field(default_factory=dict)
     additive: Mapping[str, str] = field(default_factory=dict)
     united: Collection[str] = ()
+    periods: tuple[Grain, ...] = ()
 
 
 RowScope = DatasetScope | EventScope

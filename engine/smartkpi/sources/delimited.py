@@ -163,7 +163,7 @@ def _header(file: Plain, separator: str, span: Span | None) -> tuple[str, ...]:
         except csv.Error as error:
             raise _bad_quote(file, 1, span) from error
     if not cells:
-        raise fault("empty-file", f"`{file.name}` has no header line", span)
+        raise fault("empty-file", f"`{file.name}` has no header line", span, "its first line names the columns")
     names = tuple(cell.strip() or f"column_{place}" for place, cell in enumerate(cells, 1))
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:

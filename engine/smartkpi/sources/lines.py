@@ -66,7 +66,8 @@ def open_lines(read: Read, files: tuple[Path, ...]) -> tuple[pl.LazyFrame, dict[
     known = _memo.find(key) or _audit(read, files)
     schema = {name: _dtype(known.seen.get(name)) for name in known.keys if _dtype(known.seen.get(name)) is not None}
     if not schema:
-        raise fault("empty-file", f"`{read.path}` has no values", read.span)
+        hint = 'each line is a row, such as {"day": "2026-01-31", "visits": 3}'
+        raise fault("empty-file", f"`{read.path}` has no values", read.span, hint)
     writing = Writing(read.dates)
     with reading(f"`{read.path}`", read.span):
         raw = pl.scan_ndjson(list(files), schema={n: t for n, t in schema.items() if t is not None})

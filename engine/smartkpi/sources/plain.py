@@ -79,7 +79,7 @@ def _copy(read: Read, file: Path) -> Plain:
         raise fault("unreadable-data", f"`{file.name}` cannot be read", read.span) from error
     if not kept:
         message = f"`{file.name}` has no line but those that `skip_rows` and `skip_footer` leave out"
-        raise fault("empty-file", message, read.span)
+        raise fault("empty-file", message, read.span, "state fewer lines: a header and the rows are to be left")
     return Plain(target, file.name, read.skip_rows)
 
 

@@ -77,10 +77,6 @@ def open_tables(catalog: Catalog, handed: Mapping[str, object]) -> tuple[dict[st
     """Open all datasets of a catalog; those that cannot be opened are in the diagnostics instead."""
     tables: dict[str, Table] = {}
     problems: list[Diagnostic] = []
-    for name in handed:
-        if name not in catalog.datasets:
-            known = ", ".join(catalog.datasets) or "none"
-            problems.append(Diagnostic("unknown-dataset", f"no dataset is named `{name}`", hint=f"datasets: {known}"))
     for name, dataset in catalog.datasets.items():
         try:
             tables[name] = open_table(dataset, handed.get(name))

@@ -13,7 +13,7 @@ from smartkpi.nearest import did_you_mean
 from smartkpi.source import Span, text_of
 from smartkpi.spec import later
 from smartkpi.spec.cases import build_case
-from smartkpi.spec.constants import build_constant
+from smartkpi.spec.constants import SET, build_constant
 from smartkpi.spec.datasets import build_contract, build_dataset, missing_time
 from smartkpi.spec.dimensions import build_dimension
 from smartkpi.spec.document import Document
@@ -305,7 +305,7 @@ def _check_sets(state: _State, definitions: list[_Definition], sets: Mapping[str
         if name not in names:
             known = ", ".join(sorted(names)) or "none"
             hint = did_you_mean(name, names)
-            span = text_of(f"{name}={value}", "--set").at(0, len(name))
+            span = text_of(f"{name}={value}", SET).at(0, len(name))
             notes = (Note(f"constants: {known}"),)
             state.found.append(Diagnostic("unknown-constant", f"no constant is named `{name}`", span, hint, notes))
 

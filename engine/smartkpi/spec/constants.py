@@ -14,6 +14,9 @@ from smartkpi.spec.nodes import Fields, Node, Scalar
 from smartkpi.spec.scalars import resolve
 from smartkpi.spec.values import Problems
 
+SET = "--set"
+"""Where a constant stands that is given with the question."""
+
 _LITERAL = re.compile(r"[-+]?\d[\d_]*(\.\d+)?([eE][-+]?\d+)?\s*%|\d+(min|mo|s|h|d|w|q|y)", re.ASCII)
 _NUMBER = re.compile(r"[-+]?\d[\d_]*(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 

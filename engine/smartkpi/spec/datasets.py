@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.language.parse import parse_binding
 from smartkpi.language.syntax import AllRows
+from smartkpi.periods.grain import Grain
 from smartkpi.source import Span
 from smartkpi.spec.model import Binding, Column, Contract, Covers, Dataset, FieldDef, Formula, Labels, Lookup, Read
 from smartkpi.spec.nodes import Fields, Node, Scalar
@@ -51,7 +53,20 @@ def build_dataset(name: str, node: Node, span: Span, base: Path, problems: Probl
         gaps="zero" if text(node.get("gaps")) == "zero" else None,
         span=span,
         lookups=_lookups(node.get("lookups"), problems),
+        every=_every(node.get("every"), events, problems),
     )
+
+
+def _every(node: Node | None, events: Mapping[str, Binding], problems: Problems) -> Grain | None:
+    """Return which period a row stands for, which only counted ones do."""
+    if node is None:
+        return None
+    if all(binding.count is None for binding in events.values()):
+        message = "`every` says which period a counted row stands for, but no event here has a `count`"
+        hint = "say which column counts, such as `visit: {count: visits}`, or leave `every` out"
+        problems.append(Diagnostic("bad-value", message, node.span, hint))
+        return None
+    return Grain(text(node) or "day")
 
 
 def missing_time(name: str, dataset: Dataset) -> Diagnostic | None:
@@ -66,8 +81,8 @@ def missing_time(name: str, dataset: Dataset) -> Diagnostic | None:
             if event.time is None:
                 message = f"the event `{event.event}` has no time: neither it nor the dataset `{name}` says `time`"
                 return Diagnostic("missing-time", message, event.span, "add `time: <a column>` to the dataset")
-    elif dataset.covers is not None or dataset.gaps is not None:
-        what = "covers" if dataset.covers is not None else "gaps"
+    elif said := [name for name in ("covers", "gaps", "every") if getattr(dataset, name) is not None]:
+        what = said[0]
         message = f"`{what}` speaks of days, but the dataset `{name}` has no time"
         return Diagnostic("missing-time", message, dataset.span, f"add `time: <a column>`, or leave `{what}` out")
     return None

@@ -20,7 +20,7 @@ SECTIONS = {
 _CALENDAR = ("year_start", "periods", "hours", "notes")
 _KPI = ("extends", "revisions", "window", "goal", "goals", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
-_DATASET = ("every", "on_bad_rows", "keep", "additive")
+_DATASET = ("on_bad_rows", "keep", "additive")
 _BINDING = ("key", "prefer")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.language.syntax import Band, Expr
 from smartkpi.language.types import Unit
+from smartkpi.periods.grain import Grain
 from smartkpi.source import Span, Text
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -152,6 +153,17 @@ class Dataset:
     gaps: Literal["zero"] | None
     span: Span = field(compare=False, repr=False)
     lookups: Mapping[str, Lookup] = field(default_factory=lambda: EMPTY)
+    every: Grain | None = None
+
+    @property
+    def period(self) -> Grain | None:
+        """The period that a row stands for; None where rows are events themselves, each at its time.
+
+        Unless said, it is a day where all events are counted. A table in which some are not may as well have a row a
+        purchase, with the number of items as a count.
+        """
+        counts = [binding.count is not None for binding in self.events.values()]
+        return self.every or (Grain.DAY if counts and all(counts) else None)
 
     @property
     def timeless(self) -> bool:

@@ -14,6 +14,7 @@ from smartkpi.engines.polars.expressions import Rows, Typed, clock_of, compile_r
 from smartkpi.engines.polars.meter import Meter
 from smartkpi.engines.polars.times import Clock, before, edge_of
 from smartkpi.language.types import Kind
+from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Plan, Scan
 from smartkpi.semantics.formula import Apply, Expr, Literal, LookedUp
 from smartkpi.sources.faults import reading
@@ -94,9 +95,15 @@ def rows_of(plan: Plan, table: Table, dataset: str) -> Rows:
     return Rows(table.polars, table.schema, typed.timezone, plan.calendar.timezone, dataset)
 
 
-def edge(plan: Plan) -> datetime | None:
-    """Return the first instant that an explicit as-of cuts off."""
-    return None if plan.as_of is None else edge_of(plan.as_of, plan.calendar.timezone)
+def edge(plan: Plan, dataset: str) -> datetime | None:
+    """Return the first instant of a dataset that an explicit as-of cuts off.
+
+    A row that stands for a month or the like is known once that is over.
+    """
+    if plan.as_of is None:
+        return None
+    found, period = edge_of(plan.as_of, plan.calendar.timezone), plan.datasets[dataset].spec.period
+    return found if period is None or period.rank <= Grain.DAY.rank else plan.calendar.whole(period, found)[0]
 
 
 @dataclass(frozen=True, slots=True)

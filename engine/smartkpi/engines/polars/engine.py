@@ -167,7 +167,7 @@ class _Run:
         if name not in self.engine.tables:
             raise KpiError(Diagnostic("no-table", f"dataset `{name}` has no rows to read", subject=f"dataset:{name}"))
         table, dataset = self.engine.tables[name], self.plan.datasets[name]
-        opened = Opened(table, table.frame, rows_of(self.plan, table, name), edge(self.plan), self.meter)
+        opened = Opened(table, table.frame, rows_of(self.plan, table, name), edge(self.plan, name), self.meter)
         opened = self.look_up(replace(opened, lookups=dataset.spec.lookups), dataset)
         self.left_out[name] = {}
         if dataset.key and not is_unique(opened, dataset):
