@@ -87,8 +87,29 @@ def test_the_demo_runs_anywhere(tmp_path: Path) -> None:
     assert (tmp_path / "store" / "kpis.yml").is_file()
 
 
+PACKS = sorted((ROOT / "metrics").glob("*.yml"))
+
+
+def test_packs_stand_side_by_side() -> None:
+    project = smartkpi.load(ROOT / "metrics")
+    assert errors(project.check().diagnostics) == ()
+    assert len(project.catalog.kpis) == sum(len(smartkpi.load(pack).catalog.kpis) for pack in PACKS)
+
+
+@pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.stem)
+def test_a_pack_says_what_its_kpis_are_in_both_languages(pack: Path) -> None:
+    for kpi in smartkpi.load(pack).catalog.kpis.values():
+        for text in (kpi.label, kpi.description, kpi.decision):
+            assert text is not None, kpi.name
+            assert text.get("en"), kpi.name
+            assert text.get("zh"), kpi.name
+            assert text.get("en") != text.get("zh"), kpi.name
+        assert kpi.tags[0] == pack.stem, kpi.name
+        assert kpi.direction or kpi.thresholds, kpi.name
+
+
 def test_a_pack_is_a_project_by_itself() -> None:
-    for pack in sorted((ROOT / "metrics").glob("*.yml")):
+    for pack in PACKS:
         project = smartkpi.load(pack)
         assert errors(project.check().diagnostics) == (), pack
         result = project.run()
