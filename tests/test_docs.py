@@ -26,7 +26,18 @@ PAGES = [
     "engine/README.md",
     *(
         f"docs/{name}.md"
-        for name in ("index", "tutorial", "data", "semantics", "lookups", "packs", "cli", "python", "performance")
+        for name in (
+            "index",
+            "tutorial",
+            "story",
+            "data",
+            "semantics",
+            "lookups",
+            "packs",
+            "cli",
+            "python",
+            "performance",
+        )
     ),
 ]
 BUG = 70

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import contextlib
+import io
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 
 import smartkpi
+from smartkpi.app.cli import main
 from smartkpi.app.demo import make
+from smartkpi.app.story import tell
 from smartkpi.diagnostics import errors
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = ROOT / "examples" / "store"
+STORY = "d096a6771727a1029faa560e2d06b8d4e0828923473d809180a8b00a52cc05eb"
 QUESTIONS = {
     "scorecard": "",
     "scorecard.zh": "--lang zh",
-    "months": "--kpi revenue --kpi conversion_rate --grain month",
+    "months": "--kpi visits --kpi orders --kpi conversion_rate --grain month",
+    "week": "visits orders --by weekday --grain year",
     "countries": "visits orders ctr return_on_ads --by country",
-    "salespeople": "--kpi reply_time --kpi reply_in_time --by salesperson",
+    "currencies": "revenue_* --grain quarter",
+    "salespeople": "--kpi reply_time --kpi win_rate --by salesperson",
     "bad_month": "--kpi conversion_rate --by country --grain month --since 2025-07 --until 2025-09 --format csv",
     "ads": "--kpi tag:ads --grain quarter --format markdown",
 }
@@ -29,26 +35,24 @@ QUESTIONS = {
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("examples") / "store")
+    folder = tmp_path_factory.mktemp("examples") / "store"
+    make(folder)
+    return folder
 
 
-def kpi(*arguments: str, cwd: Path | None = None) -> str:
-    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "PYTHONUTF8": "1", "TERM": "dumb"}
-    done = subprocess.run(
-        [sys.executable, "-m", "smartkpi", *arguments],
-        env=environment | {"PYTHONPATH": str(ROOT / "engine")},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def kpi(*arguments: str) -> str:
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    with contextlib.redirect_stdout(screen), pytest.raises(SystemExit) as end:
+        main(arguments)
+    printed = screen.buffer.getvalue().decode("utf-8")  # type: ignore[attr-defined]
+    assert not end.value.code, printed
+    return printed
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_store_prints_what_is_checked_in(store: Path, name: str, update: bool) -> None:
+def test_store_prints_what_is_checked_in(store: Path, name: str, update: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}.items():
+        monkeypatch.setenv(variable, value)
     got = kpi("run", str(store), *QUESTIONS[name].split())
     expected = STORE / "expected" / f"{name}.txt"
     if update:
@@ -63,14 +67,75 @@ def test_store_is_right(store: Path) -> None:
     assert [outcome for outcome in project.test() if not outcome.passed] == []
 
 
+def test_the_store_has_some_hundred_thousand_events(store: Path) -> None:
+    events = pl.read_parquet(store / "data" / "events")
+    assert 90_000 < events.height < 120_000
+    kinds = {"visit", "inquiry", "reply", "chat", "order", "payment", "delivery", "review"}
+    assert set(events["event"]) == kinds
+    assert events.filter(event="reply")["wait_minutes"].null_count() == 0
+    assert set(events.filter(event="payment")["paid_in"]) == {"USD", "EUR", "GBP", "JPY"}
+    assert pl.read_csv(store / "data" / "refunds.csv").height > 50
+
+
+def _values(store: Path, kpi: str, **asked: Any) -> dict[Any, float]:
+    frame = smartkpi.load(store).run([kpi], **asked).frame
+    key = asked.get("by", ["start"])[0]
+    return dict(zip(frame[key].to_list(), frame["value"].to_list(), strict=True))
+
+
+def test_the_season_is_found(store: Path) -> None:
+    visits = _values(store, "visits", grain="month", since="2025-01", until="2025-12")
+    ranked = [day.month for day in sorted(visits, key=lambda day: visits[day])]
+    assert (ranked[0], ranked[-1]) == (2, 11)
+
+
+def test_the_bad_month_is_found_and_where_it_was_bad(store: Path) -> None:
+    months = _values(store, "conversion_rate", grain="month", until="2026-02")
+    worst = min(months, key=lambda day: months[day])
+    assert (worst.year, worst.month) == (2025, 8)
+    countries = _values(store, "conversion_rate", by=["country"], since="2025-08", until="2025-08")
+    assert set(sorted(countries, key=lambda name: countries[name])[:2]) == {"BR", "DE"}
+    assert max(countries["BR"], countries["DE"]) < 0.5 * min(countries[name] for name in ("AU", "GB", "JP", "US"))
+
+
+def test_the_week_is_found(store: Path) -> None:
+    visits = _values(store, "visits", by=["weekday"], grain="year", since="2025", until="2025")
+    assert max(visits[6], visits[7]) < 0.8 * min(visits[day] for day in range(1, 6))
+
+
+def test_the_slow_salesperson_is_found_and_what_it_costs(store: Path) -> None:
+    waits = _values(store, "reply_time", by=["salesperson"], grain="all")
+    assert waits["Chen"] > 2 * max(waits[name] for name in ("Li", "Wang", "Zhao"))
+    wins = _values(store, "win_rate", by=["salesperson"], grain="all")
+    assert wins["Chen"] < 0.75 * min(wins[name] for name in ("Li", "Wang", "Zhao"))
+
+
+def test_currencies_stand_side_by_side(store: Path) -> None:
+    frame = smartkpi.load(store).run(["revenue_*"], grain="all").frame
+    assert set(frame["currency"]) == {"USD", "EUR", "GBP", "JPY"}
+    paid = pl.read_parquet(store / "data" / "events").filter(event="payment").group_by("paid_in").agg(pl.sum("amount"))
+    assert dict(frame.select("currency", "value").iter_rows()) == pytest.approx(dict(paid.iter_rows()))
+
+
+def test_the_ads_that_no_longer_pay_are_found(store: Path) -> None:
+    for kpi in ("ctr", "return_on_ads"):
+        *before, _, after = _values(store, kpi, grain="month", since="2025-10", until="2026-02").values()
+        assert after < 0.95 * min(before)
+
+
 def test_the_same_seed_makes_the_same_data(store: Path, tmp_path: Path) -> None:
     def digests(folder: Path) -> dict[str, str]:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return {path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() for path in files}
 
-    again = digests(make(tmp_path / "again"))
-    assert again == digests(store)
-    assert digests(make(tmp_path / "other", seed=2)) != again
+    assert make(tmp_path / "again")
+    assert digests(tmp_path / "again") == digests(store)
+
+
+def test_a_seed_tells_its_story_on_every_machine() -> None:
+    one, two = (sha256(repr(tell(seed)).encode()).hexdigest() for seed in (1, 2))
+    assert one == STORY
+    assert two != one
 
 
 def test_the_demo_overwrites_nothing(tmp_path: Path) -> None:
@@ -78,11 +143,25 @@ def test_the_demo_overwrites_nothing(tmp_path: Path) -> None:
     kept.write_text("mine", encoding="utf-8")
     with pytest.raises(FileExistsError, match="not empty"):
         make(tmp_path)
+    with pytest.raises(FileExistsError, match="is a file"):
+        make(kept)
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
+    assert kept.read_text(encoding="utf-8") == "mine"
 
 
-def test_the_demo_runs_anywhere(tmp_path: Path) -> None:
-    printed = kpi("demo", "store", cwd=tmp_path)
+def test_a_demo_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    assert make(tmp_path)
+    (tmp_path / "data" / "refunds.csv").write_text("mine", encoding="utf-8")
+    assert not make(tmp_path)
+    assert (tmp_path / "data" / "refunds.csv").read_text(encoding="utf-8") == "mine"
+    (tmp_path / "kpis.yml").write_text("kpis: {}", encoding="utf-8")
+    with pytest.raises(FileExistsError, match="not empty"):
+        make(tmp_path)
+
+
+def test_the_demo_runs_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    printed = kpi("demo", "store")
     assert "Conversion rate" in printed
     assert (tmp_path / "store" / "kpis.yml").is_file()
 

@@ -232,12 +232,19 @@ def test_explain(project: Path, kpi: Kpi) -> None:
 
 
 def test_demo(tmp_path: Path, kpi: Kpi) -> None:
-    done = kpi("demo", str(tmp_path / "store"))
+    folder = tmp_path / "my store"
+    done = kpi("demo", str(folder))
     assert done.exit_code == 0, done.output
     assert "Revenue" in done.stdout
-    again = kpi("demo", str(tmp_path / "store"))
-    assert again.exit_code == 2
-    assert "takes a new folder" in again.stderr
+    assert f"kpi test '{folder}'" in done.stderr
+    again = kpi("demo", str(folder))
+    assert again.exit_code == 0
+    assert again.stdout == done.stdout
+    assert "already" in again.stderr
+    (folder / "kpis.yml").write_text("kpis: {}", encoding="utf-8")
+    refused = kpi("demo", str(folder))
+    assert refused.exit_code == 2
+    assert "takes a new folder" in refused.stderr
 
 
 @pytest.mark.parametrize(

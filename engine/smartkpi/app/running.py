@@ -44,16 +44,19 @@ def run(
 
 
 def demo(folder: Path, form: str, lang: str) -> int:
-    """Make the example in a folder, run its KPIs, and return the exit code."""
-    from smartkpi.app.demo import make
+    """Make the example in a folder, run its KPIs, say what to ask next, and return the exit code."""
+    from smartkpi.app.demo import make, suggestions
 
     try:
-        make(folder)
+        made = make(folder)
     except FileExistsError as error:
         raise click.UsageError(f"{error}: the demo takes a new folder, `kpi demo DIR`") from error
-    print(f"made a store in {folder}: look at {folder / 'kpis.yml'}", file=sys.stderr)
-    print(f"next: kpi run {folder} --by country, kpi show -p {folder}, kpi test {folder}\n", file=sys.stderr)
-    return run(folder, (), {}, kpis=(), lang=lang, form=form, output=None)
+    what = "made a store in" if made else "the store is already in"
+    print(f"{what} {folder}: look at {folder / 'kpis.yml'}\n", file=sys.stderr, flush=True)
+    code = run(folder, (), {}, kpis=(), lang=lang, form=form, output=None)
+    sys.stdout.flush()
+    print(suggestions(folder), file=sys.stderr)
+    return code
 
 
 def _form_of(output: Path | None) -> str:
