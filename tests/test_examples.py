@@ -143,7 +143,7 @@ def test_the_demo_overwrites_nothing(tmp_path: Path) -> None:
     kept.write_text("mine", encoding="utf-8")
     with pytest.raises(FileExistsError, match="not empty"):
         make(tmp_path)
-    with pytest.raises(FileExistsError, match="is a file"):
+    with pytest.raises(FileExistsError, match="is no folder"):
         make(kept)
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
     assert kept.read_text(encoding="utf-8") == "mine"
@@ -185,6 +185,19 @@ def test_a_pack_says_what_its_kpis_are_in_both_languages(pack: Path) -> None:
             assert text.get("en") != text.get("zh"), kpi.name
         assert kpi.tags[0] == pack.stem, kpi.name
         assert kpi.direction or kpi.thresholds, kpi.name
+
+
+@pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.stem)
+def test_the_head_of_a_pack_binds_it(pack: Path, tmp_path: Path) -> None:
+    text = pack.read_text(encoding="utf-8")
+    lines = [line[4:] for line in text.splitlines() if line.startswith("#   ")]
+    (tmp_path / "pack.yml").write_text(text, encoding="utf-8")
+    (tmp_path / "binding.yml").write_text("\n".join(lines), encoding="utf-8")
+    project = smartkpi.load(tmp_path)
+    assert errors(project.check().diagnostics) == ()
+    bound = {name for dataset in project.catalog.datasets.values() for name in dataset.events}
+    assert bound
+    assert bound <= set(project.catalog.contracts)
 
 
 def test_a_pack_is_a_project_by_itself() -> None:

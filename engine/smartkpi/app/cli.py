@@ -150,7 +150,7 @@ def test(path: str | None, update: bool, form: str, project: str | None, sets: S
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")
 def demo(folder: Path, form: str, lang: str) -> int:
-    """Make an example store in a new folder and run its KPIs."""
+    """Make an example store in a new folder, unless it is there already, and run its KPIs."""
     from smartkpi.app.running import demo
 
     return demo(folder, form, lang)

@@ -31,8 +31,8 @@ def make(folder: Path, seed: int = 1) -> bool:
     project = find("examples") / "store" / "kpis.yml"
     if _holds(folder / "kpis.yml", project.read_bytes()):
         return False
-    if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f"`{folder}` is a file")
+    if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
+        raise FileExistsError(f"`{folder}` is no folder")
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"`{folder}` is not empty")
     (folder / "data" / "events").mkdir(parents=True)
