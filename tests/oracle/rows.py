@@ -210,16 +210,32 @@ def distinct_rows(world: World, dataset: Dataset) -> list[Row]:
         key = tuple(clean(names.field(part), names) for part in dataset.key)
         time = dataset_time(world, dataset, row)
         instant = FIRST if time is None else starts_at(time, world.zone)
-        order = (time is None or seen(world, dataset, time), instant)
+        kept = None if dataset.keep is None else evaluate(dataset.keep.expr, names)
+        newest = (True, instant) if dataset.keep is None else (kept is not None, kept or 0)
+        order = (time is None or seen(world, dataset, time), newest)
         if key not in latest or latest[key][0] < order:
             latest[key] = (order, row)
     return [row for _, row in latest.values()]
 
 
 def event_rows(world: World, event: str) -> list[EventRow]:
-    """The rows of an event, of all datasets that provide it; those without a time are left out."""
+    """The rows of an event, of all datasets that provide it; of those with one key the first dataset's."""
+    contract = world.catalog.contracts.get(event)
+    if contract is None or contract.prefer is None:
+        return provided_rows(world, event, world.providers(event))
+    found: list[EventRow] = []
+    for name in contract.prefer.datasets:
+        rows = provided_rows(world, event, [world.catalog.datasets[name]])
+        keys = [tuple(row.field(part) for part in contract.prefer.key) for row in rows]
+        known = {tuple(row.field(part) for part in contract.prefer.key) for row in found}
+        found += [row for row, key in zip(rows, keys, strict=True) if None in key or key not in known]
+    return found
+
+
+def provided_rows(world: World, event: str, datasets: Iterable[Dataset]) -> list[EventRow]:
+    """The rows of an event in some datasets; those without a time are left out."""
     found = []
-    for dataset in world.providers(event):
+    for dataset in datasets:
         binding = dataset.events[event]
         for row in distinct_rows(world, dataset):
             time = event_time(world, dataset, binding, row)

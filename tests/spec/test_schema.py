@@ -166,10 +166,10 @@ def test_verdicts_agree_with_the_jsonschema_library() -> None:
 KEYS = {
     "kpi": (model.Kpi, {"name", "span"}, later._KPI),
     "dataset": (model.Dataset, {"name", "span"}, (*later._DATASET, "label", "description")),
-    "binding": (model.Binding, {"event", "span"}, later._BINDING),
+    "binding": (model.Binding, {"event", "span"}, ("key", "prefer")),
     "read": (model.Read, {"base", "span"}, ()),
     "calendar": (model.Calendar, {"span"}, later._CALENDAR),
-    "event": (model.Contract, {"name", "span"}, ("is",)),
+    "event": (model.Contract, {"name", "span"}, ("is", "key")),
     "case": (model.Case, {"span"}, ()),
     "field": (model.FieldDef, {"name", "span"}, ("additive", "column", "currency")),
     "lookup": (model.Lookup, {"name", "span", "place"}, ()),

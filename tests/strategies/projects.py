@@ -134,6 +134,8 @@ def datasets(
         written["timezone"] = table.zone
     if table.keyed:
         written["key"] = "id"
+        if draw(st.booleans()):
+            written["keep"] = "latest by version"
     if table.counted and not table.timeless and draw(st.booleans()):
         written["gaps"] = "zero"
     every = draw(st.sampled_from(("hour", "day", "week", "month", "quarter"))) if draw(st.booleans()) else None
@@ -373,6 +375,15 @@ def shared(draw: st.DrawFn, event: Event, definitions: dict[str, Any], found: Ma
     return Event(event.name, both if alike else both - {"at"}, event.counted or counted, clock, True, periods)
 
 
+def numbered(table: Table, place: int) -> Table:
+    """A table with a number that tells rows of one key apart; the next one has some of them too, and some lack one."""
+    frame = table.frame
+    number = pl.col("id") if table.keyed else pl.int_range(pl.len(), dtype=pl.Int64)
+    moved = number + 3 * place
+    known = pl.when(pl.lit(place == 1) | (moved % 4 != 1)).then(moved)
+    return replace(table, frame=frame.with_columns(known.cast(pl.Int32 if place else pl.Int64).alias("number")))
+
+
 @st.composite
 def projects(draw: st.DrawFn, plain: bool = False) -> Project:
     """A project of one to three datasets, each with one or two events."""
@@ -384,8 +395,13 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
     for name, table in found.items():
         definitions[name], own = draw(datasets(table, names[name][: draw(st.integers(1, 2))], first, span))
         events += own
+    contracts: dict[str, Any] = {"promised": {"fields": {"revenue": {"unit": "money"}}}}
     if len(found) > 1 and draw(st.integers(0, 2)) == 0:
         events[0] = draw(shared(events[0], definitions, found))
+        if draw(st.booleans()):
+            both = list(found)[:2]
+            found |= {name: numbered(found[name], place) for place, name in enumerate(both)}
+            contracts[events[0].name] = {"key": "number", "prefer": draw(st.permutations(both))}
     looked = {one["dataset"] for written in definitions.values() for one in written.get("lookups", {}).values()}
     if looked:
         small = draw(small_tables(first, span, plain))
@@ -397,7 +413,6 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
         written["lost"] = {"formula": f"promised / {events[0].name}"}
         known["lost"] = Formula(written["lost"]["formula"], frozenset({events[0].name}))
     calendar = {"timezone": draw(st.sampled_from(ZONES)), "week_start": draw(st.sampled_from(["monday", "sunday"]))}
-    contracts = {"promised": {"fields": {"revenue": {"unit": "money"}}}}
     definition = {
         "calendar": calendar, "constants": CONSTANTS, "events": contracts, "datasets": definitions, "kpis": written
     }  # fmt: skip

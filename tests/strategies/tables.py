@@ -136,7 +136,7 @@ def tables(draw: st.DrawFn, first: date, span: int, plain: bool = False) -> Tabl
         rows = draw(doubled(rows, kind))
     types = {"at": time_type(kind, zone), "sent": time_type(kind, zone)} | {name: TYPES[name] for name in names}
     if keyed:
-        types["id"] = pl.Int64
+        types |= {"id": pl.Int64, "version": pl.Int64}
     frame = pl.DataFrame(rows, schema=types, orient="row")
     written = draw(st.sampled_from(["column", "column", "column", "text", "parts" if kind == "date" else "epoch"]))
     if not plain:
@@ -191,15 +191,16 @@ SPELLINGS = {"text": as_text, "parts": as_parts, "epoch": as_epoch}
 
 @st.composite
 def doubled(draw: st.DrawFn, rows: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    """Rows with a key `id`, some of them twice: as they are, or later and changed."""
-    found = [{**row, "id": i} for i, row in enumerate(rows)]
+    """Rows with a key `id`, some of them twice: as they are, or changed, later and of another `version`."""
+    found = [{**row, "id": i, "version": draw(mostly(st.just(2)))} for i, row in enumerate(rows)]
     for row in list(found):
         what = draw(st.sampled_from(["once", "once", "twice", "changed"]))
         if what == "twice":
             found.append(dict(row))
         elif what == "changed" and row["at"] is not None:
             later = row["at"] + (timedelta(days=1) if kind == "date" else timedelta(hours=3))
-            found.append({**row, "at": later, "amount": draw(values("amount", True))})
+            version = draw(st.sampled_from([1, 3]))
+            found.append({**row, "at": later, "version": version, "amount": draw(values("amount", True))})
     return draw(st.permutations(found))
 
 

@@ -60,7 +60,8 @@ def given_catalog(checked: Checked, case: Case, kpis: Iterable[str]) -> tuple[Ca
         written = _as_bound(_dataset(event, frames[event].columns, types, covers, case.span), checked, event)
         datasets[event] = replace(written, time=None, covers=None) if _is_timeless(checked, case, event) else written
     kept = {name: catalog.kpis[name] for name in reading}
-    return replace(catalog, datasets=datasets, kpis=kept, cases=(), broken={}), frames
+    contracts = {name: replace(one, prefer=None) for name, one in catalog.contracts.items()}
+    return replace(catalog, datasets=datasets, contracts=contracts, kpis=kept, cases=(), broken={}), frames
 
 
 def _as_bound(dataset: Dataset, checked: Checked, event: str) -> Dataset:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import product
 from typing import assert_never
 
-from smartkpi.language.types import BOOLEAN, DATE, WHOLE, Kind, Type
+from smartkpi.language.types import BOOLEAN, WHOLE, Kind, Type
 from smartkpi.language.types import TEXT as TEXT_TYPE
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
@@ -34,6 +34,7 @@ from smartkpi.semantics.formula import (
     TypedDataset,
     TypedKpi,
 )
+from smartkpi.semantics.prefer import stated
 from smartkpi.semantics.question import Question, Resolved
 from smartkpi.semantics.scope import broken_field, field_type, has_field
 from smartkpi.tree import rewrite
@@ -417,15 +418,7 @@ class Rows:
     def where(self, conditions: Iterable[Expr]) -> tuple[Expr, ...]:
         """Return what makes a row one of the event, and conditions on it, over the dataset's columns."""
         when = () if self.binding.when is None else (self.binding.when,)
-        return _join((*when, *self._stated()), map(self.bind, conditions))
-
-    def _stated(self) -> tuple[Expr, ...]:
-        """Return that a row lies in the coverage that its dataset states: rows outside are not known to be all."""
-        stated, time = self.dataset.spec.covers, self.binding.time
-        if stated is None or time is None:
-            return ()
-        ends = ((">=", stated.start), ("<=", stated.end))
-        return tuple(Apply(op, (time, Literal(day, DATE)), BOOLEAN) for op, day in ends if day is not None)
+        return _join((*when, *stated(self.dataset.spec, self.binding.time)), map(self.bind, conditions))
 
     def bind(self, expr: Expr) -> Expr:
         """Return a row expression of the event as one over the dataset's columns."""

@@ -52,11 +52,13 @@ def _reached(datasets: Mapping[str, TypedDataset], dataset: TypedDataset, exprs:
             other = datasets.get(here.lookups[node.path[0]].dataset)
             found.add(here.lookups[node.path[0]].dataset)
             if other is not None:
+                if not node.name:
+                    continue
                 inner = LookedUp(node.path[1:], node.name, node.type) if node.path[1:] else other.field(node.name)
                 stack += [(other, one) for one in (inner, *_always(other)) if one is not None]
     return found
 
 
 def _always(dataset: TypedDataset) -> tuple[Expr, ...]:
-    """Return what is read of a dataset whatever is asked: its key, and the time that decides between rows of one."""
-    return (*dataset.key, *(() if dataset.time is None else (dataset.time,)))
+    """Return what is read of a dataset whatever is asked: its key, and what decides between rows of one."""
+    return (*dataset.key, *(one for one in (dataset.time, dataset.keep) if one is not None))

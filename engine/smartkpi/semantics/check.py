@@ -23,6 +23,7 @@ from smartkpi.semantics.graph import in_order
 from smartkpi.semantics.kpis import check_kpi
 from smartkpi.semantics.literals import SECONDS, Constants, constant
 from smartkpi.semantics.lookups import Others, Target, order_datasets
+from smartkpi.semantics.prefer import prefer
 from smartkpi.semantics.providers import unite
 from smartkpi.semantics.scope import EventScope, Namespace
 from smartkpi.source import Span
@@ -69,6 +70,8 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
         found.extend(dataset.found)
     broken = {name: cause for key, cause in catalog.broken.items() if (name := _spoken(key))}
     events = _events(catalog, checked, broken)
+    usable = {dataset.typed.name: dataset.typed for dataset in checked if dataset.usable}
+    datasets = prefer(catalog, usable, events, broken, found)
     scopes = _scopes(catalog, checked, events, constants, zone, broken, found)
     space = Namespace(
         events=scopes,
@@ -85,7 +88,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
     return Checked(
         catalog=catalog,
         kpis={name: kpis[name] for name in catalog.kpis if name in kpis},
-        datasets={dataset.typed.name: dataset.typed for dataset in checked if dataset.usable},
+        datasets=datasets,
         events=events,
         order=order,
         diagnostics=tuple(sorted(found, key=_place)),

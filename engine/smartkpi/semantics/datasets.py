@@ -95,6 +95,7 @@ def check_dataset(
     work.scope = scope = replace(scope, time=time)
     _check_fields((name for name in order if name not in under), work)
     key = tuple(row_name(syntax.Name((name,), spec.span), scope, whole) for name in spec.key)
+    keep = None if spec.keep is None else _check_keep(spec.keep, scope, whole)
     lookups = _check_lookups(work, others, whole)
     reason = work.settle(whole, f"dataset `{spec.name}`", spec.span)
     lost: dict[str, Diagnostic] = {}
@@ -103,7 +104,8 @@ def check_dataset(
         cause = reason or _check_event(binding, time, work, events)
         if cause is not None:
             lost[binding.event] = cause
-    typed = TypedDataset(spec.name, spec, time, spec.timezone or zone_name, key, fields, events, columns, lookups)
+    local = spec.timezone or zone_name
+    typed = TypedDataset(spec.name, spec, time, local, key, fields, events, columns, lookups, keep)
     return CheckedDataset(typed, reason is None, broken, lost, tuple(work.found), scope, reason)
 
 
@@ -298,6 +300,15 @@ def _check_time(written: model.Formula | model.Column, work: _Work, findings: Fi
     findings.error("not-a-time", f"`time` must be a time or a date, this is {describe(typed.type)}",
                    _place(written), hint)  # fmt: skip
     return FAILED
+
+
+def _check_keep(written: model.Formula, scope: DatasetScope, findings: Findings) -> Expr:
+    typed = type_row(written.expr, scope, findings)
+    if typed.type.kind in (Kind.BOOLEAN, Kind.NULL):
+        hint = "name the column that says when a row was written, or its version"
+        message = f"`keep: latest by` takes a time, a number or a text, this is {describe(typed.type)}"
+        findings.error("bad-keep", message, written.expr.span, hint)
+    return typed
 
 
 def _check_event(

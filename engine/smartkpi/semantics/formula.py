@@ -46,7 +46,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """A field of the row that lookups lead to: their names in order, then the field's; null where no row matches."""
+    """A field of the row that lookups lead to: their names in order, then the field's; null where no row matches.
+
+    Without a field's name it is true where a row matches.
+    """
 
     path: tuple[str, ...]
     name: str
@@ -55,7 +58,7 @@ class LookedUp:
     @property
     def text(self) -> str:
         """The name as it is written: `customer.country`."""
-        return ".".join((*self.path, self.name))
+        return ".".join((*self.path, self.name)) if self.name else ".".join(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,8 @@ class TypedLookup:
     """A lookup: pairs of row expressions that must be equal, mine over Columns here, theirs over Columns there.
 
     ``valid`` are the ends between which a row there holds; then ``time``, the row's time here, chooses among them.
+    One with an ``event`` is no lookup that is written: it finds the rows of that event, those that fulfil ``where`` and
+    have a time (``dated``), in a dataset whose rows are preferred.
     """
 
     name: str
@@ -153,6 +158,9 @@ class TypedLookup:
     valid: tuple[Expr, Expr] | None
     time: Expr | None
     span: Span = field(compare=False, repr=False)
+    event: str = ""
+    where: tuple[Expr, ...] = ()
+    dated: Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +168,8 @@ class TypedDataset:
     """A dataset with its expressions typed; ``fields`` maps a field to its row expression over Columns.
 
     With the data's schema at hand, ``columns`` has every column and its type, and every column is a field; without
-    it, ``columns`` is None and a field that is not in ``fields`` is the column of its name.
+    it, ``columns`` is None and a field that is not in ``fields`` is the column of its name. Of rows with one
+    key the one with the highest ``keep`` stays, the latest where there is none.
     """
 
     name: str
@@ -172,6 +181,12 @@ class TypedDataset:
     events: Mapping[str, TypedBinding]
     columns: Mapping[str, Type] | None
     lookups: Mapping[str, TypedLookup] = field(default_factory=dict)
+    keep: Expr | None = None
+
+    @property
+    def order(self) -> Expr | None:
+        """What is latest in the row that stays of those with one key."""
+        return self.time if self.keep is None else self.keep
 
     @property
     def timeless(self) -> bool:

@@ -181,7 +181,7 @@ def reached_datasets(datasets: Mapping[str, TypedDataset], names: Iterable[str])
     while stack:
         dataset = datasets.get(stack.pop())
         for lookup in dataset.lookups.values() if dataset is not None else ():
-            if lookup.dataset not in found:
+            if lookup.dataset not in found and not lookup.event:
                 found.add(lookup.dataset)
                 stack.append(lookup.dataset)
     return frozenset(found)

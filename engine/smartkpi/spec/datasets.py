@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,7 +13,19 @@ from smartkpi.language.parse import parse_binding
 from smartkpi.language.syntax import AllRows
 from smartkpi.periods.grain import Grain
 from smartkpi.source import Span
-from smartkpi.spec.model import Binding, Column, Contract, Covers, Dataset, FieldDef, Formula, Labels, Lookup, Read
+from smartkpi.spec.model import (
+    Binding,
+    Column,
+    Contract,
+    Covers,
+    Dataset,
+    FieldDef,
+    Formula,
+    Labels,
+    Lookup,
+    Preference,
+    Read,
+)
 from smartkpi.spec.nodes import Fields, Node, Scalar
 from smartkpi.spec.values import (
     Problems,
@@ -22,12 +35,14 @@ from smartkpi.spec.values import (
     labels,
     named,
     parsed,
+    parsed_from,
     text,
     texts,
     unit,
     zone,
 )
 
+_LATEST = re.compile(r"\s*latest\s+by\s+(?=\S)")
 ENCODINGS = (
     *("utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "iso-8859-1", "iso-8859-15", "gb18030", "gbk", "gb2312"),
     *("cp1250", "cp1251", "cp1252", "windows-1252", "big5", "shift_jis", "cp932", "euc-jp", "euc-kr", "koi8-r"),
@@ -54,7 +69,26 @@ def build_dataset(name: str, node: Node, span: Span, base: Path, problems: Probl
         span=span,
         lookups=_lookups(node.get("lookups"), problems),
         every=_every(node.get("every"), events, problems),
+        keep=_kept(node, problems),
     )
+
+
+def _kept(dataset: Fields, problems: Problems) -> Formula | None:
+    """Return what decides which row of a key stays: `latest by COLUMN`."""
+    node = dataset.get("keep")
+    if not isinstance(node, Scalar) or node.data is None:
+        return None
+    if dataset.get("key") is None:
+        message = "`keep` says which row of a key stays, but the dataset has no `key`"
+        problems.append(Diagnostic("bad-value", message, node.span, "add `key: <what tells rows apart>`"))
+        return None
+    found = _LATEST.match(node.written)
+    if found is None:
+        message = f"`keep` cannot be `{node.written}`"
+        problems.append(Diagnostic("bad-value", message, node.span, "write `keep: latest by <a column>`"))
+        return None
+    expr = parsed_from(node, found.end(), problems)
+    return None if expr is None else Formula(expr, node.text)
 
 
 def _every(node: Node | None, events: Mapping[str, Binding], problems: Problems) -> Grain | None:
@@ -93,11 +127,30 @@ def build_contract(name: str, node: Node, span: Span, problems: Problems) -> Con
     if not isinstance(node, Fields):
         empty = isinstance(node, Scalar) and node.data is None
         return Contract(name, Labels(), Labels(), {}, span) if empty else None
+    prefer = _preference(name, node, problems)
     fields = node.get("fields")
     found = {}
     for key, place, value in named(fields, problems) if isinstance(fields, Fields) else ():
         found[key] = _contract_field(key, value, place.span, problems)
-    return Contract(name, labels(node.get("label")), labels(node.get("description")), found, span)
+    return Contract(name, labels(node.get("label")), labels(node.get("description")), found, span, prefer)
+
+
+def _preference(name: str, event: Fields, problems: Problems) -> Preference | None:
+    """Return what counts an event once across its datasets: `key` and `prefer`, both or none."""
+    key, datasets = event.get("key"), event.get("prefer")
+    if key is None and datasets is None:
+        return None
+    if key is None or datasets is None:
+        has, lacks = ("prefer", "key") if key is None else ("key", "prefer")
+        message = f"the event `{name}` has `{has}` without `{lacks}`"
+        hint = f"such as `{name}: {{key: order_id, prefer: [shop, phone]}}`: an order of both is that of the first"
+        problems.append(Diagnostic("bad-value", message, event.entries[has].key.span, hint))
+        return None
+    names = texts(datasets)
+    if len(set(names)) < len(names):
+        problems.append(Diagnostic("bad-value", "`prefer` names a dataset twice", datasets.span, "name each once"))
+        return None
+    return Preference(texts(key), names, datasets.span)
 
 
 def _contract_field(name: str, node: Node, span: Span, problems: Problems) -> FieldDef:
@@ -230,6 +283,11 @@ def _binding(name: str, node: Node, span: Span, problems: Problems) -> Binding |
         when, right = _when(node, problems)
         return Binding(name, when, None, None, span) if right else None
     when, right = _when(node.get("when"), problems)
+    for key in ("key", "prefer"):
+        if (entry := node.entries.get(key)) is not None:
+            message = f"`{key}` of an event is about all the datasets that provide it"
+            hint = f"write it under `events` of the project: `events: {{{name}: {{key: …, prefer: [dataset, …]}}}}`"
+            problems.append(Diagnostic("bad-value", message, entry.key.span, hint))
     time = column_or_formula(node.get("time"), problems)
     count = column_or_formula(node.get("count"), problems)
     added = node.get("additive")

@@ -20,8 +20,7 @@ SECTIONS = {
 _CALENDAR = ("year_start", "periods", "hours", "notes")
 _KPI = ("extends", "revisions", "window", "goal", "goals", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
-_DATASET = ("on_bad_rows", "keep", "additive")
-_BINDING = ("key", "prefer")
+_DATASET = ("on_bad_rows", "additive")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -72,8 +71,6 @@ def later_in_dataset(node: Node) -> Iterator[Diagnostic]:
     for entry in _entries(node.get("fields")):
         if isinstance(entry.value, Fields) and isinstance(code := entry.value.get("currency"), Fields):
             yield not_yet("a currency by row", next(iter(code.entries.values())).key if code.entries else code)
-    for entry in _entries(node.get("events")):
-        yield from _keys(entry.value, _BINDING)
 
 
 def _entries(node: Node | None) -> Iterator[Entry]:

@@ -154,6 +154,7 @@ class Dataset:
     span: Span = field(compare=False, repr=False)
     lookups: Mapping[str, Lookup] = field(default_factory=lambda: EMPTY)
     every: Grain | None = None
+    keep: Formula | None = None
 
     @property
     def period(self) -> Grain | None:
@@ -172,6 +173,15 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Preference:
+    """What tells rows of an event apart across its datasets, and the order of these: the first one's row stays."""
+
+    key: tuple[str, ...]
+    datasets: tuple[str, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """An event declared at the top level for datasets to fulfil."""
 
@@ -180,6 +190,7 @@ class Contract:
     description: Labels
     fields: Mapping[str, FieldDef]
     span: Span = field(compare=False, repr=False)
+    prefer: Preference | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,17 @@ def formula(node: Node | None, problems: Problems, read: Callable[[Text], Expr] 
     return None if expr is None else Formula(expr, node.text)
 
 
+def parsed_from(node: Scalar, start: int, problems: Problems) -> Expr | None:
+    """Return the expression that begins at a place of a text."""
+    text = node.text
+    rest = Text(text.value[start:], text.at(start, len(text.value)), text.offsets and text.offsets[start:])
+    try:
+        return parse_formula(rest)
+    except KpiError as error:
+        problems.extend(error.diagnostics)
+        return None
+
+
 def column_or_formula(node: Node | None, problems: Problems) -> Formula | Column | None:
     """Return `{column: …}` as a column, anything else as an expression."""
     if isinstance(node, Fields):

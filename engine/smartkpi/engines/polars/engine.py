@@ -19,7 +19,7 @@ from smartkpi.engines.polars.estimate import lay_out
 from smartkpi.engines.polars.explain import describe
 from smartkpi.engines.polars.holistic import finish_holistic, holistic_queries
 from smartkpi.engines.polars.keys import deduplicate, is_unique
-from smartkpi.engines.polars.lookups import attach, unmatched
+from smartkpi.engines.polars.lookups import attach, taken, unmatched
 from smartkpi.engines.polars.meter import Meter, Progress
 from smartkpi.engines.polars.partials import LIMIT
 from smartkpi.engines.polars.sketch import finish_sketch, sketch_queries
@@ -53,8 +53,10 @@ class _Run:
     def __init__(self, engine: PolarsEngine, plan: Plan) -> None:
         self.engine, self.plan = engine, plan
         self.opened: dict[str, Opened] = {}
+        self.bases: dict[str, Opened] = {}
         self.left_out: dict[str, dict[str, int]] = {}
         self.unmatched: dict[str, dict[str, int]] = {}
+        self.elsewhere: dict[str, int] = {}
         self.notes: list[Diagnostic] = []
         self.scans = 0
         self.meter = None if engine.progress is None else Meter(engine.progress, self.total())
@@ -89,11 +91,17 @@ class _Run:
         for name in plan.profiles:
             if name not in coverage:
                 coverage[name] = self.profile(name)
-        ordered = {name: replace(coverage[name], unmatched=self.unmatched.get(name, {})) for name in plan.profiles}
+        ordered = {name: self.complete(coverage[name]) for name in plan.profiles}
         self.notes += [
             _no_time(plan.datasets[name], one) for name, one in ordered.items() if "null_time" in one.left_out
         ]
         return Answer({g: tuple(f) for g, f in frames.items()}, ordered, self.scans, tuple(self.notes))
+
+    def complete(self, found: Coverage) -> Coverage:
+        """Return what is known of a dataset's rows, with what lookups and preferences found."""
+        elsewhere = self.elsewhere.get(found.dataset)
+        left_out = found.left_out if elsewhere is None else {**found.left_out, "preferred_elsewhere": elsewhere}
+        return replace(found, left_out=left_out, unmatched=self.unmatched.get(found.dataset, {}))
 
     def apart(self, scan: Scan, opened: Opened, days: Sequence[date]) -> Iterator[tuple[Grain, pl.DataFrame]]:
         """Yield the answer of a scan that has a query of its own at each grain, perhaps in slices of time."""
@@ -164,12 +172,26 @@ class _Run:
         """Return a dataset with one row a key, opened once."""
         if name in self.opened:
             return self.opened[name]
+        base, dataset = self.base(name), self.plan.datasets[name]
+        opened = self.look_up(replace(base, frame=base.table.frame), dataset)
+        opened = replace(opened, frame=base.frame)
+        self.leave_to_others(opened, dataset)
+        self.opened[name] = opened
+        return opened
+
+    def base(self, name: str) -> Opened:
+        """Return a dataset with one row a key, with no lookups at hand but those that its key needs."""
+        if name in self.bases:
+            return self.bases[name]
         if name not in self.engine.tables:
             raise KpiError(Diagnostic("no-table", f"dataset `{name}` has no rows to read", subject=f"dataset:{name}"))
         table, dataset = self.engine.tables[name], self.plan.datasets[name]
         opened = Opened(table, table.frame, rows_of(self.plan, table, name), edge(self.plan, name), self.meter)
-        opened = self.look_up(replace(opened, lookups=dataset.spec.lookups), dataset)
+        opened = replace(opened, lookups=dataset.spec.lookups)
         self.left_out[name] = {}
+        orders = tuple(one for one in (dataset.time, dataset.keep) if one is not None)
+        if dataset.key and (needed := looked_up((*dataset.key, *orders))):
+            opened = attach(opened, dataset, needed, self.other)
         if dataset.key and not is_unique(opened, dataset):
             found = deduplicate(opened, dataset)
             opened = found.opened
@@ -178,18 +200,31 @@ class _Run:
             if found.equal or found.older:
                 self.left_out[name]["duplicate"] = found.equal + found.older
                 self.notes.append(_duplicates(dataset, found.equal, found.older))
-        self.opened[name] = opened
+        self.bases[name] = opened
         return opened
+
+    def leave_to_others(self, opened: Opened, dataset: TypedDataset) -> None:
+        """Count the rows of events that other datasets have as well, and before this one."""
+        for event in dataset.events:
+            before = [one for one in dataset.lookups.values() if one.event == event and one.name in opened.joins]
+            if not before:
+                continue
+            tables = [self.engine.tables[one.dataset] for one in before]
+            reads = tuple(self.plan.datasets[name].spec.read for name in (dataset.name, *(one.name for one in tables)))
+            if count := taken(opened, dataset, before, tables, reads):
+                self.elsewhere[dataset.name] = self.elsewhere.get(dataset.name, 0) + count
+                self.notes.append(_preferred(dataset, event, [other.dataset for other in before], count))
 
     def look_up(self, opened: Opened, dataset: TypedDataset) -> Opened:
         """Return a dataset with the lookups at hand that the plan reads; rows without a match are counted."""
         own = [expr for scan in self.plan.scans if scan.dataset == dataset.name for expr in read_by(scan)]
         times = times_of(dataset) if dataset.name in self.plan.profiles or dataset.key else ()
-        needed = looked_up((*own, *dataset.key, *times))
+        kept = () if dataset.keep is None or not dataset.key else (dataset.keep,)
+        needed = looked_up((*own, *dataset.key, *times, *kept))
         if not needed:
             return opened
         opened = attach(opened, dataset, needed, self.other)
-        for name in opened.joins:
+        for name in (name for name in opened.joins if not dataset.lookups[name].event):
             other = dataset.lookups[name].dataset
             read = (dataset.spec.read, self.plan.datasets[other].spec.read)
             count, example = unmatched(opened, dataset.lookups[name], self.engine.tables[other], read)
@@ -200,7 +235,7 @@ class _Run:
 
     def other(self, name: str) -> tuple[Opened, TypedDataset]:
         """Open a dataset that another looks up."""
-        return self.open(name), self.plan.datasets[name]
+        return self.base(name), self.plan.datasets[name]
 
     def run(self, opened: Opened, query: pl.LazyFrame, parts: int = 1) -> pl.DataFrame:
         """Run one pass over rows, or one of so many parts of a pass."""
@@ -262,6 +297,13 @@ def _duplicates(dataset: TypedDataset, equal: int, older: int) -> Diagnostic:
     what = " and ".join(parts)
     message = f"dataset `{dataset.name}` repeats keys: {what} row{'s' if equal + older > 1 else ''} left out"
     return Diagnostic("repeated-key", message, dataset.spec.span, severity=Severity.NOTE)
+
+
+def _preferred(dataset: TypedDataset, event: str, others: Sequence[str], count: int) -> Diagnostic:
+    rows = "1 row" if count == 1 else f"{count} rows"
+    names = " or ".join(f"`{name}`" for name in others)
+    message = f"{rows} of `{event}` left out in `{dataset.name}`: known from {names}"
+    return Diagnostic("preferred-elsewhere", message, dataset.spec.events[event].span, severity=Severity.NOTE)
 
 
 def _unmatched(dataset: TypedDataset, lookup: TypedLookup, count: int, example: str) -> Diagnostic:

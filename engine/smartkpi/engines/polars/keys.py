@@ -12,10 +12,10 @@ from smartkpi.engines.polars.compile import Opened, joined, looked_up
 from smartkpi.engines.polars.expressions import clock_of, compile_row, text
 from smartkpi.engines.polars.times import before
 from smartkpi.language.types import Kind
-from smartkpi.semantics.formula import Column, TypedDataset
+from smartkpi.semantics.formula import Column, Expr, TypedDataset
 from smartkpi.sources.memo import Memo
 
-TIME, LATE = "__time", "__late"
+ORDER, LATE = "__order", "__late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,10 @@ def deduplicate(opened: Opened, dataset: TypedDataset) -> Deduplicated:
     has_key = pl.all_horizontal(pl.col(name).is_not_null() for name in names)
     clock = None if dataset.time is None else clock_of(dataset.time, opened.rows)
     late = pl.lit(value=False)
-    if clock is not None:
-        keyed = keyed.with_columns(clock.expr.alias(TIME))
-        if opened.edge is not None:
-            late = (~before(clock, opened.edge)).fill_null(value=False)
-    keyed = keyed.with_columns(late.alias(LATE))
+    if clock is not None and opened.edge is not None:
+        late = (~before(clock, opened.edge)).fill_null(value=False)
+    order = None if dataset.order is None else _order(dataset.order, opened)
+    keyed = keyed.with_columns(late.alias(LATE), *(() if order is None else (order.alias(ORDER),)))
     repeated = opened.collect(keyed.filter(has_key).group_by(names).agg(pl.len()).filter(pl.col("len") > 1))
     if not repeated.height:
         return Deduplicated(opened)
@@ -74,9 +73,9 @@ def deduplicate(opened: Opened, dataset: TypedDataset) -> Deduplicated:
     seen = rows.filter(~pl.col(LATE) | pl.col(LATE).all().over(names))
     distinct = seen.unique(subset=columns)
     latest = distinct
-    if clock is not None:
-        newest = pl.col(TIME).max().over(names)
-        latest = distinct.filter((pl.col(TIME) == newest) | (pl.col(TIME).is_null() & newest.is_null()))
+    if order is not None:
+        newest = pl.col(ORDER).max().over(names)
+        latest = distinct.filter((pl.col(ORDER) == newest) | (pl.col(ORDER).is_null() & newest.is_null()))
     _refuse_ties(latest, names, dataset)
     rest = keyed.filter(~has_key)
     alone = keyed.filter(has_key).join(once.lazy(), on=names, how="anti")
@@ -95,8 +94,13 @@ def _keyed(opened: Opened, dataset: TypedDataset) -> tuple[list[str], pl.LazyFra
             continue
         names.append(f"__key{place}")
         added.append((text(typed) if typed.coded else typed.expr).alias(names[-1]))
-    times = () if dataset.time is None else (dataset.time,)
-    return names, joined(opened, (*dataset.key, *times)).with_columns(added)
+    orders = tuple(one for one in (dataset.time, dataset.keep) if one is not None)
+    return names, joined(opened, (*dataset.key, *orders)).with_columns(added)
+
+
+def _order(expr: Expr, opened: Opened) -> pl.Expr:
+    typed = compile_row(expr, opened.rows)
+    return text(typed) if typed.kind is Kind.TEXT else typed.expr
 
 
 def _refuse_ties(latest: pl.DataFrame, names: list[str], dataset: TypedDataset) -> None:
@@ -107,6 +111,8 @@ def _refuse_ties(latest: pl.DataFrame, names: list[str], dataset: TypedDataset) 
     example: Mapping[str, object] = dict(zip(written, tied.select(names).row(0), strict=True))
     shown = ", ".join(f"{name} {value}" for name, value in example.items())
     many = "1 key" if tied.height == 1 else f"{tied.height} keys"
-    message = f"dataset `{dataset.name}` has different rows of one key and time ({many}, such as {shown})"
-    hint = "add a column to `key:`, or remove the rows that do not hold"
+    what = "" if dataset.order is None else f" and {'time' if dataset.keep is None else 'order'}"
+    message = f"dataset `{dataset.name}` has different rows of one key{what} ({many}, such as {shown})"
+    fix = "say `keep: latest by <a column>`" if dataset.keep is None else "let `keep` name what tells them apart"
+    hint = f"add a column to `key:`, or {fix}"
     raise KpiError(Diagnostic("tied-key", message, dataset.spec.span, hint, subject=f"dataset:{dataset.name}"))

@@ -6,7 +6,7 @@ adds a row, nor takes one away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +14,12 @@ import polars as pl
 
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.engines.polars.compile import Join, Opened, as_column, joined, looked_up
-from smartkpi.engines.polars.expressions import Rows, Typed, compile_row, text
-from smartkpi.engines.polars.times import INSTANT
-from smartkpi.language.types import UNKNOWN, Kind
-from smartkpi.semantics.formula import Expr, LookedUp, TypedDataset, TypedLookup
+from smartkpi.engines.polars.expressions import Rows, Typed, clock_of, compile_row, conditions, text
+from smartkpi.engines.polars.times import INSTANT, before
+from smartkpi.language.types import BOOLEAN, UNKNOWN, Kind
+from smartkpi.semantics.formula import Expr, Literal, LookedUp, TypedDataset, TypedLookup
+from smartkpi.semantics.prefer import conjuncts, is_preference, stated
+from smartkpi.source import Span
 from smartkpi.sources.memo import Memo
 from smartkpi.sources.tables import Table
 from smartkpi.spec.model import Read
@@ -49,7 +51,8 @@ def _join(
     """Read the other side of a lookup: its keys and the wanted fields, held against what a lookup may be."""
     right, other = open_(lookup.dataset)
     wanted = {node.text: _wanted(node, other) for node in nodes}
-    right = attach(right, other, looked_up(wanted.values()), open_)
+    read = (*wanted.values(), *lookup.where, *(() if lookup.dated is None else (lookup.dated,)))
+    right = attach(right, other, looked_up(read), open_)
     mine, theirs = [], []
     for left_expr, right_expr in lookup.on:
         left, key = _aligned(opened, compile_row(left_expr, opened.rows), right, compile_row(right_expr, right.rows))
@@ -61,10 +64,14 @@ def _join(
     columns += [value.expr.alias(f"__{name}") for name, value in values.items()]
     time, ends = _ends(lookup, opened.rows, right.rows)
     columns += [end.alias(name) for end, name in zip(ends, (_LOW, _HIGH), strict=False)]
-    frame = joined(right, wanted.values()).select(columns)
+    rows = joined(right, read)
+    kept = _of_event(lookup, right) if lookup.event else None
+    frame = (rows if kept is None else rows.filter(kept)).select(columns)
     small = right.collect(frame.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in keys)))
     small = small.with_columns(pl.lit(value=True).alias(_LIVE))
-    if ends:
+    if lookup.event:
+        _refuse_second(small, keys, lookup.event, lookup.dataset, lookup.span)
+    elif ends:
         small = _whole(small, keys, lookup, opened)
     else:
         _refuse_repeated(small, keys, lookup, opened)
@@ -77,8 +84,34 @@ def _join(
 _LOW, _HIGH, _LIVE, _NONE = "low", "high", "live", "none"
 
 
+def _of_event(lookup: TypedLookup, right: Opened) -> pl.Expr | None:
+    """Return whether a row is one of the event that a lookup finds, as far as the as-of lets one see."""
+    kept = conditions(lookup.where, right.rows)
+    parts = [] if kept is None else [kept]
+    if lookup.dated is not None:
+        clock = clock_of(lookup.dated, right.rows)
+        parts.append(clock.expr.is_not_null())
+        if right.edge is not None:
+            parts.append(before(clock, right.edge))
+    return pl.all_horizontal(parts) if parts else None
+
+
+def _refuse_second(keyed: pl.DataFrame, keys: list[str], event: str, dataset: str, span: Span) -> None:
+    """Refuse two rows of an event with one key in one dataset: an order could not be counted once."""
+    repeated = keyed.group_by(keys).len().filter(pl.col("len") > 1).sort(keys)
+    if not repeated.height:
+        return
+    count = "1 key" if repeated.height == 1 else f"{repeated.height} keys"
+    shown = ", ".join(str(value) for value in repeated.select(keys).row(0))
+    message = f"`{dataset}` has several rows of `{event}` with one key ({count}, such as {shown})"
+    hint = f"state the `key` of `{dataset}` too, so that one of them stays, or add a field to the key of `{event}`"
+    raise KpiError(Diagnostic("repeated-event", message, span, hint, subject=f"dataset:{dataset}"))
+
+
 def _wanted(node: LookedUp, other: TypedDataset) -> Expr:
     """Return a looked-up field as a row expression of the dataset that the first lookup leads to."""
+    if not node.name:
+        return Literal(value=True, type=BOOLEAN)
     if len(node.path) > 1:
         return LookedUp(node.path[1:], node.name, node.type)
     if node.name == "time" and other.time is not None and "time" not in (other.columns or ()):
@@ -185,6 +218,48 @@ def unmatched(opened: Opened, lookup: TypedLookup, other: Table, read: tuple[Rea
         known = _count_unmatched(opened, lookup)
         _memo.keep(state, known)
     return known
+
+
+def taken(
+    opened: Opened,
+    dataset: TypedDataset,
+    lookups: Sequence[TypedLookup],
+    others: Sequence[Table],
+    reads: tuple[Read | None, ...],
+) -> int:
+    """Return how many rows of an event are left out, as datasets before this one have them; counted once a file.
+
+    Raises KpiError where two rows of this dataset are one by the key of the event.
+    """
+    marks = (opened.table.mark, *(other.mark for other in others))
+    if None in marks:
+        return _count_taken(opened, dataset, lookups)
+    state = (marks, reads, tuple(lookups), dataset.key, dataset.keep, opened.rows.local, opened.rows.zone, opened.edge)
+    known = _taken.find(state)
+    if known is None:
+        known = _count_taken(opened, dataset, lookups)
+        _taken.keep(state, known)
+    return known
+
+
+_taken: Memo[int] = Memo()
+
+
+def _count_taken(opened: Opened, dataset: TypedDataset, lookups: Sequence[TypedLookup]) -> int:
+    event, names = lookups[0].event, [lookup.name for lookup in lookups]
+    binding = dataset.events[event]
+    own = [part for part in conjuncts(binding.when) if not is_preference(part)]
+    mine = replace(lookups[0], where=(*own, *stated(dataset.spec, binding.time)), dated=binding.time)
+    kept = _of_event(mine, opened)
+    nodes = tuple(LookedUp((name,), "", BOOLEAN) for name in names)
+    found = joined(opened, (*nodes, *own))
+    found = found if kept is None else found.filter(kept)
+    join = opened.joins[names[0]]
+    keyed = found.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in join.keys))
+    live = pl.any_horizontal(pl.col(opened.joins[name].live).fill_null(value=False) for name in names)
+    rows = opened.collect(keyed.select(*join.keys, live.alias(_LIVE)))
+    _refuse_second(rows, list(join.keys), event, dataset.name, lookups[0].span)
+    return int(rows[_LIVE].sum())
 
 
 def _count_unmatched(opened: Opened, lookup: TypedLookup) -> tuple[int, str]:
