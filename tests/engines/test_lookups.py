@@ -195,3 +195,62 @@ def test_a_table_that_is_not_there_is_missed_only_by_those_who_look_it_up() -> N
     with pytest.raises(DataError) as caught:
         project.run("from_brazil")
     assert [one.code for one in caught.value.diagnostics] == ["no-file"]
+
+
+BY_VALUES: dict[str, Any] = {
+    "sales": {
+        "time": "order.at",
+        "lookups": {
+            "price": {"dataset": "prices", "on": {"order.shop": "shop", "sku": "sku"}, "valid": ["since", "until"]},
+            "order": {"dataset": "orders", "on": "order_id"},
+        },
+        "events": {"sale": "all rows"},
+    },
+    "orders": {},
+    "prices": {},
+}
+BY_VALUES_FRAMES = {
+    "sales": pl.DataFrame({"order_id": [1, 2, 2, 3], "sku": ["x", "x", "y", "x"]}),
+    "orders": pl.DataFrame(
+        {"order_id": [1, 2], "shop": [7, 7], "at": [datetime(2026, 1, 1), datetime(2026, 1, 5)]},
+        schema_overrides={"shop": pl.UInt8},
+    ),
+    "prices": pl.DataFrame(
+        {
+            "shop": [7, 7, 8],
+            "sku": ["x", "x", "x"],
+            "since": [None, date(2026, 1, 3), None],
+            "until": [date(2026, 1, 3), None, None],
+            "cost": [1, 20, 300],
+        }
+    ),
+}
+
+
+@pytest.mark.usefixtures("_engine")
+@pytest.mark.parametrize(
+    ("kpi", "asked", "expected"),
+    [
+        ("sum(sale.price.cost)", {}, {(): 21}),
+        ("sale", {"by": "price.cost"}, {(None,): 1, (1,): 1, (20,): 1}),
+        ("sale", {"by": ["order.shop", "price.cost"]}, {(7, None): 1, (7, 1): 1, (7, 20): 1}),
+        ("distinct(sale.price.cost)", {}, {(): 2}),
+        ("median(sale.price.cost)", {}, {(): 10.5}),
+        ("sale", {"where": "price.cost > 5"}, {(): 1}),
+        ("last(sale.price.cost)", {}, {(): 20}),
+    ],
+)
+def test_a_lookup_by_what_others_find_as_of_a_time_that_is_looked_up(
+    kpi: str, asked: dict[str, Any], expected: dict[Any, Any]
+) -> None:
+    assert values(kpi, BY_VALUES_FRAMES, BY_VALUES, **asked) == expected
+
+
+def test_lookups_on_the_way_to_a_lookup_are_read_and_counted() -> None:
+    project = smartkpi.load({"datasets": BY_VALUES, "kpis": {"k": "sale"}}, data=BY_VALUES_FRAMES)
+    result = project.run(by="price.cost")
+    assert result.provenance.datasets["sales"]["unmatched"] == {"order": 1, "price": 2}
+    twice = {**BY_VALUES_FRAMES, "orders": pl.concat([BY_VALUES_FRAMES["orders"]] * 2)}
+    with pytest.raises(DataError) as caught:
+        values("sale", twice, BY_VALUES, by="price.cost")
+    assert caught.value.diagnostics[0].code == "ambiguous-lookup"

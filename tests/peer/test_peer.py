@@ -26,6 +26,7 @@ CASES: dict[str, dict[str, Any]] = {name: one for kind in DECLARED["kinds"].valu
 NOT_ASKED = {"later", "missing", "out"}
 ASKED = [name for name, one in CASES.items() if not set(one) & {*NOT_ASKED, "refused"}]
 REFUSED = [name for name, one in CASES.items() if "refused" in one]
+MICROSECONDS = {"ms": 1_000, "min": 60_000_000}
 OPTIONS = ("grain", "since", "until", "where", "order_by")
 
 
@@ -75,7 +76,7 @@ def test_answers_agree(name: str, project: smartkpi.Project, cases: dict[str, An
     expected = pl.read_parquet(shared_peer / case["expected"]["file"])
     expected = expected.with_columns(pl.date(cs.ends_with("extract_year"), 1, 1).name.keep())
     if "since_1970" in ours:
-        expected = expected.with_columns(pl.col(*dimensions).dt.epoch(ours["since_1970"]))
+        expected = expected.with_columns(pl.col(*dimensions).dt.epoch("us") // MICROSECONDS[ours["since_1970"]])
     theirs = read_theirs(expected, metrics, list(dimensions))
     answer = read_ours(result, names, "grain" in ours)
     assert differences(answer, theirs) == set(ours.get("differs", []))

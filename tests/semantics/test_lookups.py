@@ -75,11 +75,10 @@ def test_types_of_looked_up_fields_are_checked() -> None:
     [
         ({"dataset": "customers", "on": {"amount": "size"}}, "rows cannot be looked up by `amount`"),
         ({"dataset": "customers", "on": {"customer_id": "country"}}, "no row would match"),
-        ({"dataset": "customers", "on": {"town": "city"}}, "looked up by a value that is itself looked up"),
     ],
 )
 def test_wrong_keys(lookup: Any, message: str) -> None:
-    found = problems(lookup, fields={"town": "customer.country"})
+    found = problems(lookup)
     assert {code for code, *_ in found} == {"bad-lookup"}
     assert message in found[0][1]
 
@@ -114,3 +113,47 @@ def test_a_lookup_does_not_hide_a_column() -> None:
     }
     found = check(load({"datasets": datasets, "kpis": {"k": "order"}}).catalog, columns)
     assert [one.code for one in found.diagnostics if one.severity is Severity.ERROR] == ["bad-lookup"]
+
+
+@pytest.mark.parametrize("data", [True, False])
+@pytest.mark.parametrize("key", ["customer.city", "home"])
+def test_what_a_lookup_finds_may_be_looked_up_by(key: str, data: bool) -> None:
+    lookups = {"town": {"dataset": "cities", "on": {key: "city"}}, "customer": {**GOOD, "fields": ["city"]}}
+    found = checked(kpi="sum(order.town.people)", data=data, fields={"home": "customer.city"}, lookups=lookups)
+    assert [one for one in found.diagnostics if one.severity is Severity.ERROR] == []
+    assert list(found.datasets["orders"].lookups) == ["customer", "town"]
+
+
+@pytest.mark.parametrize(
+    ("on", "code", "message"),
+    [
+        ({"customer.city": "city"}, "unknown-field", "the lookup `customer` has no field `city`"),
+        ({"custmer.city": "city"}, "unknown-field", "`orders` has no column or field `custmer.city`"),
+        ({"customer.vip": "city"}, "bad-lookup", "no row would match"),
+        ({"town.city": "city"}, "lookup-cycle", "look up by each other's values: `town` -> `town`"),
+    ],
+)
+def test_wrong_keys_that_are_looked_up(on: Any, code: str, message: str) -> None:
+    lookups = {"customer": GOOD, "town": {"dataset": "cities", "on": on}}
+    (found,) = problems(kpi="order", lookups=lookups)
+    assert found[0] == code
+    assert message in found[1]
+
+
+def test_the_other_side_is_found_by_its_own_columns() -> None:
+    datasets = {
+        "orders": {
+            "time": "ts",
+            "lookups": {"customer": {"dataset": "customers", "on": {"customer_id": "size_of_town"}}},
+            "events": {"order": "all rows"},
+        },
+        "customers": {
+            "fields": {"size_of_town": "town.people"},
+            "lookups": {"town": {"dataset": "cities", "on": "city"}},
+        },
+        "cities": {},
+    }
+    found = check(load({"datasets": datasets, "kpis": {"k": "order"}}).catalog, SCHEMAS).diagnostics
+    assert [one.message for one in found if one.code == "bad-lookup"] == [
+        "rows of `customers` cannot be found by `size_of_town`: there it is itself looked up"
+    ]

@@ -18,7 +18,7 @@ from tests.strategies.tables import CLOCK_CHANGES, ZONES, Table, small_tables, t
 GRAINS = ("day", "week", "month", "quarter", "year", "all")
 DIMENSIONS = (
     "country", "channel", "tier", "paid", "buyer", "due", "big",
-    "person.region", "person.town.area", "person.rich", "grade.name", "northern",
+    "person.region", "person.town.area", "person.rich", "grade.name", "northern", "home.area", "standing.name",
 )  # fmt: skip
 CONSTANTS = {"limit": 1.5, "share": "20%", "home": "BR"}
 
@@ -114,6 +114,8 @@ CONDITIONS: Mapping[str, tuple[str, ...]] = {
     "person.town.area": ("person.town.area > 1", "person.town.area is null", "not person.town.area == 2"),
     "grade.name": ('grade.name == "low"', "grade.name is not null", "grade.cost > 1.5"),
     "northern": ("northern", "not northern"),
+    "home.area": ("home.area > 1", "home.area is null"),
+    "standing.name": ('standing.name == "low"', "standing.name is not null", "standing.cost > 1.5"),
 }  # fmt: skip
 CLOCK_CONDITIONS = ["hour_of_day(time) < 12", "hour_of_day(time) in (0, 1, 2)", 'time > "2026-10-25T01:30:00Z"']
 
@@ -140,13 +142,14 @@ def datasets(
         written["gaps"] = "zero"
     every = draw(st.sampled_from(("hour", "day", "week", "month", "quarter"))) if draw(st.booleans()) else None
     names = frozenset(table.columns) | frozenset(fields)
-    found_by = ("person",) if table.timeless else ("person", "grade")
+    found_by = ("person", "home") if table.timeless else ("home", "standing", "person", "grade")
     lookups = {name: LOOKUPS[name] for name in found_by if LOOKED_UP_BY[name] in table.columns}
     if lookups and draw(st.integers(0, 2)):
         written["lookups"] = lookups
         names |= {name for one in lookups for name in LOOKED_UP[one]}
         if "person" in lookups:
             fields["northern"] = 'person.region == "north"'
+            fields["lives"] = "person.home"
             names |= {"northern"}
     clock = table.time != "date" and not table.timeless
     seen = names - {"at"} if table.timeless else names
@@ -178,16 +181,20 @@ def stood_for(written: Mapping[str, Any], counted: bool) -> frozenset[str]:
 LOOKUPS: Mapping[str, Any] = {
     "person": {"dataset": "people", "on": "buyer"},
     "grade": {"dataset": "grades", "on": {"tier": "level"}, "valid": ["since", "until"], "fields": ["name", "cost"]},
+    "home": {"dataset": "towns", "on": {"lives": "town"}},
+    "standing": {"dataset": "grades", "on": {"person.home": "level"}, "valid": ["since", "until"]},
 }
 DESCRIBED: Mapping[str, Any] = {
     "country": {"values": {"br": "BR", " BR ": "BR", "US": "USA", "日本": {"en": "Japan"}}},
     "region": {"values": {"south": "deep south"}, "label": {"en": "Region", "zh": "地区"}},
     "buyer": {"values": {"c": "a c"}},
 }
-LOOKED_UP_BY = {"person": "buyer", "grade": "tier"}
+LOOKED_UP_BY = {"person": "buyer", "grade": "tier", "home": "buyer", "standing": "buyer"}
 LOOKED_UP = {
     "person": ("person.region", "person.rich", "person.spend", "person.town.area"),
     "grade": ("grade.name", "grade.cost"),
+    "home": ("home.area",),
+    "standing": ("standing.name", "standing.cost"),
 }
 SMALL = {
     "people": {
@@ -225,7 +232,7 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
         return Formula(f"sum({event.name}.person.spend{where})", only, True)
     if money:
         return Formula(f"sum({event.name}.revenue{where})", only, True)
-    named = ("amount", "size", "rate", "tier", "price", "person.town.area", "grade.cost")
+    named = ("amount", "size", "rate", "tier", "price", "person.town.area", "grade.cost", "home.area")
     numbers = [name for name in named if name in event.fields]
     things = [
         name

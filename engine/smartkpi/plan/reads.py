@@ -49,8 +49,10 @@ def _reached(datasets: Mapping[str, TypedDataset], dataset: TypedDataset, exprs:
             if not isinstance(node, LookedUp) or (here.name, node.path, node.name) in seen:
                 continue
             seen.add((here.name, node.path, node.name))
-            other = datasets.get(here.lookups[node.path[0]].dataset)
-            found.add(here.lookups[node.path[0]].dataset)
+            lookup = here.lookups[node.path[0]]
+            stack += [(here, one) for one in lookup.reads]
+            other = datasets.get(lookup.dataset)
+            found.add(lookup.dataset)
             if other is not None:
                 if not node.name:
                     continue

@@ -16,7 +16,7 @@ from smartkpi.semantics.findings import SHOWN, Findings, circle
 from smartkpi.semantics.formula import Apply, Column, Expr, Literal, TypedBinding, TypedDataset, TypedLookup
 from smartkpi.semantics.graph import in_order
 from smartkpi.semantics.literals import FAILED, Constants
-from smartkpi.semantics.lookups import Others, reach, refuse_circular_time, type_lookup
+from smartkpi.semantics.lookups import Others, order_lookups, reach, refuse_circular_time, type_lookup
 from smartkpi.semantics.patterns import check_format, has_clock
 from smartkpi.semantics.rows import type_condition, type_row
 from smartkpi.semantics.scope import IMPLICIT, DatasetScope, Reach, row_column, row_name
@@ -134,7 +134,7 @@ def _check_lookups(work: _Work, others: Others, findings: Findings) -> dict[str,
             findings.take(here)
             if typed is not None:
                 found[one.name] = typed
-    return found
+    return order_lookups(work.spec.name, found, findings)
 
 
 def _type_time(name: str, span: Span, scope: DatasetScope, findings: Findings) -> Expr:

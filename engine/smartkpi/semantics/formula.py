@@ -145,7 +145,7 @@ class TypedBinding:
 
 @dataclass(frozen=True, slots=True)
 class TypedLookup:
-    """A lookup: pairs of row expressions that must be equal, mine over Columns here, theirs over Columns there.
+    """A lookup: pairs of row expressions that must be equal, mine over the rows here, theirs over Columns there.
 
     ``valid`` are the ends between which a row there holds; then ``time``, the row's time here, chooses among them.
     One with an ``event`` is no lookup that is written: it finds the rows of that event, those that fulfil ``where`` and
@@ -161,6 +161,11 @@ class TypedLookup:
     event: str = ""
     where: tuple[Expr, ...] = ()
     dated: Expr | None = None
+
+    @property
+    def reads(self) -> tuple[Expr, ...]:
+        """The row expressions here that decide which row is found; other lookups may stand in them."""
+        return (*(mine for mine, _ in self.on), *(() if self.time is None else (self.time,)))
 
 
 @dataclass(frozen=True, slots=True)

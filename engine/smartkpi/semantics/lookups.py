@@ -117,7 +117,7 @@ def type_lookup(
     """Return a lookup with both sides of its condition typed, None where that is not possible."""
     pairs = []
     for mine, theirs in spec.on:
-        left = row_name(syntax.Name((mine,), spec.span), scope, findings)
+        left = row_name(_path(mine, spec.span, scope), scope, findings)
         right = row_name(syntax.Name((theirs,), spec.span), replace(target.scope, own=None), findings)
         _check_pair(spec, (mine, left), (theirs, right), findings)
         pairs.append((left, right))
@@ -125,8 +125,8 @@ def type_lookup(
     if spec.valid is not None:
         first, end = (timed(name, spec.span, target.scope, findings) for name in spec.valid)
         valid, time = (first, end), scope.time
-        for expr in valid:
-            _refuse_chain(spec, expr, findings)
+        for name, expr in zip(spec.valid, valid, strict=True):
+            _refuse_chain(spec, name, expr, findings)
         if time is None:
             message = f"`{spec.name}` is looked up as of the row's time, but `{scope.dataset}` says no `time`"
             findings.error("bad-lookup", message, spec.span, "add `time:` to the dataset, or leave `valid` out")
@@ -140,9 +140,32 @@ def type_lookup(
     return TypedLookup(spec.name, spec.dataset, tuple(pairs), valid, time, spec.span)
 
 
+def _path(name: str, span: Span, scope: DatasetScope) -> syntax.Name:
+    """Return what a key of mine names: a column or field, or what another lookup finds (`listing.owner`)."""
+    first, *rest = name.split(".")
+    own = name in scope.fields or name in (scope.columns or ())
+    return syntax.Name((first, *rest) if rest and first in scope.lookups and not own else (name,), span)
+
+
+def order_lookups(dataset: str, lookups: Mapping[str, TypedLookup], findings: Findings) -> dict[str, TypedLookup]:
+    """Return the lookups of a dataset, each after those by whose values it looks up; refuse those in a circle."""
+    graph = {
+        name: tuple(
+            dict.fromkeys(node.path[0] for expr in one.reads for node in walk(expr) if isinstance(node, LookedUp))
+        )
+        for name, one in lookups.items()
+    }
+    order, cycles = in_order(graph)
+    for cycle in cycles:
+        message = f"lookups of `{dataset}` look up by each other's values: {circle(cycle)}"
+        hint = "look one of them up by a column of the row itself"
+        findings.error("lookup-cycle", message, lookups[cycle[0]].span, hint)
+    return {name: lookups[name] for name in order}
+
+
 def _check_pair(spec: model.Lookup, mine: tuple[str, Expr], theirs: tuple[str, Expr], findings: Findings) -> None:
+    _refuse_chain(spec, *theirs, findings)
     for name, expr in (mine, theirs):
-        _refuse_chain(spec, expr, findings)
         type = expr.type
         if type.kind not in KEYS or (type.kind is Kind.NUMBER and not type.whole):
             what = "a number with fractions" if type.kind is Kind.NUMBER else describe(type)
@@ -155,11 +178,10 @@ def _check_pair(spec: model.Lookup, mine: tuple[str, Expr], theirs: tuple[str, E
         findings.error("bad-lookup", f"no row would match: {message}", spec.span, "both must be of one kind")
 
 
-def _refuse_chain(spec: model.Lookup, expr: Expr, findings: Findings) -> None:
+def _refuse_chain(spec: model.Lookup, name: str, expr: Expr, findings: Findings) -> None:
     if any(isinstance(node, LookedUp) for node in walk(expr)):
-        message = f"`{spec.name}` is looked up by a value that is itself looked up"
-        hint = f"give the dataset of that value the lookup: then write `<its lookup>.{spec.name}.<field>`"
-        findings.error("bad-lookup", message, spec.span, hint)
+        message = f"rows of `{spec.dataset}` cannot be found by `{name}`: there it is itself looked up"
+        findings.error("bad-lookup", message, spec.span, f"name a column of `{spec.dataset}`")
 
 
 def refuse_circular_time(

@@ -31,7 +31,7 @@ class Join:
     """A lookup ready to be joined: my keys, and the small table with columns of the names ``keys`` beside its values.
 
     ``live`` names the column that is true where a row matched. With a ``time`` the table has, for each key, a row for
-    any time, and exactly one of them fits.
+    any time, and exactly one of them fits. ``after`` names the lookups whose values my keys and time are made of.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Join:
     small: pl.DataFrame = field(repr=False)
     live: str
     time: pl.Expr | None = field(repr=False)
+    after: tuple[str, ...] = ()
 
     def add_to(self, frame: pl.LazyFrame) -> pl.LazyFrame:
         """Return the rows with the looked-up columns; as many as before."""
@@ -56,7 +57,10 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A dataset as a plan reads it: rows once each, and what expressions over them need to know."""
+    """A dataset as a plan reads it: rows once each, and what expressions over them need to know.
+
+    ``joins`` come each after those by whose values it looks up.
+    """
 
     table: Table
     frame: pl.LazyFrame = field(repr=False)
@@ -192,8 +196,14 @@ def looked_up(exprs: Iterable[Expr]) -> tuple[LookedUp, ...]:
 def joined(opened: Opened, exprs: Iterable[Expr], frame: pl.LazyFrame | None = None) -> pl.LazyFrame:
     """Return the rows of a dataset, or a part of them, with the lookups joined that expressions read."""
     found = opened.frame if frame is None else frame
-    for name in dict.fromkeys(node.path[0] for node in looked_up(exprs)):
-        found = opened.joins[name].add_to(found)
+    wanted: list[str] = []
+    more = [node.path[0] for node in looked_up(exprs)]
+    while more:
+        wanted += more
+        more = [name for one in more for name in opened.joins[one].after]
+    for name, join in opened.joins.items():
+        if name in wanted:
+            found = join.add_to(found)
     return found
 
 

@@ -33,16 +33,28 @@ def attach(opened: Opened, dataset: TypedDataset, needed: Iterable[LookedUp], op
 
     ``open_`` opens another dataset. Raises KpiError where the other side has two rows for one key.
     """
-    by_lookup: dict[str, dict[str, LookedUp]] = {}
-    for node in needed:
-        by_lookup.setdefault(node.path[0], {})[node.text] = node
-    joins: dict[str, Join] = {}
-    looked: dict[str, Typed] = {}
-    for name, nodes in by_lookup.items():
-        join, types = _join(opened, dataset.lookups[name], tuple(nodes.values()), open_)
-        joins[name] = join
-        looked |= types
-    return replace(opened, joins=joins, rows=replace(opened.rows, looked=looked))
+    by_lookup = _by_lookup(dataset, needed)
+    opened = replace(opened, joins={}, rows=replace(opened.rows, looked={}))
+    for name, lookup in dataset.lookups.items():
+        if name in by_lookup:
+            join, types = _join(opened, lookup, by_lookup[name], open_)
+            rows = replace(opened.rows, looked={**opened.rows.looked, **types})
+            opened = replace(opened, joins={**opened.joins, name: join}, rows=rows)
+    return opened
+
+
+def _by_lookup(dataset: TypedDataset, needed: Iterable[LookedUp]) -> dict[str, tuple[LookedUp, ...]]:
+    """Return looked-up fields by the lookup they begin with, and those by whose values these look up."""
+    found: dict[str, dict[str, LookedUp]] = {}
+    more = tuple(needed)
+    while more:
+        reads: list[Expr] = []
+        for node in more:
+            if node.path[0] not in found:
+                reads += dataset.lookups[node.path[0]].reads
+            found.setdefault(node.path[0], {})[node.text] = node
+        more = looked_up(reads)
+    return {name: tuple(nodes.values()) for name, nodes in found.items()}
 
 
 def _join(
@@ -55,7 +67,8 @@ def _join(
     right = attach(right, other, looked_up(read), open_)
     mine, theirs = [], []
     for left_expr, right_expr in lookup.on:
-        left, key = _aligned(opened, compile_row(left_expr, opened.rows), right, compile_row(right_expr, right.rows))
+        frames = (joined(opened, (left_expr,)), right.frame)
+        left, key = _aligned(frames, compile_row(left_expr, opened.rows), compile_row(right_expr, right.rows))
         mine.append(left)
         theirs.append(key)
     keys = [f"__{lookup.name}:{place}" for place in range(len(mine))]
@@ -78,7 +91,8 @@ def _join(
     live = f"__{lookup.name}:"
     types = {name: as_column(value, f"__{name}") for name, value in values.items()}
     renamed = {column: f"{live}{column}" for column in (_LIVE, _LOW, _HIGH, _NONE) if column in small.columns}
-    return Join(lookup.name, tuple(mine), tuple(keys), small.rename(renamed), f"{live}{_LIVE}", time), types
+    after = tuple(dict.fromkeys(node.path[0] for node in looked_up(lookup.reads)))
+    return Join(lookup.name, tuple(mine), tuple(keys), small.rename(renamed), f"{live}{_LIVE}", time, after), types
 
 
 _LOW, _HIGH, _LIVE, _NONE = "low", "high", "live", "none"
@@ -121,15 +135,15 @@ def _wanted(node: LookedUp, other: TypedDataset) -> Expr:
     return found
 
 
-def _aligned(mine: Opened, left: Typed, theirs: Opened, right: Typed) -> tuple[pl.Expr, pl.Expr]:
+def _aligned(frames: tuple[pl.LazyFrame, pl.LazyFrame], left: Typed, right: Typed) -> tuple[pl.Expr, pl.Expr]:
     """Return two keys in one type: whole numbers in 64 bits wherever they fit, as a wider join takes twice the time."""
     if Kind.NULL in (left.kind, right.kind):
         return (pl.lit(None, pl.String), pl.lit(None, pl.String))
     if left.kind is Kind.TEXT:
         return text(left), text(right)
     if left.kind is Kind.NUMBER:
-        types = (*mine.frame.select(left.expr).collect_schema().dtypes(),
-                 *theirs.frame.select(right.expr).collect_schema().dtypes())  # fmt: skip
+        exprs = (left.expr, right.expr)
+        types = [frame.select(expr).collect_schema().dtypes()[0] for frame, expr in zip(frames, exprs, strict=True)]
         wide = pl.Int64 if all(dtype.is_integer() and dtype not in WIDE for dtype in types) else pl.Int128
         return left.expr.cast(wide), right.expr.cast(wide)
     return left.expr, right.expr
@@ -208,9 +222,12 @@ _memo: Memo[tuple[int, str]] = Memo()
 
 
 def unmatched(opened: Opened, lookup: TypedLookup, other: Table, read: tuple[Read | None, ...]) -> tuple[int, str]:
-    """Return how many rows find no row of the other side, and one key that is not there; looked up once a file."""
+    """Return how many rows find no row of the other side, and one key that is not there; looked up once a file.
+
+    Where the key is itself looked up, other files decide too: it is counted anew.
+    """
     marks = (opened.table.mark, other.mark)
-    if None in marks:
+    if None in marks or opened.joins[lookup.name].after:
         return _count_unmatched(opened, lookup)
     state = (marks, read, lookup, opened.rows.local, opened.rows.zone, opened.edge)
     known = _memo.find(state)
