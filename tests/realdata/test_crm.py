@@ -48,6 +48,14 @@ def test_win_rate_by_agent(crm: smartkpi.Project, cells: Cells) -> None:
     assert cells(result, "n")[best] == 152
 
 
+def test_win_rate_of_all_deals_dated_or_not(crm: smartkpi.Project, cells: Cells) -> None:
+    result = crm.run(["win_rate_of_all"])
+    assert cells(result)["win_rate_of_all", "all"] == pytest.approx(0.481591, rel=1e-6)
+    assert cells(result, "n")["win_rate_of_all", "all"] == 8_800
+    regions = cells(crm.run(["win_rate_of_all"], by=["agent.regional_office"]), "n")
+    assert sum(regions.values()) == 8_800
+
+
 def test_won_by_quarter(crm: smartkpi.Project, cells: Cells) -> None:
     result = crm.run(["won_deals", "won_value"], grain="quarter", since="2017-Q1", until="2017-Q4")
     values = cells(result)

@@ -66,6 +66,38 @@ def test_items_are_dated_and_placed_by_their_order(olist: smartkpi.Project, cell
     assert months["sold", "2018-08-01"] > 0
 
 
+PAYMENTS = {
+    "all_payments": 16_008_872.12,
+    "orders_paid": 99_440,
+    "order_value": 160.9903,
+    "payments": 2_291_071.84,
+    "order_value_of_sample": 160.0246,
+}
+
+
+def test_payments_of_orders_that_are_not_in_the_sample_are_left_out_and_counted(
+    olist: smartkpi.Project, cells: Cells
+) -> None:
+    result = olist.run(list(PAYMENTS), grain="all")
+    values = {kpi: value for (kpi, _), value in cells(result).items()}
+    assert values == pytest.approx(PAYMENTS, rel=1e-6)
+    assert [values[name] for name in ("all_payments", "payments")] == [16_008_872.12, 2_291_071.84]
+    known = result.provenance.datasets["payments_of_orders"]
+    assert known["rows"] == 103_886
+    assert known["left_out"]["null_time"] == known["unmatched"]["order"]
+
+
+def test_on_time_has_two_readings(olist: smartkpi.Project, cells: Cells) -> None:
+    values = cells(olist.run(["on_time_by_time", "on_time_by_day"], grain="all"))
+    assert list(values.values()) == pytest.approx([1 - 1_103 / 13_910, 1 - 922 / 13_910], rel=1e-11)
+
+
+def test_items_by_what_they_are_and_who_sells_them(olist: smartkpi.Project, cells: Cells) -> None:
+    for by in ("seller.seller_state", "product.category.english", "order.customer.customer_state"):
+        values = cells(olist.run(["gmv"], grain="all", by=[by, "order.order_status"]), "money")
+        assert sum(values.values()) == Decimal("1940489.10"), by
+
+
 def test_orders_by_the_state_of_their_customer(olist: smartkpi.Project, cells: Cells) -> None:
     values = cells(olist.run(["orders"], grain="all", by=["customer.customer_state"]))
     assert sum(values.values()) == 14_318
