@@ -207,6 +207,28 @@ def test_parquet_goes_to_a_pipe(project: Path, kpi: Kpi) -> None:
     assert pl.read_parquet(io.BytesIO(done.stdout_bytes))["kpi"].to_list() == ["conversion_rate", "revenue", "net"]
 
 
+def test_a_kpi_is_asked_for_by_its_other_names(project: Path, kpi: Kpi) -> None:
+    (project / "kpis.yml").write_text(
+        PROJECT.replace("tags: [funnel]", "synonyms: [CVR, ratio]").replace("owner: Ana", "synonyms: [ratio]"),
+        encoding="utf-8",
+    )
+    assert kpi("run 转化率 --format csv").stdout == kpi("run conversion_rate --format csv").stdout
+    assert kpi("run ratio --format csv").stdout == kpi("run conversion_rate revenue --format csv").stdout
+    assert kpi("show cvr").stdout == kpi("show conversion_rate").stdout
+    several = kpi("show ratio")
+    assert several.exit_code == 2
+    assert "it may mean `conversion_rate`, `revenue`" in several.stderr
+
+
+def test_what_is_left_out_is_known_by_its_other_names(project: Path, kpi: Kpi) -> None:
+    broken = PROJECT.replace("net: revenue * (1 - fee)", "net: {formula: revenu * 2, synonyms: [ratio, margin]}")
+    (project / "kpis.yml").write_text(broken.replace("owner: Ana", "synonyms: [ratio]"), encoding="utf-8")
+    for name in ("ratio", "margin"):
+        done = kpi("run", name)
+        assert done.exit_code == (5 if name == "ratio" else 3), done.output
+        assert "no event is named `revenu`" in done.stderr
+
+
 def test_show(project: Path, kpi: Kpi) -> None:
     assert "revenue * (1 - fee)" in kpi("show").stdout
     one = kpi("show net").stdout

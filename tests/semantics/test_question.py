@@ -26,9 +26,9 @@ datasets:
     events: {visit: all rows, order: paid}
   shop: {read: shop.csv, time: day, events: {sale: all rows}}
 kpis:
-  rate: {formula: order / visit, tags: [web, core]}
-  sales: {formula: sale, tags: [shop]}
-  both: {formula: sale + order, tags: [web]}
+  rate: {formula: order / visit, tags: [web, core], synonyms: [CVR, share]}
+  sales: {formula: sale, tags: [shop], label: {en: Sold goods, zh: 销量}}
+  both: {formula: sale + order, tags: [web], label: Both, synonyms: [sold goods, rate]}
   mailing: {formula: mail / visit, tags: [later]}
   secret: {formula: order, hidden: true, tags: [web]}
   wrong: ordr
@@ -112,6 +112,10 @@ def test_refusals(checked: Checked, kpis: list[str], by: list[str], condition: s
         (["tag:*e*"], "rate both mailing"),
         (["secret"], "secret"),
         (["wrong", "rate"], "rate"),
+        (["cvr"], "rate"),
+        (["销量"], "sales"),
+        (["sold goods", "CVR"], "sales both rate"),
+        (["rate"], "rate"),
     ],
 )
 def test_selection(checked: Checked, patterns: list[str], expected: str) -> None:

@@ -110,22 +110,25 @@ def select(checked: Checked, patterns: tuple[str, ...]) -> Selection:
     """Return the KPIs that patterns name (none: all that are not hidden), valid ones and left out ones apart."""
     specs, lost = checked.catalog.kpis, checked.left_out
     with failing_as(UsageError):
-        found = _select_by_tag(checked, patterns)
+        found = _select_valid(checked, patterns)
     chosen = [
         name
         for name in lost
-        if any(fits(name, specs[name].tags if name in specs else (), pattern) for pattern in patterns)
+        if any(fits(name, specs.get(name), pattern) for pattern in patterns if pattern in lost or pattern not in specs)
         or (not patterns and not (name in specs and specs[name].hidden))
     ]
     return Selection(found, dict.fromkeys(chosen, "definition"))
 
 
-def _select_by_tag(checked: Checked, patterns: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the valid KPIs of patterns; a tag that only left out KPIs have finds none."""
-    tags = {tag for name in checked.left_out if (kpi := checked.catalog.kpis.get(name)) for tag in kpi.tags}
-    known = {tag for kpi in checked.kpis.values() for tag in kpi.spec.tags}
-    lost = {f"tag:{tag}" for tag in tags - known}
-    kept = tuple(pattern for pattern in patterns if pattern not in lost)
+def _select_valid(checked: Checked, patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the valid KPIs of patterns; a tag or another name that only left out KPIs have finds none."""
+    specs = checked.catalog.kpis
+    kept = tuple(
+        pattern
+        for pattern in patterns
+        if any(fits(name, kpi.spec, pattern) for name, kpi in checked.kpis.items())
+        or not any(fits(name, specs.get(name), pattern) for name in checked.left_out)
+    )
     return () if patterns and not kept else select_kpis(checked.kpis, kept, checked.left_out)
 
 

@@ -22,6 +22,7 @@ from smartkpi.report.style import Style, fold, plain
 from smartkpi.report.table import draw
 from smartkpi.resources import find
 from smartkpi.semantics.check import Checked
+from smartkpi.semantics.question import is_called
 from smartkpi.spec.model import Kpi, Threshold
 
 
@@ -83,16 +84,21 @@ def _show_all(project: Project, lang: str, form: str) -> int:
 
 def _show_kpi(project: Project, name: str, lang: str, form: str) -> int:
     checked = project.typed()
-    kpi = project.catalog.kpis.get(name)
+    kpis = project.catalog.kpis
+    kpi = kpis.get(name)
     if kpi is None:
         if name in checked.left_out:
             raise KpiError(checked.left_out[name])
-        hint = did_you_mean(name, project.catalog.kpis) or "`kpi show` lists all KPIs"
-        raise UsageError(Diagnostic("unknown-kpi", f"no KPI is named `{name}`", hint=hint))
+        meant = [one for one in kpis.values() if is_called(one, name)]
+        if len(meant) != 1:
+            hint = f"it may mean {', '.join(f'`{one.name}`' for one in meant)}" if meant else did_you_mean(name, kpis)
+            hint = hint or "`kpi show` lists all KPIs"
+            raise UsageError(Diagnostic("unknown-kpi", f"no KPI is named `{name}`", hint=hint))
+        (kpi,) = meant
     facts = _facts(kpi, checked, lang)
     code = _write(facts, lambda style: _sheet(facts, style), form)
-    if name in checked.left_out:
-        say([checked.left_out[name]])
+    if kpi.name in checked.left_out:
+        say([checked.left_out[kpi.name]])
         return SOME_LEFT_OUT
     return code
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,6 +24,7 @@ from smartkpi.semantics.literals import Constants
 from smartkpi.semantics.rows import type_condition
 from smartkpi.semantics.scope import EventScope, Lack, broken_field, field_type, follow, has_field, is_path, is_united
 from smartkpi.source import Span
+from smartkpi.spec.model import Kpi
 from smartkpi.tree import children
 
 NOTHING: Mapping[str, Diagnostic] = MappingProxyType({})
@@ -130,17 +131,17 @@ def _literal(value: Any) -> Literal:
 def select_kpis(
     kpis: Mapping[str, TypedKpi], patterns: Sequence[str], left_out: Mapping[str, Diagnostic] = NOTHING
 ) -> tuple[str, ...]:
-    """Return the KPIs that names, globs and `tag:…` ask for, in that order, each once; all for none.
+    """Return the KPIs that names, synonyms, globs and `tag:…` ask for, in that order, each once; all for none.
 
-    Hidden KPIs are found by their full name only. Raises KpiError for what finds nothing; a name in ``left_out`` is
-    passed over, as its error is known.
+    A synonym or a label of several KPIs asks for all of them. Hidden KPIs are found by their full name only. Raises
+    KpiError for what finds nothing; a name in ``left_out`` is passed over, as its error is known.
     """
     if not patterns:
         return tuple(name for name, kpi in kpis.items() if not kpi.spec.hidden)
     findings = Findings("")
     chosen: dict[str, None] = {}
     for pattern in patterns:
-        shown = (name for name, kpi in kpis.items() if not kpi.spec.hidden and fits(name, kpi.spec.tags, pattern))
+        shown = (name for name, kpi in kpis.items() if not kpi.spec.hidden and fits(name, kpi.spec, pattern))
         found = [pattern] if pattern in kpis else list(shown)
         chosen.update(dict.fromkeys(found))
         if not found and not _left_out(pattern, left_out):
@@ -149,11 +150,17 @@ def select_kpis(
     return tuple(chosen)
 
 
-def fits(name: str, tags: Iterable[str], pattern: str) -> bool:
-    """Return whether a KPI of this name and these tags is among those that a name, glob or `tag:…` asks for."""
+def fits(name: str, kpi: Kpi | None, pattern: str) -> bool:
+    """Return whether a KPI, as far as it could be read, is among those that a name, glob, synonym or `tag:…` means."""
     if pattern.startswith("tag:"):
-        return any(fnmatchcase(tag, pattern.removeprefix("tag:")) for tag in tags)
-    return fnmatchcase(name, pattern)
+        return kpi is not None and any(fnmatchcase(tag, pattern.removeprefix("tag:")) for tag in kpi.tags)
+    return fnmatchcase(name, pattern) or (kpi is not None and is_called(kpi, pattern))
+
+
+def is_called(kpi: Kpi, words: str) -> bool:
+    """Return whether words are a synonym of a KPI, or its label in a language, in small or capital letters."""
+    names = (*kpi.synonyms, *(text for _, text in kpi.label.texts))
+    return bool(words) and words.casefold() in (name.casefold() for name in names)
 
 
 def _left_out(pattern: str, left_out: Mapping[str, Diagnostic]) -> bool:
