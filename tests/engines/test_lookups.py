@@ -254,3 +254,16 @@ def test_lookups_on_the_way_to_a_lookup_are_read_and_counted() -> None:
     with pytest.raises(DataError) as caught:
         values("sale", twice, BY_VALUES, by="price.cost")
     assert caught.value.diagnostics[0].code == "ambiguous-lookup"
+
+
+def test_the_query_of_a_kpi_that_looks_up_is_shown() -> None:
+    kpis = {"k": "sum(sale.price.cost)", "all_sales": "sale"}
+    project = smartkpi.load({"datasets": BY_VALUES, "kpis": kpis}, data=BY_VALUES_FRAMES)
+    assert "JOIN" in project.explain("k", "polars")
+    nowhere = {**BY_VALUES, "prices": {"read": "no-such-file.csv"}}
+    data = {name: frame for name, frame in BY_VALUES_FRAMES.items() if name != "prices"}
+    project = smartkpi.load({"datasets": nowhere, "kpis": kpis}, data=data)
+    assert project.explain("all_sales", "polars")
+    with pytest.raises(DataError) as caught:
+        project.explain("k", "polars")
+    assert [one.code for one in caught.value.diagnostics] == ["no-file"]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from smartkpi.api.failures import DataError, UsageError, failing_as
-from smartkpi.api.pipeline import compile_plan, open_data
+from smartkpi.api.pipeline import Opened, compile_plan, open_data
 from smartkpi.diagnostics import KpiError, errors
 from smartkpi.engines.polars.engine import PolarsEngine
 from smartkpi.language.format import format_expr
 from smartkpi.plan import explain as plans
+from smartkpi.plan.reads import datasets_read
 from smartkpi.report.outline import outline
 from smartkpi.semantics.check import check
+from smartkpi.semantics.lookups import reached_datasets
 from smartkpi.semantics.question import Question, select_kpis
 from smartkpi.spec.load import Loaded
 
@@ -31,10 +33,17 @@ def explain(loaded: Loaded, handed: Mapping[str, object], name: str, stage: str)
     typed = checked.kpis[name]
     if stage == "typed":
         return f"{name} = {plans.text(typed.formula)}\n\n{outline(typed.formula)}"
-    question = Question((name,))
     if stage == "polars":
-        opened = open_data(loaded, handed, typed.datasets)
-        if errors(opened.data):
-            raise DataError(*opened.data)
-        return PolarsEngine(opened.tables).explain(compile_plan(opened.checked, question))
-    return plans.explain(compile_plan(checked, question, optimized=stage == "optimized"), name)
+        wanted = typed.datasets | reached_datasets(checked.datasets, typed.datasets)
+        return _query(open_data(loaded, handed, wanted), name)
+    return plans.explain(compile_plan(checked, Question((name,)), optimized=stage == "optimized"), name)
+
+
+def _query(opened: Opened, name: str) -> str:
+    """Return the engine's query of a KPI. Raises KpiError where its data, or what it says of that, is wrong."""
+    if name in opened.checked.left_out:
+        raise KpiError(opened.checked.left_out[name])
+    plan = compile_plan(opened.checked, Question((name,)))
+    if datasets_read(plan)[name] - set(opened.tables):
+        raise DataError(*errors(opened.data))
+    return PolarsEngine(opened.tables).explain(plan)
