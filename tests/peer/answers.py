@@ -28,7 +28,7 @@ class Table:
 def read_theirs(frame: pl.DataFrame, metrics: Sequence[str], dimensions: Sequence[str]) -> Table:
     """Return the peer's answer; the column of the metric's time, if there is one, leads the keys."""
     times = [name for name in frame.columns if name not in (*metrics, *dimensions)]
-    assert all(name.startswith("metric_time") or "extract_year" in name for name in times), times
+    assert all(name.startswith(("metric_time", "booking__ds__")) for name in times), times
     rows = frame.to_dicts()
     keys = [tuple(_plain(row[name]) for name in (*times, *dimensions)) for row in rows]
     assert len(set(keys)) == len(keys), "a key twice"
@@ -58,16 +58,24 @@ def _plain(value: Any) -> Any:
 def differences(ours: Table, theirs: Table) -> set[str]:
     """Return the names of the ways in which two answers differ; `wrong` where there is no name for it."""
     found: set[str] = set()
+    times = [key[0] for key in ours.cells if _is_timed(key)] or [datetime.min]
+    first, last = min(times), max(times)
     for key, values in theirs.cells.items():
         for metric, value in values.items():
+            if key not in ours.cells and value in NOTHING and _is_timed(key):
+                found.add("nowhere" if first <= key[0] <= last else "beyond")
+                continue
             mine = ours.cells.get(key, {}).get(metric)
             found.add(_name(mine, value) or f"wrong: {key} {metric}: {mine}, not {value}")
     for key, values in ours.cells.items():
         if key not in theirs.cells:
             empty = all(value in NOTHING for value in values.values())
-            timed = bool(key) and isinstance(key[0], datetime)
-            found.add("gapless" if empty and timed else f"wrong: {key}: {values}, where they have no row")
+            found.add("gapless" if empty and _is_timed(key) else f"wrong: {key}: {values}, where they have no row")
     return found - {"same"}
+
+
+def _is_timed(key: Key) -> bool:
+    return bool(key) and isinstance(key[0], datetime)
 
 
 def _name(mine: Any, value: Any) -> str:
