@@ -123,6 +123,9 @@ def test_on_and_off_the_optimizer_agree(project: smartkpi.Project) -> None:
         (UsageError, "unknown-field", {"by": "countri"}),
         (UsageError, "bad-period", {"since": "soon"}),
         (UsageError, "bad-period", {"as_of": "soon"}),
+        (UsageError, "bad-period", {"since": "2026-01-05T10"}),
+        (UsageError, "bad-period", {"until": "2026-01-05T10", "grain": "all"}),
+        (UsageError, "empty-range", {"since": "2026-01-05T10", "until": "2026-01-05T09", "grain": "hour"}),
         (UsageError, "bad-limit", {"limit": -1}),
         (UsageError, "empty-range", {"since": "2026-02", "until": "2026-01"}),
         (UsageError, "repeated-dimension", {"by": "country,country"}),
@@ -262,3 +265,16 @@ def test_a_unit_that_only_the_data_tells_stops_nothing() -> None:
     result = project.run(("b",), grain="all")
     assert result.frame["value"].to_list() == [4.0]
     assert result.kpis["b"].unit == "money"
+
+
+def test_a_range_of_hours(project: smartkpi.Project) -> None:
+    frame = project.run("secret", grain="hour", since="2026-01-05T02", until=datetime(2026, 1, 5, 4, 30)).frame
+    assert frame["start"].dt.hour().to_list() == [2, 3, 4]
+    assert frame["value"].to_list() == [0, 0, 0]
+    first = project.run("secret", grain="hour", until="2026-01-05T00").frame
+    assert first["value"].to_list() == [1]
+    later = project.run("secret", grain="hour", since="2026-01-05T23", until="2026-01-06").frame
+    assert later.height == 25
+    with pytest.raises(UsageError) as caught:
+        project.run("secret", grain="day", since="2026-01-05T02")
+    assert "ask for `--grain hour`" in caught.value.diagnostics[0].hint

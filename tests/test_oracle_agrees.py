@@ -50,7 +50,8 @@ def arguments(asked: Asked) -> dict[str, Any]:
     """A question as `Project.run` takes it."""
     found = asdict(asked)
     for name in ("since", "until", "as_of"):
-        found[name] = found[name].isoformat() if found[name] else None
+        hour = name != "as_of" and isinstance(found[name], datetime)
+        found[name] = found[name].isoformat() if found[name] and not hour else found[name]
     return found
 
 

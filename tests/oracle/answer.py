@@ -38,7 +38,10 @@ LAST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: KPIs by name (none: all), a grain, dimensions, local days (both in), a condition, an as-of."""
+    """What is asked: KPIs by name (none: all), a grain, dimensions, local days (both in), a condition, an as-of.
+
+    By hour, ``since`` and ``until`` may be times: those of the first and last hour.
+    """
 
     kpis: tuple[str, ...] = ()
     grain: str | None = None
@@ -221,8 +224,9 @@ class Asked:
         if self.is_timeless:
             return [Period(None, FIRST, LAST, date.min, date.max)]
         firsts = [min(c.days) for c in self.coverages.values() if c.days]
-        first = self.question.since or min(firsts, default=local_day(self.edge - TICK, self.zone))
-        end = midnight(self.question.until + DAY, self.zone) if self.question.until else self.edge
+        first = self.since or min(firsts, default=local_day(self.edge - TICK, self.zone))
+        first = local_day(first, self.zone) if isinstance(first, datetime) else first
+        end = self.edge if self.after is None else self.after
         return [Period(None, midnight(first, self.zone), end, first, local_day(end - TICK, self.zone))]
 
     def shown_periods(self, first: datetime | None) -> list[Period]:
@@ -233,24 +237,36 @@ class Asked:
         else:
             last = self.edge - TICK
             begin = min(self.all_periods()[0].start, last) if first is None else first
-            if self.question.since:
-                begin = max(begin, period_of(self.grain, self.question.since, self.zone, self.week_start).start)
+            if self.since:
+                begin = max(begin, period_of(self.grain, self.since, self.zone, self.week_start).start)
             found = periods(self.grain, begin, last, self.zone, self.week_start) if begin <= last else []
-            if self.question.until:
-                after = midnight(self.question.until + DAY, self.zone)
-                found = [period for period in found if period.start < after]
+            if self.after is not None:
+                found = [period for period in found if period.start < self.after]
         if not self.is_scorecard:
             return found
         complete = [period for period in found if self.is_complete(period)]
         return (complete or found)[-1:]
 
+    @property
+    def since(self) -> date | datetime | None:
+        """The first day or hour asked for."""
+        since = self.question.since
+        return since.astimezone(UTC) if isinstance(since, datetime) else since
+
+    @property
+    def after(self) -> datetime | None:
+        """The instant at which the range asked for is over."""
+        until = self.question.until
+        if isinstance(until, datetime):
+            return period_of("hour", until.astimezone(UTC), self.zone, self.week_start).end
+        return midnight(until + DAY, self.zone) if until else None
+
     def asked_period(self) -> Period:
         """The last period asked for, where it lies after the as-of."""
-        if self.question.until:
-            last = midnight(self.question.until + DAY, self.zone) - TICK
-            return period_of(self.grain, last, self.zone, self.week_start)
-        assert self.question.since is not None
-        return period_of(self.grain, self.question.since, self.zone, self.week_start)
+        if self.after is not None:
+            return period_of(self.grain, self.after - TICK, self.zone, self.week_start)
+        assert self.since is not None
+        return period_of(self.grain, self.since, self.zone, self.week_start)
 
     def is_complete(self, period: Period, segment: Segment | None = None) -> bool:
         """Whether nothing is missing: the period is over, covered by all datasets, and no count in it is null."""

@@ -444,6 +444,12 @@ class Asked:
         return replace(self, kpis=(kpi,))
 
 
+def hours_of(day: date, project: Project) -> st.SearchStrategy[datetime]:
+    """The times of a day, those about a change of clocks among them."""
+    zone = ZoneInfo(project.zone)
+    return st.sampled_from([datetime(day.year, day.month, day.day, hour, tzinfo=zone) for hour in (0, 1, 2, 3, 13)])
+
+
 @st.composite
 def questions(draw: st.DrawFn, project: Project) -> Asked:
     """A question that the project has an answer to."""
@@ -458,6 +464,10 @@ def questions(draw: st.DrawFn, project: Project) -> Asked:
     until = draw(days) if draw(st.integers(0, 4)) == 0 else None
     if since and until and until < since:
         since, until = until, since
+    if grain == "hour" and draw(st.booleans()):
+        since, until = (draw(hours_of(one, project)) if one else None for one in (since, until))
+        if since and until and until < since:
+            since, until = until, since
     as_of: date | datetime | None = draw(st.none() | st.none() | days)
     if as_of and draw(st.booleans()):
         as_of = datetime(

@@ -13,7 +13,7 @@ from smartkpi.language.parse import parse_formula
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
-from smartkpi.periods.text import parse_moment, parse_period
+from smartkpi.periods.text import parse_key, parse_moment, parse_period
 from smartkpi.semantics.question import Question
 from smartkpi.source import text_of
 from smartkpi.spec.model import Catalog
@@ -59,10 +59,12 @@ def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
     if ask.limit is not None and ask.limit < 0:
         raise UsageError(Diagnostic("bad-limit", f"the limit is {ask.limit}: a number of rows is zero or more"))
     _check_top(ask)
-    return restrict(
+    grain = None if ask.grain is None else parse_grain(ask.grain)
+    first, last = (_hour(calendar, grain, period) for period in (ask.since, ask.until))
+    question = restrict(
         Question(
             kpis=kpis,
-            grain=None if ask.grain is None else parse_grain(ask.grain),
+            grain=grain,
             by=_dimensions(ask.by),
             since=None,
             until=None,
@@ -72,6 +74,10 @@ def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
         _start(calendar, ask.since),
         _end(calendar, ask.until),
     )
+    if first is not None and last is not None and first > last:
+        message = f"no hour lies between {ask.since} and {ask.until}: the range ends before it begins"
+        raise UsageError(Diagnostic("empty-range", message, hint="swap since and until"))
+    return replace(question, first_hour=first, last_hour=last)
 
 
 def _check_top(ask: Ask) -> None:
@@ -150,6 +156,19 @@ def _end(calendar: Calendar, period: Period) -> date | None:
             return parse_period(calendar, period)[2]
         case _:
             assert_never(period)
+
+
+def _hour(calendar: Calendar, grain: Grain | None, period: Period) -> datetime | None:
+    """Return the hour with which a range of hours begins or ends; ranges of other grains are of days."""
+    if isinstance(period, datetime) and grain is Grain.HOUR:
+        return calendar.hour(calendar.instant(period) if period.tzinfo is None else period)
+    found = parse_key(calendar, period)[1] if isinstance(period, str) else None
+    if not isinstance(found, datetime):
+        return None
+    if grain is not Grain.HOUR:
+        message = f"`{period}` is an hour: a range of {'days' if grain is None else f'grain `{grain}`'} has none"
+        raise UsageError(Diagnostic("bad-period", message, hint="name its day, or ask for `--grain hour`"))
+    return found
 
 
 def _local(calendar: Calendar, moment: datetime) -> date:

@@ -70,8 +70,8 @@ def lay_out_periods(
     begin = min(begins, default=None)
     if grain is Grain.ALL:
         return _lay_out_all(plan, edge, begin)
-    since = None if asked.start is None else calendar.key(grain, asked.start)
-    until = None if asked.end is None else calendar.key(grain, calendar.midnight(asked.end) - TICK)
+    since = None if asked.start is None else asked.first_hour or calendar.key(grain, asked.start)
+    until = None if asked.end is None else asked.last_hour or calendar.key(grain, calendar.midnight(asked.end) - TICK)
     last = None if edge is None else calendar.key(grain, edge - TICK)
     ends = [key for key in (until, last) if key is not None]
     if last is None or (since is not None and since > last):

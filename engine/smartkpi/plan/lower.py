@@ -131,7 +131,7 @@ def _plan(
         steps=steps,
         outputs=outputs,
         by=by,
-        range=Range(question.since, question.until),
+        range=Range(question.since, question.until, question.first_hour, question.last_hour),
         as_of=question.as_of,
         datasets=checked.datasets,
         profiles=tuple(sorted({d for output in outputs if output.step for d in output.datasets})),

@@ -15,10 +15,15 @@ from smartkpi.semantics.formula import Apply, Expr, Literal, TypedDataset
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The local days asked for, half open; None is open. Each grain answers whole periods that hold any of them."""
+    """The local days asked for, half open; None is open. Each grain answers whole periods that hold any of them.
+
+    By hour, only those from ``first_hour`` to ``last_hour`` are shown, where these are given.
+    """
 
     start: date | None = None
     end: date | None = None
+    first_hour: datetime | None = None
+    last_hour: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ NOTHING: Mapping[str, Diagnostic] = MappingProxyType({})
 class Question:
     """What is asked: KPIs by name, the grain (None: each its own), segments, local dates, a condition on rows.
 
-    ``until`` is the exclusive end of the range asked for. ``as_of``: a date covers its day.
+    ``until`` is the exclusive end of the range asked for; by hour, ``first_hour`` and ``last_hour``, both in, are those
+    of its first and last day. ``as_of``: a date covers its day.
     """
 
     kpis: tuple[str, ...]
@@ -44,6 +45,8 @@ class Question:
     until: date | None = None
     where: syntax.Expr | None = None
     as_of: date | datetime | None = None
+    first_hour: datetime | None = None
+    last_hour: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
