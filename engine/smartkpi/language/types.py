@@ -34,12 +34,16 @@ BARE, PLAIN, MONEY, DURATION, SCORE = (Unit(n) for n in ("bare", "plain", "money
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A kind, and for numbers a unit. ``whole`` marks numbers stored as integers, ``decimal`` as fixed point."""
+    """A kind, and for numbers a unit. ``whole`` marks numbers stored as integers, ``decimal`` as fixed point.
+
+    ``dates`` marks texts that are dates, every one of them.
+    """
 
     kind: Kind
     unit: Unit = PLAIN
     whole: bool = False
     decimal: bool = False
+    dates: bool = False
 
     def __str__(self) -> str:
         if self.kind is Kind.NUMBER and self.unit not in (PLAIN, BARE):

@@ -290,6 +290,8 @@ def _check_time(written: model.Formula | model.Column, work: _Work, findings: Fi
             return typed
         case Kind.TEXT if dates is not None:
             return Apply("parse_time", (typed, Literal(dates, TEXT)), TIME if has_clock(dates) else DATE)
+        case Kind.TEXT if typed.type.dates:
+            return Apply("parse_time", (typed, Literal("%Y-%m-%d", TEXT)), DATE)
         case Kind.TEXT:
             return Apply("parse_time", (typed,), TIME)
         case Kind.NUMBER:

@@ -16,7 +16,7 @@ from smartkpi.language.types import UNKNOWN, Type
 from smartkpi.source import Span
 from smartkpi.sources.faults import fault, reading
 from smartkpi.sources.files import Fingerprint, fingerprint
-from smartkpi.sources.infer import Writing, convert, infer
+from smartkpi.sources.infer import Writing, convert, infer, make_exact
 from smartkpi.sources.memo import Memo
 from smartkpi.sources.numbers import digits_of, money_type
 from smartkpi.sources.plain import Plain, make_plain
@@ -50,14 +50,17 @@ class Known:
 _memo: Memo[Known] = Memo()
 
 
-def open_delimited(read: Read, files: tuple[Path, ...], tabs: bool) -> tuple[pl.LazyFrame, dict[str, Type], int]:
+def open_delimited(
+    read: Read, files: tuple[Path, ...], tabs: bool, money: frozenset[str] = frozenset()
+) -> tuple[pl.LazyFrame, dict[str, Type], int]:
     """Return the rows of delimited files as one typed frame, the types of its columns and the number of rows.
 
+    Large amounts in columns of ``money`` are kept to the last digit, which a float does not.
     Small files are read into memory once; larger ones are scanned anew by each query. Raises KpiError: `bad-rows`,
     `bad-encoding`, `empty-file`, `unequal-columns`.
     """
     mark: Fingerprint = fingerprint(files)
-    key = (mark, read, tabs)
+    key = (mark, read, tabs, money)
     known = _memo.find(key)
     plain = tuple(make_plain(read, file) for file in files)
     separator = known.separator if known else read.separator or ("\t" if tabs else _separator(plain[0], read.span))
@@ -73,6 +76,7 @@ def open_delimited(read: Read, files: tuple[Path, ...], tabs: bool) -> tuple[pl.
         if known is None:
             known = Known(separator, audits, infer(raw, writing))
             _refuse_ambiguous(raw, known, read)
+            make_exact(raw, known.conversions, sorted(money), writing)
             _memo.keep(key, known)
         if any(audit.blanks for audit in audits):
             raw = raw.filter(~pl.all_horizontal(pl.all().is_null()))

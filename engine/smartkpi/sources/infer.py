@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -12,6 +12,8 @@ from smartkpi.sources import numbers
 from smartkpi.sources.numbers import IDENTIFIER, PLAIN_DIGITS, Digits
 
 EVIDENCE = 1000
+EXACT = 9e9
+"""Below it a float tells millionths apart."""
 NUMERIC = ("whole", "fraction", "padded whole", "padded fraction")
 LEADING_ZERO = r"^[+-]?0[0-9]"
 ZONE = "%Y-%m-%d{}%H:%M:%S%.f{}%#z"
@@ -74,6 +76,8 @@ def convert(name: str, kind: str | None, writing: Writing) -> pl.Expr:
         return _stated(writing.dates)(column).alias(name)
     if kind == "percent":
         return numbers.percent(column, writing.digits).alias(name)
+    if kind == "exact":
+        return numbers.exact(column.str.strip_chars(), writing.digits).alias(name)
     if kind.startswith("money "):
         return numbers.amount(column, kind.removeprefix("money "), writing.digits).alias(name)
     if writing.digits.stated and kind in NUMERIC:
@@ -111,6 +115,22 @@ def infer(frame: pl.LazyFrame, writing: Writing, among: Sequence[str] = ()) -> d
             more = frame.filter(wrong[name]).select(name).head(EVIDENCE).collect()[name]
             evidence[name] = pl.concat([evidence[name], more])
     return {name: settled[name] for name in names}
+
+
+def make_exact(frame: pl.LazyFrame, kinds: dict[str, str | None], names: Iterable[str], writing: Writing) -> None:
+    """Make columns fixed point that are fractions with amounts too large for a float to tell millionths apart."""
+    known = [name for name in names if (kinds.get(name) or "").removeprefix("padded ") == "fraction"]
+    if not known:
+        return
+    large = frame.select((convert(name, kinds[name], writing).abs() >= EXACT).any() for name in known).collect()
+    candidates = [name for name in known if large[name].item()]
+    wrong = frame.select(_wrong(name, "exact", writing).any() for name in candidates).collect() if candidates else large
+    kinds.update({name: "exact" for name in candidates if not wrong[name].item()})
+
+
+def are_dates(frame: pl.LazyFrame, name: str) -> bool:
+    """Return whether all texts of a column are dates such as 2026-01-31, and there are some."""
+    return infer(frame.select(name), Writing(), ("date",))[name] == "date"
 
 
 def _wrong(name: str, kind: str, writing: Writing) -> pl.Expr:

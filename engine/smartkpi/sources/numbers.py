@@ -65,6 +65,13 @@ def fraction(text: pl.Expr, digits: Digits) -> pl.Expr:
     )
 
 
+def exact(text: pl.Expr, digits: Digits) -> pl.Expr:
+    """Return texts that are numbers of up to 20 digits and six decimals as fixed point, null for others."""
+    bare = _bare(text, digits)
+    fits = fraction(text, digits).is_not_null() & bare.str.contains(r"^[+-]?\d{1,20}(?:\.\d{0,6})?$")
+    return pl.when(fits).then(bare.str.strip_suffix(".").cast(pl.Decimal(38, 6), strict=False))
+
+
 def percent(text: pl.Expr, digits: Digits) -> pl.Expr:
     """Return texts such as `1.23%` as shares, 0.0123; null for others."""
     inner = text.str.strip_chars().str.strip_suffix("%").str.strip_chars_end()

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from smartkpi.diagnostics import Diagnostic, KpiError
-from smartkpi.language.types import Type
+from smartkpi.language.types import Kind, Type
 from smartkpi.source import Span
 from smartkpi.sources.columnar import open_columnar
+from smartkpi.sources.columns import money_columns, time_columns
 from smartkpi.sources.delimited import open_delimited
 from smartkpi.sources.faults import fault, reading
 from smartkpi.sources.files import Fingerprint, find_files, fingerprint
+from smartkpi.sources.infer import are_dates
 from smartkpi.sources.lines import open_lines
+from smartkpi.sources.memo import Memo
 from smartkpi.sources.schema import types_of
-from smartkpi.spec.model import Catalog, Dataset, Read
+from smartkpi.spec.model import Catalog, Contract, Dataset, Read
 
-Reader = Callable[[Read, tuple[Path, ...]], tuple[pl.LazyFrame, Mapping[str, Type], int]]
+Reader = Callable[..., tuple[pl.LazyFrame, Mapping[str, Type], int]]
 
 READERS: Mapping[str, Reader] = {
     "csv": partial(open_delimited, tabs=False),
@@ -57,18 +59,20 @@ class Table:
     mark: Fingerprint | None = None
 
 
-def open_table(dataset: Dataset, handed: object | None = None) -> Table:
+def open_table(dataset: Dataset, handed: object | None = None, contracts: Iterable[Contract] = ()) -> Table:
     """Open one dataset: the table handed over if there is one, else what `read` names.
+
+    ``contracts`` say, as its own fields do, which columns are money.
 
     Raises KpiError with the place of `read`: a missing file, no match, unreadable data, unequal columns, bad rows.
     """
     try:
         if handed is not None:
-            return _open_handed(dataset, handed)
+            return _dated(_open_handed(dataset, handed), dataset)
         if dataset.read is None:
             hint = f"add `read:`, or hand a table over: data={{'{dataset.name}': …}}"
             raise fault("no-table", f"dataset `{dataset.name}` has no rows to read", dataset.span, hint)
-        return _open_files(dataset, dataset.read)
+        return _dated(_open_files(dataset, dataset.read, money_columns(dataset, contracts)), dataset)
     except KpiError as error:
         raise KpiError(*(_about(d, dataset.name) for d in error.diagnostics)) from error
 
@@ -79,7 +83,7 @@ def open_tables(catalog: Catalog, handed: Mapping[str, object]) -> tuple[dict[st
     problems: list[Diagnostic] = []
     for name, dataset in catalog.datasets.items():
         try:
-            tables[name] = open_table(dataset, handed.get(name))
+            tables[name] = open_table(dataset, handed.get(name), catalog.contracts.values())
         except KpiError as error:
             problems.extend(error.diagnostics)
     return tables, tuple(problems)
@@ -102,10 +106,29 @@ def _about(diagnostic: Diagnostic, dataset: str) -> Diagnostic:
     return diagnostic if diagnostic.subject else replace(diagnostic, subject=f"dataset:{dataset}")
 
 
-def _open_files(dataset: Dataset, read: Read) -> Table:
+def _dated(table: Table, dataset: Dataset) -> Table:
+    """Return a table that tells of texts which are its times whether they are all dates, looked up once a file."""
+    schema = dict(table.schema)
+    for name in time_columns(dataset):
+        if table.polars.get(name) != pl.String or schema[name].kind is not Kind.TEXT:
+            continue
+        key = (table.mark, dataset.read, name)
+        dates = _dates.find(key) if table.mark is not None else None
+        if dates is None:
+            with reading(table.origin, table.span):
+                dates = are_dates(table.frame, name)
+            _dates.keep(key, dates)
+        schema[name] = replace(schema[name], dates=dates)
+    return replace(table, schema=schema)
+
+
+_dates: Memo[bool] = Memo()
+
+
+def _open_files(dataset: Dataset, read: Read, money: frozenset[str]) -> Table:
     files, form = find_files(read)
     _refuse_options(read, form)
-    frame, types, rows = READERS[form](read, files)
+    frame, types, rows = READERS[form](read, files, **({"money": money} if form in ("csv", "tsv") else {}))
     return Table(
         name=dataset.name,
         frame=frame,

@@ -130,7 +130,7 @@ def build_contract(name: str, node: Node, span: Span, problems: Problems) -> Con
     prefer = _preference(name, node, problems)
     fields = node.get("fields")
     found = {}
-    for key, place, value in named(fields, problems) if isinstance(fields, Fields) else ():
+    for key, place, value in named(fields, problems, reserved=False) if isinstance(fields, Fields) else ():
         found[key] = _contract_field(key, value, place.span, problems)
     return Contract(name, labels(node.get("label")), labels(node.get("description")), found, span, prefer)
 

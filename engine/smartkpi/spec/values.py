@@ -155,11 +155,15 @@ def _near_zone(written: str) -> str:
     return hint or "write a name such as Europe/Berlin"
 
 
-def named(fields: Fields, problems: Problems) -> list[tuple[str, Scalar, Node]]:
-    """Return the entries of a mapping by name, each name checked; a name that is none is left out."""
+def named(fields: Fields, problems: Problems, *, reserved: bool = True) -> list[tuple[str, Scalar, Node]]:
+    """Return the entries of a mapping by name, each name checked; a name that is none is left out.
+
+    Unless ``reserved``, a name may be a word of the language too.
+    """
     kept: dict[str, tuple[str, Scalar, Node]] = {}
     for entry in fields.entries.values():
-        problem = check_name(entry.key, f'a column of this name is reached by col("{entry.key.written}")')
+        hint = f'a column of this name is reached by col("{entry.key.written}")'
+        problem = check_name(entry.key, hint, reserved=reserved)
         if problem is not None:
             problems.append(problem)
         else:
