@@ -93,14 +93,15 @@ def _kept(dataset: Fields, problems: Problems) -> Formula | None:
 
 def _every(node: Node | None, events: Mapping[str, Binding], problems: Problems) -> Grain | None:
     """Return which period a row stands for, which only counted ones do."""
-    if node is None:
-        return None
+    written = text(node)
+    if node is None or written not in tuple(Grain):
+        return None  # its shape is wrong already
     if all(binding.count is None for binding in events.values()):
         message = "`every` says which period a counted row stands for, but no event here has a `count`"
         hint = "say which column counts, such as `visit: {count: visits}`, or leave `every` out"
         problems.append(Diagnostic("bad-value", message, node.span, hint))
         return None
-    return Grain(text(node) or "day")
+    return Grain(written)
 
 
 def missing_time(name: str, dataset: Dataset) -> Diagnostic | None:
@@ -147,6 +148,9 @@ def _preference(name: str, event: Fields, problems: Problems) -> Preference | No
         problems.append(Diagnostic("bad-value", message, event.entries[has].key.span, hint))
         return None
     names = texts(datasets)
+    if not texts(key):
+        problems.append(Diagnostic("bad-value", "this `key` names no field", key.span, "such as `key: order_id`"))
+        return None
     if len(set(names)) < len(names):
         problems.append(Diagnostic("bad-value", "`prefer` names a dataset twice", datasets.span, "name each once"))
         return None
