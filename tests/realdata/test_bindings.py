@@ -108,6 +108,12 @@ def test_orders_of_several_items(bound: Bound, cells: Cells, shared_data: Path) 
     assert values["multi_product_order_share", "all"] == exactly((orders["len"] >= 2).mean())
 
 
+def test_orders_items_and_payments_by_where_the_buyer_lives(bound: Bound, cells: Cells) -> None:
+    values = cells(bound("olist").run(["revenue", "fulfilment_rate"], grain="all", by=["customer_state"]))
+    assert sum(value for (kpi, *_), value in values.items() if kpi == "revenue") == pytest.approx(1_940_489.10)
+    assert len(values) == 2 * 27
+
+
 def test_segments_of_looked_up_fields_add_up(bound: Bound, cells: Cells) -> None:
     project = bound("northwind")
     for by in ("country", "category", "salesperson"):
