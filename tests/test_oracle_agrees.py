@@ -30,7 +30,7 @@ from smartkpi.engines.polars.compile import Opened
 from smartkpi.engines.polars.estimate import Layout
 from smartkpi.plan.nodes import Scan
 from tests.oracle.answer import Question, answer
-from tests.strategies.projects import Asked, Project, conditions, projects, questions
+from tests.strategies.projects import CONSTANTS, Asked, Project, conditions, projects, questions
 
 search = settings(phases=(Phase.generate,) if settings().derandomize else tuple(Phase))
 """In the gate a failure is printed as it was drawn; a deep search also makes it small, which takes minutes."""
@@ -102,6 +102,27 @@ def test_engine_and_oracle_agree(data: st.DataObject) -> None:
     frame = run(project, asked)
     agree(frame, expect(project, asked), asked.by)
     assert_frame_equal(frame, run(project, asked, optimize=False), check_exact=True)
+
+
+@settings(search, max_examples=15)
+@given(st.data())
+def test_an_included_project_gives_the_same_rows_under_its_prefix(data: st.DataObject) -> None:
+    project = data.draw(projects())
+    asked = data.draw(questions(project))
+    show(project, asked)
+    rest = {name: value for name, value in project.definition.items() if name not in ("calendar", "tests")}
+    with TemporaryDirectory() as folder:
+        part = Path(folder) / "part.yml"
+        part.write_text(yaml.safe_dump(rest, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        whole = {"include": [{"path": str(part), "as": "x"}], "calendar": project.definition["calendar"]}
+        frames = {f"x_{name}": frame for name, frame in project.frames.items()}
+        opened = smartkpi.load(whole, data=frames)
+    kpis = tuple(f"x_{name}" for name in asked.kpis)
+    assume(not asked.where or not any(name in asked.where for name in CONSTANTS))
+    included = opened.run(**{**arguments(asked), "kpis": kpis}).frame
+    expected = run(project, asked).with_columns((pl.lit("x_") + pl.col("kpi")).alias("kpi"))
+    reasons = pl.col("reason").str.replace_all("`x_", "`")
+    assert_frame_equal(included.with_columns(reasons), expected, check_exact=True)
 
 
 @search

@@ -23,6 +23,7 @@ from smartkpi.report.table import draw
 from smartkpi.resources import find
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.question import is_called
+from smartkpi.source import Span
 from smartkpi.spec.model import Kpi, Threshold
 
 
@@ -70,11 +71,15 @@ def _show_all(project: Project, lang: str, form: str) -> int:
     columns = tuple(Column(title, drop=drop, fold=bool(drop == 0 and title == "formula")) for title, drop in
                     (("KPI", 0), ("label", 2), ("formula", 0), ("tags", 1)))  # fmt: skip
     rows = tuple(
-        (Cell(one["kpi"]), Cell(one["label"]), Cell(one["formula"]), Cell(", ".join(one["tags"]))) for one in data
+        (Cell(one["kpi"]), Cell(one["label"]), Cell(one["formula"]), Cell(", ".join(one["tags"])))
+        for one in data
+        if not one["hidden"]
     )
     events = {event: sorted(binding.dataset for binding in checked.events[event]) for event in checked.events}
     notes = [f"{event}: {', '.join(providers) or 'no dataset'}" for event, providers in events.items()]
-    grid = Grid("", columns, rows, 1, notes=(f"events: {'; '.join(notes) or 'none'}",))
+    hidden = [one["kpi"] for one in data if one["hidden"]]
+    below = (f"events: {'; '.join(notes) or 'none'}", *((f"hidden: {', '.join(hidden)}",) if hidden else ()))
+    grid = Grid("", columns, rows, 1, notes=below)
     everything = {"kpis": data, "events": events, "datasets": list(catalog.datasets)}
     code = _write(everything, lambda style: draw([grid], style), form)
     broken = errors((*project.loaded.diagnostics, *checked.diagnostics))
@@ -130,9 +135,17 @@ def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:
         "tags": list(kpi.tags),
         "synonyms": list(kpi.synonyms),
         "reviewed": None if kpi.reviewed is None else kpi.reviewed.isoformat(),
+        "hidden": kpi.hidden,
         "deprecated": kpi.deprecated,
-        "place": f"{kpi.span.source.name}:{kpi.span.line}",
+        "place": _place(kpi.span),
+        "formula_place": _place(kpi.formula.expr.span),
+        "included": None if kpi.origin is None else kpi.origin.text,
+        "included_at": None if kpi.origin is None else _place(kpi.origin.place),
     }
+
+
+def _place(span: Span) -> str:
+    return f"{span.source.name}:{span.line}"
 
 
 def _band(threshold: Threshold) -> str:
@@ -179,6 +192,11 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if facts["deprecated"]:
         yield "deprecated", facts["deprecated"] if isinstance(facts["deprecated"], str) else "yes"
     yield "defined at", facts["place"]
+    if facts["included"]:
+        changed = "" if facts["formula_place"].rpartition(":")[0] == facts["place"].rpartition(":")[0] else (
+            f", its formula at {facts['formula_place']}"
+        )  # fmt: skip
+        yield "comes from", f"{facts['included']}, included at {facts['included_at']}{changed}"
 
 
 def _show_values(project: Project, field: str, form: str) -> int:

@@ -14,51 +14,27 @@ from smartkpi.source import Span, text_of
 from smartkpi.spec import later
 from smartkpi.spec.cases import build_case
 from smartkpi.spec.constants import SET, build_constant
-from smartkpi.spec.datasets import build_contract, build_dataset, missing_time
+from smartkpi.spec.datasets import agree, build_contract, build_dataset, missing_time
+from smartkpi.spec.definitions import KINDS, SPOKEN, Definition, View, gather
 from smartkpi.spec.dimensions import build_dimension
 from smartkpi.spec.document import Document
+from smartkpi.spec.include import Part
 from smartkpi.spec.kpis import build_kpi
 from smartkpi.spec.model import Calendar, Case, Catalog, Constant, Contract, Dataset, Dimension, Kpi
-from smartkpi.spec.names import check_name, name_of
+from smartkpi.spec.names import check_name
 from smartkpi.spec.nodes import Fields, Items, Node, Scalar
+from smartkpi.spec.rename import rename_dataset, rename_kpi
 from smartkpi.spec.values import Problems, text, zone
 
-_KINDS = {
-    "events": "event",
-    "datasets": "dataset",
-    "constants": "constant",
-    "groups": "group",
-    "funnels": "funnel",
-    "cohorts": "cohort",
-    "kpis": "kpi",
-    "dimensions": "dimension",
-    "goals": "goal",
-    "diagnoses": "diagnosis",
-}
-_NAMES = frozenset(("event", "constant", "group", "funnel", "cohort", "kpi"))  # one namespace
 _WORDS = {"kpi": "a KPI", "event": "an event"}
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-
-@dataclass(frozen=True, slots=True)
-class _Definition:
-    """A name with its value in a section. ``subject`` is what diagnostics call it, `kpi:revenue`."""
-
-    kind: str
-    name: str
-    key: Scalar
-    value: Node
-    base: Path
-
-    @property
-    def subject(self) -> str:
-        return f"{self.kind}:{self.name}"
 
 
 @dataclass(slots=True)
 class _State:
     """What has been built, what is wrong, and what that leaves out."""
 
+    view: View
     found: list[Diagnostic] = field(default_factory=list)
     broken: dict[str, Diagnostic] = field(default_factory=dict)
     lost_events: dict[str, Diagnostic] = field(default_factory=dict)
@@ -79,25 +55,29 @@ class _State:
                 self.broken.setdefault(named.subject, named)
 
 
-def build(
-    documents: Iterable[tuple[Document, Path, tuple[Diagnostic, ...]]], root: Path, sets: Mapping[str, str]
-) -> tuple[Catalog, tuple[Diagnostic, ...]]:
-    """Return the catalog of documents, each with its folder and what the schema said of it, and all that is wrong."""
-    state = _State()
-    read = list(documents)
-    definitions: list[_Definition] = []
-    for document, base, _ in read:
-        definitions += _definitions(document.root, base)
-    for document, _, shape in read:
-        mine = [d for d in definitions if d.key.source is document.source]
-        _report_by_place(state, document, shape, mine)
-    named = list(_without_event_clashes(state, _by_name(state, definitions)))
-    _build_sections(state, [document.root for document, _, _ in read])
+def build(part: Part, root: Path, sets: Mapping[str, str]) -> tuple[Catalog, tuple[Diagnostic, ...]]:
+    """Return the catalog of a project's files and of all that they include, and all that is wrong."""
+    problems: Problems = []
+    view = gather(part, problems)
+    state = _State(view)
+    for document, _, shape in _documents(part):
+        mine = [d for d in view.definitions if d.key.source is document.source]
+        here = [one for one in problems if one.span is not None and one.span.source is document.source]
+        _report_by_place(state, document, (*shape, *here), mine)
+    live = [definition for definition in view.definitions if definition.live]
+    named = list(_without_event_clashes(state, _by_name(state, live)))
+    _build_sections(state, part)
     for definition in named:
         _build_definition(state, definition, sets)
-    _check_sets(state, definitions, sets)
-    _spread(state, definitions)
+    _check_sets(state, live, sets)
+    _spread(state, live)
     return _catalog(state, root), tuple(state.found)
+
+
+def _documents(part: Part) -> Iterator[tuple[Document, Path, tuple[Diagnostic, ...]]]:
+    yield from part.documents
+    for one in part.included:
+        yield from _documents(one.part)
 
 
 def _catalog(state: _State, root: Path) -> Catalog:
@@ -116,22 +96,13 @@ def _catalog(state: _State, root: Path) -> Catalog:
     )
 
 
-def _definitions(root: Node | None, base: Path) -> Iterator[_Definition]:
-    if not isinstance(root, Fields):
-        return
-    for section, kind in _KINDS.items():
-        value = root.get(section)
-        if isinstance(value, Fields):
-            for entry in value.entries.values():
-                yield _Definition(kind, name_of(entry.key), entry.key, entry.value, base)
-
-
 def _report_by_place(
-    state: _State, document: Document, shape: tuple[Diagnostic, ...], definitions: list[_Definition]
+    state: _State, document: Document, shape: tuple[Diagnostic, ...], definitions: list[Definition]
 ) -> None:
     """Report what is wrong with a document; each problem belongs to the definition within which it stands."""
     places = [(d.key.start, max(d.value.end, d.key.end), d.subject) for d in definitions]
-    places += [(lost.start, lost.end, subject) for lost in document.lost if (subject := _lost_subject(lost))]
+    prefix = state.view.prefix(document.source)
+    places += [(lost.start, lost.end, subject) for lost in document.lost if (subject := _lost_subject(lost, prefix))]
     places += _case_places(document.root)
     places.sort()
     starts = [start for start, _, _ in places]
@@ -146,17 +117,17 @@ def _report_by_place(
         spans = (problem.span, *(note.span for note in problem.notes))
         state.report((problem,), next(filter(None, map(subject_at, spans)), ""))
     for lost in document.lost:
-        if subject := _lost_subject(lost):
+        if subject := _lost_subject(lost, prefix):
             state.broken.setdefault(subject, replace(lost.cause, subject=subject))
             if lost.section == "datasets":
-                state.lost_events |= dict.fromkeys(lost.keys, lost.cause)
+                state.lost_events |= dict.fromkeys((f"{prefix}{key}" for key in lost.keys), lost.cause)
 
 
-def _lost_subject(lost: Any) -> str:
+def _lost_subject(lost: Any, prefix: str) -> str:
     if lost.section == "tests":
         return "test:"
-    kind = _KINDS.get(lost.section)
-    return f"{kind}:{lost.name}" if kind and lost.name else ""
+    kind = KINDS.get(lost.section)
+    return f"{kind}:{'' if kind == 'dimension' else prefix}{lost.name}" if kind and lost.name else ""
 
 
 def _case_places(root: Node | None) -> list[tuple[int, int, str]]:
@@ -171,58 +142,70 @@ def _case_subject(item: Node) -> str:
     return f"test:{name or ''}"
 
 
-def _by_name(state: _State, definitions: list[_Definition]) -> list[_Definition]:
+def _by_name(state: _State, definitions: list[Definition]) -> list[Definition]:
     """Return definitions with a right name of their own; a name that is taken is an error that shows both places."""
-    taken: dict[tuple[str, str], _Definition] = {}
+    taken: dict[tuple[str, str], Definition] = {}
     kept = []
     for definition in definitions:
-        problem = check_name(definition.key, reserved=definition.kind in _NAMES)
+        problem = check_name(definition.key, reserved=definition.kind in SPOKEN)
         if problem is not None:
             state.report((problem,), definition.subject)
             continue
-        space = "" if definition.kind in _NAMES else definition.kind
+        space = "" if definition.kind in SPOKEN else definition.kind
         first = taken.setdefault((space, definition.name), definition)
-        if first is not definition:
+        if first is definition or _agree(first, definition):
+            kept.append(definition)
+        elif first.place != definition.place:  # else a file is reached by two ways
             state.report((_taken(definition, first),), definition.subject)
-            continue
-        kept.append(definition)
     return kept
 
 
-def _without_event_clashes(state: _State, kept: list[_Definition]) -> Iterator[_Definition]:
+def _agree(first: Definition, other: Definition) -> bool:
+    """Return whether both say what an event has that a dataset provides, one of them included: then both hold."""
+    declared = all(d.kind == "event" and text(d.value) is None and not _is_derived(d.value) for d in (first, other))
+    return declared and first.origin != other.origin
+
+
+def _is_derived(node: Node) -> bool:
+    return isinstance(node, Fields) and "is" in node.entries
+
+
+def _without_event_clashes(state: _State, kept: list[Definition]) -> Iterator[Definition]:
     """Yield definitions, but report one of another kind that has the name of an event that a dataset provides."""
     provided: dict[str, Scalar] = {}
     for definition in kept:
-        for key in _event_keys(definition):
-            provided.setdefault(name_of(key), key)
+        for name, key in state.view.events(definition).items():
+            provided.setdefault(name, key)
     for definition in kept:
         taken = provided.get(definition.name)
-        if taken is not None and definition.kind in _NAMES and definition.kind != "event":
-            event = _Definition("event", definition.name, taken, taken, definition.base)
+        if taken is not None and definition.kind in SPOKEN and definition.kind != "event":
+            event = Definition("event", definition.name, taken, taken, definition.base)
             state.report((_taken(definition, event),), definition.subject)
         else:
             yield definition
 
 
-def _event_keys(definition: _Definition) -> list[Scalar]:
-    """Return the names of the events that a dataset provides, as they are written."""
-    events = definition.value.get("events") if isinstance(definition.value, Fields) else None
-    if definition.kind != "dataset" or not isinstance(events, Fields):
-        return []
-    return [entry.key for entry in events.entries.values()]
-
-
-def _taken(definition: _Definition, first: _Definition) -> Diagnostic:
+def _taken(definition: Definition, first: Definition) -> Diagnostic:
     name, other = definition.name, _WORDS.get(first.kind, f"a {first.kind}")
     if first.kind == definition.kind:
         message = f"`{name}` is defined twice"
     else:
         message = f"`{name}` is {other} already; events, KPIs and constants share their names"
     notes = (Note(f"`{name}` is {other} here", first.key.span),)
-    return Diagnostic("duplicate-name", message, definition.key.span, "choose another name", notes)
+    return Diagnostic("duplicate-name", message, definition.key.span, _way_out(definition, first), notes)
 
 
-def _build_definition(state: _State, definition: _Definition, sets: Mapping[str, str]) -> None:
+def _way_out(definition: Definition, first: Definition) -> str:
+    """Return how two definitions of one name come apart."""
+    origin = first.origin or definition.origin
+    if origin is None:
+        return "choose another name"
+    if first.kind == definition.kind == "kpi" and (first.origin is None) is not (definition.origin is None):
+        return f"to change the included KPI add `extends: pack`; or include {origin.text} with `as: …`"
+    return f"choose another name, or include {origin.text} with `as: …`"
+
+
+def _build_definition(state: _State, definition: Definition, sets: Mapping[str, str]) -> None:
     name, value, span = definition.name, definition.value, definition.key.span
     problems: Problems = []
     match definition.kind:
@@ -235,18 +218,24 @@ def _build_definition(state: _State, definition: _Definition, sets: Mapping[str,
             dataset = build_dataset(name, value, span, definition.base, problems)
             if dataset is not None and not problems and (missing := missing_time(name, dataset)):
                 problems.append(missing)
-            _keep(state.datasets, name, dataset)
+            _keep(state.datasets, name, None if dataset is None else rename_dataset(dataset, state.view.names))
         case "event":
             problems += later.later_in_event(value)
-            _keep(state.contracts, name, build_contract(name, value, span, problems))
+            contract = build_contract(name, value, span, problems)
+            if contract is not None and (before := state.contracts.get(name)) is not None:
+                contract = agree(before, contract, problems)
+            _keep(state.contracts, name, contract)
         case "kpi":
             problems += later.later_in_kpi(value)
-            _keep(state.kpis, name, build_kpi(name, value, span, problems))
+            kpi = build_kpi(name, value, span, problems)
+            if kpi is not None:
+                kpi = replace(rename_kpi(kpi, state.view.names), origin=definition.origin)
+                _keep(state.kpis, name, replace(kpi, hidden=kpi.hidden or definition.hidden))
         case "dimension":
             problems += later.later_in_dimension(value)
             _keep(state.dimensions, name, build_dimension(name, value, span, problems))
         case kind:
-            section = next(section for section, word in _KINDS.items() if word == kind)
+            section = next(section for section, word in KINDS.items() if word == kind)
             problems.append(later.not_yet(later.SECTIONS[section], definition.key))
     state.report(problems, definition.subject)
 
@@ -256,21 +245,34 @@ def _keep(where: dict[str, Any], name: str, item: object | None) -> None:
         where[name] = item
 
 
-def _build_sections(state: _State, roots: list[Node | None]) -> None:
-    """Build what has no names: the calendar, the tests, and the sections of later versions."""
+def _build_sections(state: _State, part: Part) -> None:
+    """Build what has no names: the calendar, the tests, and the sections of later versions.
+
+    The calendar and the tests are those of the project: what is included has neither here.
+    """
     calendars: list[Scalar] = []
-    for root in roots:
+    own = {id(document) for document, _, _ in part.documents}
+    for document, _, _ in _documents(part):
+        root = document.root
         if not isinstance(root, Fields):
             continue
-        for section in ("include", "currency"):
-            if root.get(section) is not None:
-                state.report((later.not_yet(later.SECTIONS[section], root.entries[section].key),), section)
+        if root.get("currency") is not None:
+            state.report((later.not_yet(later.SECTIONS["currency"], root.entries["currency"].key),), "currency")
         if (calendar := root.get("calendar")) is not None:
-            calendars.append(root.entries["calendar"].key)
-            _build_calendar(state, calendar, calendars)
+            key = root.entries["calendar"].key
+            if id(document) not in own:
+                state.report((_calendar_of_others(key),), "")
+            else:
+                calendars.append(key)
+                _build_calendar(state, calendar, calendars)
         cases = root.get("tests")
-        for item in cases.items if isinstance(cases, Items) else ():
+        for item in cases.items if isinstance(cases, Items) and id(document) in own else ():
             _build_case(state, item)
+
+
+def _calendar_of_others(key: Scalar) -> Diagnostic:
+    message = "the calendar of an included file does not count: periods are those of the project"
+    return Diagnostic("passed-over", message, key.span, severity=Severity.NOTE)
 
 
 def _build_calendar(state: _State, node: Node, keys: list[Scalar]) -> None:
@@ -298,7 +300,7 @@ def _build_case(state: _State, item: Node) -> None:
         state.cases.append(case)
 
 
-def _check_sets(state: _State, definitions: list[_Definition], sets: Mapping[str, str]) -> None:
+def _check_sets(state: _State, definitions: list[Definition], sets: Mapping[str, str]) -> None:
     names = {d.name for d in definitions if d.kind == "constant"}
     names |= {subject.removeprefix("constant:") for subject in state.broken if subject.startswith("constant:")}
     for name, value in sets.items():
@@ -310,15 +312,15 @@ def _check_sets(state: _State, definitions: list[_Definition], sets: Mapping[str
             state.found.append(Diagnostic("unknown-constant", f"no constant is named `{name}`", span, hint, notes))
 
 
-def _spread(state: _State, definitions: list[_Definition]) -> None:
+def _spread(state: _State, definitions: list[Definition]) -> None:
     """Let errors reach what cannot stand without: a dataset its events, the calendar every KPI."""
-    provided = {name_of(key) for definition in definitions for key in _event_keys(definition)}
+    provided = {name for definition in definitions for name in state.view.events(definition)}
     for name, lost in state.lost_events.items():
         if name not in provided:
             state.broken.setdefault(f"event:{name}", lost)
     for definition in definitions:
         if cause := state.broken.get(definition.subject):
-            for key in _event_keys(definition):
-                state.broken.setdefault(f"event:{name_of(key)}", cause)
+            for name in state.view.events(definition):
+                state.broken.setdefault(f"event:{name}", cause)
         if definition.kind == "kpi" and (calendar := state.broken.get("calendar")) is not None:
             state.broken.setdefault(definition.subject, calendar)

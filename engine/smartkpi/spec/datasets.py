@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from smartkpi.diagnostics import Diagnostic
+from smartkpi.diagnostics import Diagnostic, Note
 from smartkpi.language.parse import parse_binding
 from smartkpi.language.syntax import AllRows
 from smartkpi.periods.grain import Grain
@@ -155,6 +155,20 @@ def _preference(name: str, event: Fields, problems: Problems) -> Preference | No
         problems.append(Diagnostic("bad-value", "`prefer` names a dataset twice", datasets.span, "name each once"))
         return None
     return Preference(texts(key), names, datasets.span)
+
+
+def agree(first: Contract, second: Contract, problems: Problems) -> Contract:
+    """Return an event that two declare: the fields of both, and the words of the later one where it has any."""
+    for name, said in second.fields.items():
+        before = first.fields.get(name)
+        if before is not None and None not in (before.unit, said.unit) and before.unit != said.unit:
+            message = f"`{first.name}.{name}` has another unit where it is declared first"
+            notes = (Note("declared first here", before.span),)
+            problems.append(Diagnostic("duplicate-name", message, said.span, "include one of them with `as: …`", notes))
+    added = {name: said for name, said in second.fields.items() if name not in first.fields or said.unit is not None}
+    label = second.label if second.label.texts else first.label
+    description = second.description if second.description.texts else first.description
+    return Contract(second.name, label, description, {**first.fields, **added}, second.span)
 
 
 def _contract_field(name: str, node: Node, span: Span, problems: Problems) -> FieldDef:

@@ -9,7 +9,6 @@ from smartkpi.diagnostics import Diagnostic
 from smartkpi.spec.nodes import Entry, Fields, Node, Scalar
 
 SECTIONS = {
-    "include": "`include`",
     "currency": "`currency`",
     "groups": "`groups`",
     "funnels": "`funnels`",
@@ -18,7 +17,7 @@ SECTIONS = {
     "diagnoses": "`diagnoses`",
 }
 _CALENDAR = ("year_start", "periods", "hours", "notes")
-_KPI = ("extends", "revisions", "window", "goal", "goals", "lint")
+_KPI = ("revisions", "window", "goal", "goals", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
 _DATASET = ("on_bad_rows", "additive")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")

@@ -42,6 +42,14 @@ class Formula:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an included definition comes from: `pack ads` or a path, and the place of the include."""
+
+    text: str
+    place: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Calendar:
     """The project's calendar: zone of all periods, first day of the week (0 = Monday)."""
 
@@ -238,6 +246,7 @@ class Kpi:
     reviewed: date | None = None
     hidden: bool = False
     deprecated: str | bool = False
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,140 @@
+"""Names of an included file under its prefix: what it says of its own definitions means them here too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from smartkpi.language import syntax
+from smartkpi.language.functions import FUNCTIONS
+from smartkpi.language.syntax import Expr
+from smartkpi.source import Span
+from smartkpi.spec.model import Column, Dataset, Formula, Kpi
+from smartkpi.tree import rewrite
+
+_Written = TypeVar("_Written", Formula, Formula | None, Formula | Column | None)
+_FIRST_ONLY = ("segment", "time")  # functions of which the other arguments are fields and grains
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that a file sees, and the prefix that they have where it is included.
+
+    ``spoken`` are those of formulas, ``constants`` those among them that rows may name too, unless ``fields`` that
+    are declared go before them.
+    """
+
+    prefix: str
+    spoken: frozenset[str]
+    datasets: frozenset[str]
+    constants: frozenset[str]
+    fields: frozenset[str]
+
+
+Files = Mapping[int, Names]
+"""The names of each file, by the id of its Source."""
+
+
+def rename_kpi(kpi: Kpi, files: Files) -> Kpi:
+    """Return a KPI that refers to included definitions by the names that they have here."""
+    bounds = [
+        replace(t, band=replace(t.band, bounds=tuple(_spoken(b, files) for b in t.band.bounds))) for t in kpi.thresholds
+    ]
+    formula = replace(kpi.formula, expr=_spoken(kpi.formula.expr, files))
+    return replace(kpi, formula=formula, where=_of_rows(kpi.where, files), thresholds=tuple(bounds))
+
+
+def rename_dataset(dataset: Dataset, files: Files) -> Dataset:
+    """Return a dataset that provides events, looks up datasets and reads constants by the names that they have here."""
+    fields = {name: replace(one, is_=_of_rows(one.is_, files)) for name, one in dataset.fields.items()}
+    events = {}
+    for one in dataset.events.values():
+        name = f"{_prefix(one.span, files)}{one.event}"
+        when, time, count = (_of_rows(part, files) for part in (one.when, one.time, one.count))
+        events[name] = replace(one, event=name, when=when, time=time, count=count)  # type: ignore[arg-type]
+    lookups = {
+        name: replace(one, dataset=_dataset(one.dataset, one.span, files)) for name, one in dataset.lookups.items()
+    }
+    return replace(dataset, time=_of_rows(dataset.time, files), fields=fields, events=events, lookups=lookups)
+
+
+def _names(span: Span, files: Files) -> Names | None:
+    known = files.get(id(span.source))
+    return known if known is not None and known.prefix else None
+
+
+def _prefix(span: Span, files: Files) -> str:
+    known = _names(span, files)
+    return known.prefix if known is not None else ""
+
+
+def _dataset(name: str, span: Span, files: Files) -> str:
+    known = _names(span, files)
+    return f"{known.prefix}{name}" if known is not None and name in known.datasets else name
+
+
+def _of_rows(formula: _Written, files: Files) -> _Written:
+    if not isinstance(formula, Formula) or not _prefix(formula.expr.span, files):
+        return formula
+    return replace(formula, expr=_row(formula.expr, files))
+
+
+def _row(expr: Expr, files: Files) -> Expr:
+    """Return an expression over rows: of its names those of constants, and datasets where it asks for one."""
+
+    def change(node: Expr) -> Expr:
+        match node:
+            case syntax.Name(parts=(name,)):
+                known = _names(node.span, files)
+                if known is not None and name in known.constants and name not in known.fields:
+                    return replace(node, parts=(f"{known.prefix}{name}",))
+            case syntax.Apply(args=args) if any(isinstance(a, syntax.Name) and a.parts == ("dataset",) for a in args):
+                return replace(node, args=tuple(_named_dataset(arg, files) for arg in args))
+            case _:
+                pass
+        return node
+
+    return rewrite(expr, change)
+
+
+def _named_dataset(expr: Expr, files: Files) -> Expr:
+    if not isinstance(expr, syntax.Text):
+        return expr
+    return replace(expr, value=_dataset(expr.value, expr.span, files))
+
+
+def _spoken(expr: Expr, files: Files) -> Expr:
+    """Return a formula: its names but those of fields."""
+    if not _prefix(expr.span, files):
+        return expr
+    match expr:
+        case syntax.Name(parts=(name, *path)):
+            known = _names(expr.span, files)
+            if known is None or name not in known.spoken:
+                return expr
+            return replace(expr, parts=(f"{known.prefix}{name}", *path))
+        case syntax.Apply(args=args):
+            function = FUNCTIONS.get(expr.function)
+            most = 1 if function is not None and function.kind in _FIRST_ONLY else len(args)
+            return replace(expr, args=(*(_spoken(arg, files) for arg in args[:most]), *args[most:]))
+        case syntax.Where():
+            return replace(expr, operand=_spoken(expr.operand, files), condition=_row(expr.condition, files))
+        case syntax.Per():
+            condition = None if expr.condition is None else _spoken(expr.condition, files)
+            return replace(expr, value=_spoken(expr.value, files), condition=condition)
+        case syntax.Member():
+            return replace(expr, of=_spoken(expr.of, files))
+        case syntax.Alias():
+            return replace(expr, operand=_spoken(expr.operand, files))
+        case syntax.Step():
+            return _step(expr, files)
+        case _:
+            return expr
+
+
+def _step(step: syntax.Step, files: Files) -> syntax.Step:
+    operands = tuple(_spoken(operand, files) for operand in step.operands)
+    within = _row(step.within, files) if isinstance(step.within, syntax.Name) else step.within
+    condition = None if step.condition is None else _row(step.condition, files)
+    return replace(step, operands=operands, within=within, condition=condition)  # type: ignore[arg-type]
