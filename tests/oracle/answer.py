@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from smartkpi.language.parse import parse_formula
 from smartkpi.source import text_of
 from smartkpi.spec.load import load
 from smartkpi.spec.model import Catalog, Dataset, Kpi
+from smartkpi.tree import walk
 from tests.oracle.coverage import Coverage, as_of, coverage, is_complete, is_covered, is_stale_in
 from tests.oracle.days import DAY, TICK, Key, Period, local_day, made_of, midnight, period_of, periods
 from tests.oracle.formula import (
@@ -29,6 +30,7 @@ from tests.oracle.formula import (
     shown,
     withins,
 )
+from tests.oracle.revisions import in_force, turns
 from tests.oracle.rows import FIRST, EventRow, Row, World, ends_at, event_rows, has_field
 from tests.oracle.values import NoNames, compare, evaluate
 
@@ -127,8 +129,31 @@ class Asked:
         return (parse_formula(text_of(where)),) if where else ()
 
     @cached_property
+    def versions(self) -> dict[date, tuple[World, Kpi]]:
+        """The world, and the KPI in it, from each day on which something changes."""
+        catalog = self.world.catalog
+        worlds = {day: replace(self.world, catalog=in_force(catalog, day)) for day in turns(catalog)}
+        return {day: (world, world.catalog.kpis[self.kpi.name]) for day, world in worlds.items()}
+
+    def at(self, day: date) -> tuple[World, Kpi]:
+        return self.versions[max(start for start in self.versions if start <= day)]
+
+    @cached_property
     def leaves(self) -> list[Leaf]:
-        return leaves(self.world, self.kpi.formula.expr, around(self.kpi, self.outer))
+        found = [leaves(world, kpi.formula.expr, around(kpi, self.outer)) for world, kpi in self.versions.values()]
+        return list(dict.fromkeys(leaf for version in found for leaf in version))
+
+    def is_dated(self) -> bool:
+        """Whether the KPI, or one that it reads, is not the same at all times."""
+
+        def told(world: World, kpi: Kpi) -> Any:
+            names = [node.text for node in walk(kpi.formula.expr) if isinstance(node, syntax.Name)]
+            below = [told(world, world.catalog.kpis[name]) for name in names if name in world.catalog.kpis]
+            bands = [(one.status, one.band) for one in kpi.thresholds]
+            return (kpi.formula.expr, kpi.where and kpi.where.expr, bands, below)
+
+        first, *others = (told(world, kpi) for world, kpi in self.versions.values())
+        return any(other != first for other in others)
 
     @cached_property
     def events(self) -> dict[str, list[EventRow]]:
@@ -158,9 +183,11 @@ class Asked:
         ranged = question.since or question.until or question.as_of
         if (self.grain != "all" or ranged) and any(dataset.timeless for dataset in self.datasets):
             return True
+        if self.is_dated() and any(dataset.timeless for dataset in self.datasets):
+            return True
         if not self.has_whole(self.grain):
             return True
-        if adds_over_time(self.world, self.grain, self.kpi.formula.expr):
+        if any(adds_over_time(world, self.grain, kpi.formula.expr) for world, kpi in self.versions.values()):
             return True
         filtered = {name for condition in self.outer for name in fields_of(self.world, condition)}
         apart = {leaf.event for leaf in self.leaves if not leaf.whole} or {leaf.event for leaf in self.leaves}
@@ -169,7 +196,7 @@ class Asked:
             needed = {*filtered, *(question.by if event in apart else ())}
             return not self.world.providers(event) or not all(has_field(self.world, event, f) for f in needed)
 
-        within = withins(self.world, self.kpi.formula.expr)
+        within = set().union(*(withins(world, kpi.formula.expr) for world, kpi in self.versions.values()))
         return any(lacks(leaf.event) for leaf in self.leaves) or not within <= {*question.by}
 
     def tells_apart(self, event: str) -> bool:
@@ -317,30 +344,32 @@ class Asked:
         def covered(event: str) -> bool:
             return any(is_covered(period, found, edge) for found in read[event])
 
-        return Cell(self.world, rows, covered, whole, peers, self.kpi.direction)
+        return Cell(self.at(period.first)[0], rows, covered, whole, peers, self.kpi.direction)
 
     def result(self, period: Period, segment: Segment) -> dict[str, Any]:
         """The result row of a period and a segment."""
         edge = self.edge
         assert edge is not None
         cell = self.cell(period, segment)
-        value = shown(compute(cell, self.kpi.formula.expr, around(self.kpi, self.outer)))
+        kpi = self.at(period.first)[1]
+        value = shown(compute(cell, kpi.formula.expr, around(kpi, self.outer)))
         flags = [] if self.is_complete(period, segment) else ["incomplete"]
         if any(is_stale_in(period, found, edge) for found in self.coverages.values()):
             flags.append("stale")
         found = {"value": value.number, "money": value.exact, "n": value.n, "state": value.state, "flags": flags}
-        return self.row(period, segment, {**found, "status": self.status(value.number, flags)})
+        return self.row(period, segment, {**found, "status": self.status(kpi, value.number, flags)})
 
-    def status(self, value: Any, flags: list[str]) -> str | None:
+    def status(self, kpi: Kpi, value: Any, flags: list[str]) -> str | None:
         """The first band that holds; none where there is no value, or the bands are for another grain."""
         own_grain = self.grain == self.own_grain
-        if not self.kpi.thresholds or value is None:
+        if not kpi.thresholds or value is None:
             return None
-        if not own_grain and not is_ratio(self.world, self.kpi.formula.expr):
+        shares = [is_ratio(world, one.formula.expr) for world, one in self.versions.values() if not is_void(one)]
+        if not own_grain and not all(shares):
             return None
         if "incomplete" in flags:
             return "pending"
-        for threshold in self.kpi.thresholds:
+        for threshold in kpi.thresholds:
             bounds = [evaluate(bound, NoNames()) for bound in threshold.band.bounds]
             operators = [">=", "<="] if threshold.band.operator == "between" else [threshold.band.operator]
             if all(holds_band(value, operator, bound) for operator, bound in zip(operators, bounds, strict=True)):
@@ -354,6 +383,10 @@ class Asked:
         level = "segment" if self.question.by else "total"
         head = {"kpi": self.kpi.name, "grain": self.grain, "start": start, "end": end, **dimensions, "level": level}
         return {**head, **blank, **found}
+
+
+def is_void(kpi: Kpi) -> bool:
+    return isinstance(kpi.formula.expr, syntax.Null)
 
 
 def holds_band(value: float, operator: str, bound: Any) -> bool:

@@ -247,7 +247,17 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
         ("kpis: {a: {formula: order, window: 28d}}\n", [("not-yet", "kpi:a")]),
         ("kpis: {a: {extends: pack}}\n", [("nothing-to-extend", "kpi:a")]),
         ("kpis: {a: {formula: order, goal: {target: 6%, deadline: 2026-12-31}}}\n", [("not-yet", "kpi:a")]),
-        ("constants: {a: {revisions: [{from: 2026-01-01, value: 1}]}}\n", [("not-yet", "constant:a")]),
+        (
+            "constants: {a: {revisions: [{from: 2026-01-01, value: 1}, {from: 2026-01-01, value: 2}]}}\n",
+            [("revision-order", "constant:a")],
+        ),
+        ("constants: {a: {revisions: []}}\n", [("missing-key", "constant:a")]),
+        ("constants: {a: {value: 1, revisions: [{from: 2026-02-30, value: 2}]}}\n", [("bad-value", "constant:a")]),
+        ("kpis: {a: {formula: order, revisions: [{from: 2026-01-01}]}}\n", [("bad-value", "kpi:a")]),
+        (
+            "kpis: {a: {formula: order, revisions: [{from: 2026-01-01, thresholds: {for: 3}}]}}\n",
+            [("not-yet", "kpi:a")],
+        ),
         ("events: {big: order where amount > 5}\n", [("not-yet", "event:big")]),
         ("events: {big: {is: order where amount > 5}}\n", [("not-yet", "event:big")]),
         ("groups: {vip: {of: buyer, where: x}}\n", [("not-yet", "group:vip")]),

@@ -247,7 +247,7 @@ LATER_PARTS = {
     *("kpiGoal", "diagnosis"),
 }
 LATER_KEYS = {
-    *("revisions", "encoding", "skip_rows", "skip_footer", "decimal", "thousands", "additive", "key", "prefer"),
+    *("encoding", "skip_rows", "skip_footer", "decimal", "thousands", "additive", "key", "prefer"),
     *("lookups", "on_bad_rows", "keep", "goals", "lint", "min_sample", "confidence", "for", "stale_after", "by"),
     *("benchmark", "advice", "goal"),
 }

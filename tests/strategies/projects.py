@@ -330,8 +330,48 @@ def formulas(draw: st.DrawFn, events: list[Event], known: Mapping[str, Formula])
     return Formula(text, read, money and shape != "{a} / {b}", ranked or "rank(" in text)
 
 
+THRESHOLDS: list[dict[str, str]] = [
+    {"good": "at least 1", "warning": "at least 0.5"},
+    {"good": "at most 2", "warning": "between 2 and 7", "critical": "above 7"},
+    {"good": "below 50%"},
+    {"good": "above 3", "warning": "at least 0"},
+    {"warning": "above 0"},
+    {"good": "at least hurdle"},
+]
+
+
 @st.composite
-def kpis(draw: st.DrawFn, events: list[Event]) -> tuple[dict[str, Any], dict[str, Formula]]:
+def revised(
+    draw: st.DrawFn, formula: Formula, events: list[Event], known: Mapping[str, Formula], days: st.SearchStrategy[str]
+) -> tuple[list[dict[str, Any]], Formula]:
+    """Revisions of a KPI, and all that it reads then."""
+    found = []
+    for day in sorted(set(draw(st.lists(days, min_size=1, max_size=2)))):
+        one: dict[str, Any] = {"from": day}
+        kind = draw(st.integers(0, 2))
+        if kind:
+            other = draw(formulas(events, known))
+            if other.money != formula.money or other.ranked:
+                other = replace(formula, text=f"({formula.text}) * 2")
+            one["formula"] = other.text
+            formula = replace(formula, events=formula.events | other.events)
+        if kind != 1:
+            one["thresholds"] = draw(st.sampled_from(THRESHOLDS))
+        found.append(one)
+    return found, formula
+
+
+def dated_constants(draw: st.DrawFn, days: st.SearchStrategy[str]) -> dict[str, Any]:
+    """Constants that change: one with a value at all times, one that has none at first."""
+    first, second = sorted(draw(st.lists(days, min_size=2, max_size=2, unique=True)))
+    revisions = [{"from": first, "value": 2}, {"from": second, "value": 0.5}]
+    return {"hurdle": {"value": 1, "revisions": revisions}, "late": {"revisions": revisions[1:]}}
+
+
+@st.composite
+def kpis(
+    draw: st.DrawFn, events: list[Event], days: st.SearchStrategy[str]
+) -> tuple[dict[str, Any], dict[str, Formula]]:
     """Some KPIs, later ones over earlier ones."""
     written: dict[str, Any] = {}
     known: dict[str, Formula] = {}
@@ -339,9 +379,15 @@ def kpis(draw: st.DrawFn, events: list[Event]) -> tuple[dict[str, Any], dict[str
         name = f"k{i}"
         formula = draw(formulas(events, known))
         definition: dict[str, Any] = {"formula": formula.text}
+        if draw(st.integers(0, 5)) == 0:
+            formula = replace(formula, text=f"({formula.text}) * {draw(st.sampled_from(('hurdle', 'late')))}")
+            definition["formula"] = formula.text
         if draw(st.integers(0, 3)) == 0:
             common = frozenset.intersection(*(event.fields for event in events if event.name in formula.events))
-            definition["where"] = draw(conditions(common - {"at"}))
+            dated = ("amount > hurdle", "amount * late <= 1") if "amount" in common else ()
+            definition["where"] = draw(
+                st.sampled_from(dated) if dated and draw(st.booleans()) else conditions(common - {"at"})
+            )
         periods = {period for event in events if event.name in formula.events for period in event.periods}
         grains = [grain for grain in GRAINS[:4] if all(made_of(grain, period) for period in periods)]
         if grains and draw(st.integers(0, 3)) == 0:
@@ -349,17 +395,9 @@ def kpis(draw: st.DrawFn, events: list[Event]) -> tuple[dict[str, Any], dict[str
         if draw(st.integers(0, 3)) == 0:
             definition["direction"] = draw(st.sampled_from(("higher", "lower", "none")))
         if draw(st.booleans()):
-            definition["thresholds"] = draw(
-                st.sampled_from(
-                    [
-                        {"good": "at least 1", "warning": "at least 0.5"},
-                        {"good": "at most 2", "warning": "between 2 and 7", "critical": "above 7"},
-                        {"good": "below 50%"},
-                        {"good": "above 3", "warning": "at least 0"},
-                        {"warning": "above 0"},
-                    ]
-                )
-            )
+            definition["thresholds"] = draw(st.sampled_from(THRESHOLDS))
+        if draw(st.integers(0, 4)) == 0:
+            definition["revisions"], formula = draw(revised(formula, events, known, days))
         written[name] = definition
         known[name] = formula
     return written, known
@@ -415,13 +453,15 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
         wanted = [name for name in small if name in looked or (name == "towns" and "people" in looked)]
         definitions |= {name: dict(SMALL[name]) for name in wanted}
         found |= {name: small[name] for name in wanted}
-    written, known = draw(kpis(events))
+    days = st.integers(-1, span + 1).map(lambda n: (first + timedelta(days=n)).isoformat())
+    written, known = draw(kpis(events, days))
     if draw(st.integers(0, 5)) == 0:
         written["lost"] = {"formula": f"promised / {events[0].name}"}
         known["lost"] = Formula(written["lost"]["formula"], frozenset({events[0].name}))
     calendar = {"timezone": draw(st.sampled_from(ZONES)), "week_start": draw(st.sampled_from(["monday", "sunday"]))}
+    constants = CONSTANTS | dated_constants(draw, days)
     definition = {
-        "calendar": calendar, "constants": CONSTANTS, "events": contracts, "datasets": definitions, "kpis": written
+        "calendar": calendar, "constants": constants, "events": contracts, "datasets": definitions, "kpis": written
     }  # fmt: skip
     if draw(st.integers(0, 2)) == 0:
         definition["dimensions"] = DESCRIBED

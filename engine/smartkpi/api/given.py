@@ -18,7 +18,7 @@ from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key, parse_moment
 from smartkpi.semantics.check import Checked
-from smartkpi.semantics.formula import Aggregate, Apply, Expr, Field, TypedKpi
+from smartkpi.semantics.formula import Aggregate, Apply, Expr, Field, TypedKpi, Version
 from smartkpi.semantics.scope import field_type, is_path
 from smartkpi.source import Span
 from smartkpi.spec.model import Binding, Case, Catalog, Column, Covers, Dataset, FieldDef
@@ -192,12 +192,17 @@ def _used(kpis: Sequence[TypedKpi], event: str) -> dict[str, Type]:
 def _row_expressions(kpis: Sequence[TypedKpi], event: str) -> Iterable[tuple[Expr, Kind]]:
     """Yield the row expressions over an event, and the kind that each must be of where that is known."""
     for kpi in kpis:
-        yield from ((condition, Kind.BOOLEAN) for name, where in kpi.where if name == event for condition in where)
-        for node in walk(kpi.formula):
-            if isinstance(node, Aggregate) and node.event == event:
-                yield from ((condition, Kind.BOOLEAN) for condition in node.where)
-                if node.argument is not None:
-                    yield node.argument, Kind.NUMBER if node.function in NUMERIC else Kind.UNKNOWN
+        for version in kpi.versions:
+            yield from _of_version(version, event)
+
+
+def _of_version(kpi: Version, event: str) -> Iterable[tuple[Expr, Kind]]:
+    yield from ((condition, Kind.BOOLEAN) for name, where in kpi.where if name == event for condition in where)
+    for node in walk(kpi.formula):
+        if isinstance(node, Aggregate) and node.event == event:
+            yield from ((condition, Kind.BOOLEAN) for condition in node.where)
+            if node.argument is not None:
+                yield node.argument, Kind.NUMBER if node.function in NUMERIC else Kind.UNKNOWN
 
 
 def _note(found: dict[str, Type], field: Field, kind: Kind) -> None:

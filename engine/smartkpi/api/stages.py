@@ -22,7 +22,9 @@ def explain(loaded: Loaded, handed: Mapping[str, object], name: str, stage: str)
     """Return a stage of a KPI as text. Raises KpiError for an unknown KPI, or one that an error leaves out."""
     written = loaded.catalog.kpis.get(name)
     if stage == "syntax" and written is not None:
-        return f"{name} = {format_expr(written.formula.expr)}\n\n{outline(written.formula.expr)}"
+        later = ((one.start, one.formula) for one in written.revisions if one.formula is not None)
+        parts = [(name, written.formula), *((f"{name} from {start}", formula) for start, formula in later)]
+        return "\n".join(f"{what} = {format_expr(one.expr)}\n\n{outline(one.expr)}" for what, one in parts)
     checked = check(loaded.catalog)
     if name in checked.left_out:
         raise KpiError(checked.left_out[name])
@@ -32,7 +34,10 @@ def explain(loaded: Loaded, handed: Mapping[str, object], name: str, stage: str)
         return "\n".join(explain(loaded, handed, one, stage) for one in select_kpis(checked.kpis, (name,)))
     typed = checked.kpis[name]
     if stage == "typed":
-        return f"{name} = {plans.text(typed.formula)}\n\n{outline(typed.formula)}"
+        return "\n".join(
+            f"{name}{f' from {one.start}' if number else ''} = {plans.text(one.formula)}\n\n{outline(one.formula)}"
+            for number, one in enumerate(typed.versions)
+        )
     if stage == "polars":
         wanted = typed.datasets | reached_datasets(checked.datasets, typed.datasets)
         return _query(open_data(loaded, handed, wanted), name)

@@ -24,7 +24,7 @@ from smartkpi.resources import find
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.question import is_called
 from smartkpi.source import Span
-from smartkpi.spec.model import Kpi, Threshold
+from smartkpi.spec.model import Kpi, Revision, Threshold
 
 
 def show(path: Path, sets: Mapping[str, str], what: Sequence[str], lang: str, form: str) -> int:
@@ -126,6 +126,7 @@ def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:
         "format": kpi.format,
         "direction": None if typed is None else typed.direction,
         "thresholds": {one.status: _band(one) for one in kpi.thresholds},
+        "revisions": [_revision(one) for one in kpi.revisions],
         "reads": datasets,
         "files": {name: _origin(checked, name) for name in sorted(typed.datasets if typed else ())},
         "uses": direct,
@@ -141,6 +142,16 @@ def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:
         "formula_place": _place(kpi.formula.expr.span),
         "included": None if kpi.origin is None else kpi.origin.text,
         "included_at": None if kpi.origin is None else _place(kpi.origin.place),
+    }
+
+
+def _revision(one: Revision) -> dict[str, Any]:
+    """Return what a revision changes, as plain data."""
+    return {
+        "from": one.start.isoformat(),
+        "formula": None if one.formula is None else format_expr(one.formula.expr),
+        "thresholds": {band.status: _band(band) for band in one.thresholds},
+        "reason": one.reason.get(),
     }
 
 
@@ -180,6 +191,11 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "by", ", ".join(facts["by"])
     if facts["thresholds"]:
         yield "thresholds", ", ".join(f"{status} {band}" for status, band in facts["thresholds"].items())
+    for one in facts["revisions"]:
+        changed = [one["formula"]] if one["formula"] else []
+        changed += [f"{status} {band}" for status, band in one["thresholds"].items()]
+        reason = f" ({one['reason']})" if one["reason"] else ""
+        yield "revision", f"from {one['from']}: {', '.join(changed)}{reason}"
     for event, datasets in facts["reads"].items():
         origins = ", ".join(f"{name} ({facts['files'].get(name, '')})" for name in datasets)
         yield "reads", f"{event} of {origins or 'no dataset'}"
@@ -193,10 +209,9 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "deprecated", facts["deprecated"] if isinstance(facts["deprecated"], str) else "yes"
     yield "defined at", facts["place"]
     if facts["included"]:
-        changed = "" if facts["formula_place"].rpartition(":")[0] == facts["place"].rpartition(":")[0] else (
-            f", its formula at {facts['formula_place']}"
-        )  # fmt: skip
-        yield "comes from", f"{facts['included']}, included at {facts['included_at']}{changed}"
+        files = (facts[place].rpartition(":")[0] for place in ("formula_place", "place"))
+        elsewhere = f", its formula at {facts['formula_place']}" if len(set(files)) > 1 else ""
+        yield "comes from", f"{facts['included']}, included at {facts['included_at']}{elsewhere}"
 
 
 def _show_values(project: Project, field: str, form: str) -> int:

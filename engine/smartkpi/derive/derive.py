@@ -188,7 +188,7 @@ def _values(plan: Plan, group: Group, prepared: _Prepared) -> tuple[pl.DataFrame
         numbers = prepared.answers.segments.select("sid", *groups)
         spine = spine.join(numbers, on="sid", how="left", maintain_order="left")
     spine = attach(spine, prepared.frames, ids, plan.components)
-    spine = spine.join(prepared.periods.frame.drop("first", "last"), on="i", how="left", maintain_order="left")
+    spine = spine.join(prepared.periods.frame.drop("last"), on="i", how="left", maintain_order="left")
     firsts = prepared.firsts.select("sid", *(name for name in prepared.firsts.columns if name.startswith("first.")))
     spine = spine.join(firsts, on="sid", how="left", maintain_order="left")
     folded = fold(

@@ -88,7 +88,7 @@ def _entities(
     table = seen.filter(~nameless).drop(*one.entities, *one.keys).sort("i", "sid")
     table = attach(table, placed, one.inner, plan.components)
     columns = sorted({uncovered[id] for id in one.inner if id in uncovered})
-    table = table.join(periods.frame.select("i", *columns), on="i", how="left", maintain_order="left")
+    table = table.join(periods.frame.select("i", "first", *columns), on="i", how="left", maintain_order="left")
     steps = [Step("argument", "", one.argument, one.type, (), ())]
     if one.condition is not None:
         steps.append(Step("condition", "", one.condition, one.type, (), ()))

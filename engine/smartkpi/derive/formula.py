@@ -14,7 +14,7 @@ import polars as pl
 from smartkpi.derive.rounding import round_significant
 from smartkpi.engines.polars.functions import SCALAR
 from smartkpi.language.types import Kind
-from smartkpi.plan.nodes import Component, Fold, Formula, Plan, Rank, Result, Step, Value
+from smartkpi.plan.nodes import Component, Fold, Formula, Plan, Rank, Result, Revised, Step, Value
 from smartkpi.semantics.formula import Apply, Literal
 
 OK, UNDEFINED, NO_DATA = 0, 1, 2
@@ -90,6 +90,8 @@ def _depth(build: _Build, node: Formula) -> int:
                 below = _depth(build, node.argument)
             case Apply():
                 below = max((_depth(build, arg) for arg in _args(node)), default=-1)
+            case Revised():
+                below = max(_depth(build, version) for version in node.versions)
             case _:
                 assert_never(node)
         build.depths[node] = below + 1
@@ -139,11 +141,33 @@ def _add_level(build: _Build, nodes: list[Formula]) -> None:
         build.frame = build.frame.with_columns(reasons)
 
 
-def _parts(build: _Build, node: Apply | Value) -> Parts:
+def _parts(build: _Build, node: Apply | Value | Revised) -> Parts:
     """Return the expressions of one node; `why` is what holds where the value is null."""
     if isinstance(node, Value):
         return _component(build, node.id)
+    if isinstance(node, Revised):
+        return _revised(node, [build.parts[version] for version in node.versions])
     return _apply(node, [build.parts[arg] for arg in _args(node)])
+
+
+def _revised(node: Revised, versions: list[Parts]) -> Parts:
+    """Return all parts of the version that is in force on the first day of a period."""
+
+    def choose(parts: list[pl.Expr]) -> pl.Expr:
+        found = parts[0]
+        for start, part in zip(node.starts, parts[1:], strict=True):
+            found = pl.when(pl.col("first") >= start).then(part).otherwise(found)
+        return found
+
+    def maybe(parts: list[pl.Expr | None], none: pl.Expr) -> pl.Expr | None:
+        return None if all(part is None for part in parts) else choose([none if p is None else p for p in parts])
+
+    return Parts(
+        choose([one.value.cast(pl.Float64) for one in versions]),
+        choose([pl.lit(OK) if one.why is None else one.why for one in versions]),
+        maybe([one.money for one in versions], pl.lit(None, dtype=MONEY)),
+        maybe([one.n for one in versions], pl.lit(None, dtype=pl.Int64)),
+    )
 
 
 def _rank(build: _Build, node: Rank) -> Parts:
@@ -185,6 +209,8 @@ def reached(plan: Plan, steps: Iterable[Step]) -> Iterator[Formula]:
                 stack.append(by_id[node.id].formula)
             case Apply():
                 stack.extend(_args(node))
+            case Revised():
+                stack.extend(node.versions)
             case Literal() | Value() | Fold():
                 pass
             case _:

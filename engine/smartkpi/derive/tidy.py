@@ -9,8 +9,8 @@ import polars as pl
 from smartkpi.derive.formula import NO_DATA, OK, UNDEFINED, reached
 from smartkpi.derive.rounding import round_significant, to_float
 from smartkpi.language.types import BARE, PLAIN, Kind, Type
-from smartkpi.plan.nodes import Formula, Output, Plan, Result, Step, Value
-from smartkpi.semantics.formula import Apply
+from smartkpi.plan.nodes import Formula, Output, Plan, Result, Revised, Step, Value
+from smartkpi.semantics.formula import Apply, Literal
 
 INSTANT = pl.Datetime("us", "UTC")
 UNAVAILABLE = 3
@@ -137,6 +137,8 @@ def _undefined(plan: Plan, steps: Mapping[str, Step], step: Step) -> str:
         for node in nodes
         if isinstance(node, Apply) and node.function not in TOTAL and node.type.kind is not Kind.BOOLEAN
     ]
+    if any(isinstance(node, Revised) and any(_is_null(one) for one in node.versions) for node in nodes):
+        return "nothing is in force yet, or its formula is undefined"
     lone = any(isinstance(node, Value) and plan.components[node.id].aggregate == "stddev" for node in nodes)
     if not partial:
         return "a single value has no deviation" if lone else "null by its formula"
@@ -144,6 +146,10 @@ def _undefined(plan: Plan, steps: Mapping[str, Step], step: Step) -> str:
         return "division by zero or undefined function"
     cause = _zero(plan, steps, partial[0].args[1]) if len(partial) == 1 else ""  # type: ignore[arg-type]
     return f"{cause}: division by zero" if cause else "division by zero"
+
+
+def _is_null(node: Formula) -> bool:
+    return isinstance(node, Literal) and node.value is None
 
 
 def _zero(plan: Plan, steps: Mapping[str, Step], denominator: Formula) -> str:

@@ -112,6 +112,9 @@ def text(expr: Expr | nodes.Formula) -> str:
             return _per(expr.function, expr.argument, expr.keys, expr.condition)
         case nodes.Fold():
             return _per(expr.function, expr.argument, tuple(key.removeprefix("@") for key in expr.keys), expr.condition)
+        case nodes.Revised():
+            later = [f"{text(one)} from {day}" for one, day in zip(expr.versions[1:], expr.starts, strict=True)]
+            return f"revised({', '.join([text(expr.versions[0]), *later])})"
         case nodes.Rank():
             return f"rank({text(expr.argument)}{'' if expr.descending else ', lowest first'})"
         case _:

@@ -149,6 +149,10 @@ def _unanswerable(checked: Checked, kpi: TypedKpi, grain: Grain, question: Quest
         if (grain is not Grain.ALL or ranged) and any(binding.time is None for binding in checked.events[event]):
             part = "no part of time can be taken" if grain is Grain.ALL else f"there is no answer by {grain.value}"
             return f"the rows of `{event}` have no time: {part}, only grain `all` over all of it"
+    if kpi.dated:
+        for event in sorted(kpi.events):
+            if any(binding.time is None for binding in checked.events[event]):
+                return f"the rows of `{event}` have no time, so that no revision can be told to be in force"
     if kpi.daily and grain.rank > kpi.once.rank:
         return f"it adds {kpi.daily[0]}, which must not be added over time: ask for grain `{kpi.once}`"
     if grain is Grain.HOUR:
@@ -176,14 +180,16 @@ def _unwhole(checked: Checked, kpi: TypedKpi, grain: Grain, question: Question) 
 
 def _lower_kpi(build: _Build, kpi: TypedKpi, outer: Conditions, over: Slice) -> Step:
     """Return the step of a KPI under outer conditions by event, making it and those it refers to where new."""
-    own = dict(kpi.where)
-    around = {event: _join(outer.get(event, ()), own.get(event, ())) for event in sorted(kpi.events)}
-    cut = {event: over.cut[event] for event in around if event in over.cut}
+    versions = [(one.formula, _around(kpi, outer, dict(one.where))) for one in kpi.versions]
+    cut = {event: over.cut[event] for event in sorted(kpi.events) if event in over.cut}
     over = replace(over, cut=cut)
-    key = (kpi.name, tuple(around.items()), over.keep, tuple(cut.items()), over.ranked)
+    arounds = tuple(tuple(around.items()) for _, around in versions)
+    key = (kpi.name, arounds, over.keep, tuple(cut.items()), over.ranked)
     if key not in build.steps:
         parts = _Parts()
-        formula = _lower_formula(build, kpi.formula, around, over, parts)
+        formulas = tuple(_lower_formula(build, formula, around, over, parts) for formula, around in versions)
+        starts = tuple(one.start for one in kpi.revisions)
+        formula = nodes.Revised(formulas, starts, kpi.type) if starts else formulas[0]
         step = Step(
             id=f"s{len(build.steps)}",
             kpi=kpi.name,
@@ -196,6 +202,10 @@ def _lower_kpi(build: _Build, kpi: TypedKpi, outer: Conditions, over: Slice) -> 
         build.entities[step.id] = parts.entities
         build.steps[key] = step
     return build.steps[key]
+
+
+def _around(kpi: TypedKpi, outer: Conditions, own: Conditions) -> Conditions:
+    return {event: _join(outer.get(event, ()), own.get(event, ())) for event in sorted(kpi.events)}
 
 
 @dataclass(slots=True)

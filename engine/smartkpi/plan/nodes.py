@@ -131,7 +131,16 @@ class Fold:
     type: Type
 
 
-Formula = Literal | Apply | Value | Result | Rank | Fold
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """In a step's formula: the version in force at a period's first day; each after the first begins with a start."""
+
+    versions: tuple[Formula, ...]
+    starts: tuple[date, ...]
+    type: Type
+
+
+Formula = Literal | Apply | Value | Result | Rank | Fold | Revised
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import date, tzinfo
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,7 @@ from smartkpi.semantics.literals import SECONDS, Constants, constant
 from smartkpi.semantics.lookups import Others, Target, order_datasets
 from smartkpi.semantics.prefer import prefer
 from smartkpi.semantics.providers import unite
+from smartkpi.semantics.revisions import dated_values
 from smartkpi.semantics.scope import EventScope, Namespace
 from smartkpi.source import Span
 from smartkpi.spec.model import Catalog, Contract, Kpi
@@ -130,19 +131,23 @@ def _constants(catalog: Catalog, found: list[Diagnostic]) -> Constants:
     values: dict[str, Literal] = {}
     loose: dict[str, syntax.Duration] = {}
     broken = {name.removeprefix("constant:"): d for name, d in catalog.broken.items() if name.startswith("constant:")}
+    dated: dict[str, tuple[tuple[date, Literal | None], ...]] = {}
     for written in catalog.constants.values():
-        expr = written.formula.expr
-        if isinstance(expr, syntax.Duration) and expr.unit not in SECONDS:
+        expr = None if written.formula is None else written.formula.expr
+        if isinstance(expr, syntax.Duration) and expr.unit not in SECONDS and not written.revisions:
             loose[written.name] = expr
             continue
         findings = Findings(f"constant:{written.name}")
-        value = constant(expr, Constants(), findings)
+        value = None if expr is None else constant(expr, Constants(), findings)
+        changes = dated_values(written, value, findings)
         found.extend(findings.diagnostics)
         if findings.failed:
             broken[written.name] = findings.cause
+        elif len(changes) > 1 or value is None:
+            dated[written.name] = changes
         else:
             values[written.name] = value
-    return Constants(values, broken, loose)
+    return Constants(values, broken, loose, dated)
 
 
 def _events(
@@ -263,12 +268,14 @@ def _check_kpis(
 
 
 def _references(spec: Kpi, catalog: Catalog) -> Iterator[str]:
-    return (name.parts[0] for name in referred(spec.formula.expr) if name.parts[0] in catalog.kpis)
+    names = (name.parts[0] for formula in spec.formulas for name in referred(formula.expr))
+    return (name for name in names if name in catalog.kpis)
 
 
 def _reference(spec: Kpi, other: str) -> Span:
     """Return where a KPI refers to another."""
-    return next(name.span for name in referred(spec.formula.expr) if name.parts == (other,))
+    names = (name for formula in spec.formulas for name in referred(formula.expr))
+    return next(name.span for name in names if name.parts == (other,))
 
 
 def _cycle(cycle: tuple[str, ...], catalog: Catalog) -> Diagnostic:

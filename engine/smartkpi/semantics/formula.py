@@ -211,6 +211,16 @@ class TypedDataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """What a KPI is in periods that begin on ``start`` or later, up to its next version."""
+
+    start: date
+    formula: Expr
+    where: tuple[tuple[str, tuple[Expr, ...]], ...]
+    bands: tuple[tuple[str, str, tuple[Decimal, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TypedKpi:
     """A KPI whose formula and conditions are typed.
 
@@ -220,7 +230,8 @@ class TypedKpi:
     tell apart (those in a `total` alone need not have a segment's field), ``within`` the fields that a `share` asks the
     segments for; ``ranked``: a `rank` stands somewhere in it; ``folded``: a total, rank or `per` does. ``grain`` is its
     own: the one written, else `month`, or `all` where rows without time are among what it reads; ``daily`` names what
-    it adds, but must not add over time, which no grain coarser than ``once`` does.
+    it adds, but must not add over time, which no grain coarser than ``once`` does. ``revisions`` are its versions after
+    the first, which ``formula``, ``where`` and ``bands`` are; ``dated``: it, or a KPI that it reads, has any.
     """
 
     name: str
@@ -243,3 +254,10 @@ class TypedKpi:
     within: frozenset[str] = frozenset()
     ranked: bool = False
     folded: bool = False
+    revisions: tuple[Version, ...] = ()
+    dated: bool = False
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """All versions from the beginning on."""
+        return (Version(date.min, self.formula, self.where, self.bands), *self.revisions)

@@ -13,9 +13,10 @@ from smartkpi.periods.grain import Grain
 from smartkpi.semantics.calls import written as text_at
 from smartkpi.semantics.datasets import united
 from smartkpi.semantics.findings import Findings
-from smartkpi.semantics.formula import Across, Aggregate, Apply, Expr, Field, Per, Reference, TypedKpi
+from smartkpi.semantics.formula import Across, Aggregate, Apply, Expr, Field, Literal, Per, Reference, TypedKpi, Version
 from smartkpi.semantics.formulas import Conditions, conditions, type_formula
 from smartkpi.semantics.literals import FAILED, constant
+from smartkpi.semantics.revisions import InForce, in_force
 from smartkpi.semantics.scope import (
     EventScope,
     Lack,
@@ -55,37 +56,36 @@ class _Reads:
 
 def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | None:
     """Return a KPI with its formula typed, or None where an error leaves it out."""
-    formula = type_formula(spec.formula.expr, replace(space, direction=spec.direction or ""), findings)
-    reads = _reads(formula, space)
-    if not reads.events and not findings.failed and formula.type.kind in (Kind.NUMBER, Kind.NULL):
+    written = in_force(spec, space)
+    formulas = [type_formula(one.spec.formula.expr, _stating(one), findings) for one in written if not one.void]
+    reads = _reads(formulas, space)
+    kinds = {formula.type.kind for formula in formulas}
+    if not reads.events and not findings.failed and kinds <= {Kind.NUMBER, Kind.NULL}:
         hint = "a fixed number is a constant: write it under `constants`"
         findings.error("no-events", f"`{spec.name}` reads no event", spec.formula.expr.span, hint)
-    where: Conditions = ()
-    if spec.where is not None:
-        where = conditions((spec.where.expr,), reads.events, space, findings)
-    type = _check_type(spec, formula.type, findings)
-    bands = tuple(found for t in spec.thresholds if (found := _check_band(t, type, space, findings)) is not None)
-    _compare_bands(spec, bands, findings)
+    type = _check_types(spec, [one for one in written if not one.void], formulas, findings)
+    versions = _versions(written, formulas, type, reads, findings)
     scopes = [space.events[event] for event in sorted(reads.events)]
     check_dimensions(spec.by, [space.events[event] for event in sorted(reads.segmented)], spec.span, findings)
     _check_grain(spec, scopes, findings)
-    daily, once = _check_additive(formula, space, findings)
+    daily, once = _check_additive(formulas, space, findings)
     if findings.failed:
         return None
     grain = _own_grain(spec, scopes)
     if daily and grain.rank > once.rank:
         message = f"`{spec.name}` has no value by {grain}: it adds {daily[0]}, not to be added over time"
         findings.note("unavailable", message, spec.span, (Note(f"add `grain: {once}` to show it each {once}"),))
+    first = versions[0]
     return TypedKpi(
         name=spec.name,
         spec=spec,
-        formula=formula,
-        where=where,
+        formula=first.formula,
+        where=first.where,
         type=type,
-        ratio=_is_ratio(formula, space),
-        direction=spec.direction or _direction(bands),
+        ratio=all(_is_ratio(formula, space) for formula in formulas),
+        direction=spec.direction or next((found for one in versions if (found := _direction(one.bands))), "none"),
         thresholds=spec.thresholds,
-        bands=bands,
+        bands=first.bands,
         events=reads.events,
         kpis=reads.kpis,
         datasets=frozenset(dataset for scope in scopes for dataset in scope.datasets),
@@ -97,7 +97,47 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         grain=grain.value,
         daily=daily,
         once=once,
+        revisions=versions[1:],
+        dated=len(versions) > 1 or any(space.kpis[name].dated for name in reads.kpis),
     )
+
+
+def _stating(one: InForce) -> Namespace:
+    return replace(one.space, direction=one.spec.direction or "")
+
+
+def _check_types(spec: Kpi, written: list[InForce], formulas: list[Expr], findings: Findings) -> Type:
+    """Return the type of a KPI's value, the same in all versions; UNKNOWN while the data of one is not at hand."""
+    types = [_check_type(one.spec, formula.type, findings) for one, formula in zip(written, formulas, strict=True)]
+    for one, type in zip(written[1:], types[1:], strict=True):
+        units = types[0].unit, type.unit
+        if Kind.UNKNOWN in (types[0].kind, type.kind) or findings.failed or units[0] == units[1]:
+            continue
+        message = f"from {one.start} on `{spec.name}` is {describe(type)}, {describe(types[0])} before"
+        hint = "a series has one unit: give what is measured now a name of its own"
+        findings.error("unit-mismatch", message, one.spec.formula.expr.span, hint)
+    unknown = next((type for type in types if type.kind is Kind.UNKNOWN), None)
+    return unknown or replace(types[0], whole=all(type.whole for type in types))
+
+
+def _versions(
+    written: list[InForce], formulas: list[Expr], type: Type, reads: _Reads, findings: Findings
+) -> tuple[Version, ...]:
+    """Return a KPI's versions, those that change nothing left out."""
+    versions: list[Version] = []
+    typed = iter(formulas)
+    for one in written:
+        formula = Literal(None, type) if one.void else next(typed)
+        where: Conditions = ()
+        if one.spec.where is not None and not one.void:
+            where = conditions((one.spec.where.expr,), reads.events, one.space, findings)
+        found = (_check_band(t, type, one.space, findings) for t in one.spec.thresholds)
+        bands = tuple(band for band in found if band is not None)
+        _compare_bands(one.spec, bands, findings)
+        version = Version(one.start, formula, where, bands)
+        if not versions or replace(version, start=versions[-1].start) != versions[-1]:
+            versions.append(version)
+    return tuple(versions)
 
 
 def _own_grain(spec: Kpi, scopes: Iterable[EventScope]) -> Grain:
@@ -111,11 +151,11 @@ def _own_grain(spec: Kpi, scopes: Iterable[EventScope]) -> Grain:
     return next((grain for grain in usual if all(grain.is_made_of(period) for period in periods)), Grain.ALL)
 
 
-def _check_additive(formula: Expr, space: Namespace, findings: Findings) -> tuple[tuple[str, ...], Grain]:
+def _check_additive(formulas: Iterable[Expr], space: Namespace, findings: Findings) -> tuple[tuple[str, ...], Grain]:
     """Refuse sums of what may not be added; return what must not be added over time, and the grain up to which not."""
     daily: dict[str, None] = {}
     once = Grain.ALL
-    for node in walk(formula):
+    for node in (node for formula in formulas for node in walk(formula)):
         if isinstance(node, Reference) and (other := space.kpis[node.kpi]).daily:
             daily.update(dict.fromkeys(other.daily))
             once = min(once, other.once, key=_rank)
@@ -142,13 +182,13 @@ def _rank(grain: Grain) -> int:
     return grain.rank
 
 
-def _reads(formula: Expr, space: Namespace) -> _Reads:
+def _reads(formulas: Iterable[Expr], space: Namespace) -> _Reads:
     events: set[str] = set()
     kpis: set[str] = set()
     apart: set[str] = set()
     within: set[str] = set()
     ranked = folded = False
-    stack = [(formula, False)]
+    stack = [(formula, False) for formula in formulas]
     while stack:
         expr, whole = stack.pop()
         match expr:
@@ -279,7 +319,7 @@ def _direction(bands: tuple[Band, ...]) -> str:
     for status, operator, _ in bands:
         if status == "good":
             return {">=": "higher", ">": "higher", "<=": "lower", "<": "lower"}.get(operator, "none")
-    return "none"
+    return ""
 
 
 def _is_ratio(formula: Expr, space: Namespace) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, DecimalException
 from typing import assert_never
@@ -22,19 +22,30 @@ FAILED = Literal(None, UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """The project's constants: values by name; ``broken`` those with an error; ``loose`` durations such as `3mo`."""
+    """The project's constants: values by name; ``broken`` those with an error; ``loose`` durations such as `3mo`.
+
+    ``dated`` are those with revisions: their values with the first day of each, None where one has no value before.
+    """
 
     values: Mapping[str, Literal] = field(default_factory=dict)
     broken: Mapping[str, Diagnostic] = field(default_factory=dict)
     loose: Mapping[str, syntax.Duration] = field(default_factory=dict)
+    dated: Mapping[str, tuple[tuple[date, Literal | None], ...]] = field(default_factory=dict)
 
     def __contains__(self, name: str) -> bool:
         """Return whether a name is a constant, right or not."""
-        return name in self.values or name in self.broken or name in self.loose
+        return name in self.values or name in self.broken or name in self.loose or name in self.dated
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over all names."""
-        return iter((*self.values, *self.broken, *self.loose))
+        return iter((*self.values, *self.broken, *self.loose, *self.dated))
+
+    def at(self, day: date) -> Constants:
+        """Return the constants as they are in force on a day; those without a value then stay dated."""
+        found = {name: [value for start, value in dated if start <= day][-1] for name, dated in self.dated.items()}
+        values = {name: value for name, value in found.items() if value is not None}
+        none = {name: dated for name, dated in self.dated.items() if name not in values}
+        return replace(self, values={**self.values, **values}, dated=none)
 
     def value(self, name: str, span: Span, findings: Findings) -> Literal:
         """Return the value of a constant that is known by name; a loose duration has none."""
@@ -42,6 +53,10 @@ class Constants:
             return self.values[name]
         if name in self.broken:
             findings.depend(name, self.broken[name])
+        elif name in self.dated:
+            message = f"`{name}` changes from day to day, here one value for all rows is wanted"
+            hint = 'use it in the formula or `where` of a KPI; of a row: `if(time < "2026-04-01", 19%, 20%)`'
+            findings.error("dated-constant", message, span, hint)
         else:
             _loose(self.loose[name], span, findings)
         return FAILED

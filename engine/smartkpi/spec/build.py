@@ -210,7 +210,6 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
     problems: Problems = []
     match definition.kind:
         case "constant":
-            problems += later.later_in_constant(value)
             constant = build_constant(name, value, span, sets.get(name), problems)
             _keep(state.constants, name, constant)
         case "dataset":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from smartkpi.diagnostics import Diagnostic
@@ -10,9 +11,10 @@ from smartkpi.language.syntax import Apply, Band, Expr
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.source import Span
-from smartkpi.spec.later import not_yet
-from smartkpi.spec.model import Kpi, Labels, Threshold
+from smartkpi.spec.later import later_in_thresholds, not_yet
+from smartkpi.spec.model import Kpi, Labels, Revision, Threshold
 from smartkpi.spec.nodes import Fields, Node, Scalar
+from smartkpi.spec.revisions import dated_items
 from smartkpi.spec.values import Problems, day, formula, labels, parsed, text, texts, unit
 
 _STATUSES = ("good", "warning", "critical")
@@ -30,6 +32,7 @@ def build_kpi(name: str, node: Node, span: Span, problems: Problems) -> Kpi | No
     grain = _grain(node.get("grain"), problems)
     reviewed = day(node.get("reviewed"), problems)
     measure = unit(node, problems)
+    revisions = tuple(_revisions(node.get("revisions"), problems))
     if written is None:
         return None
     return Kpi(
@@ -52,7 +55,19 @@ def build_kpi(name: str, node: Node, span: Span, problems: Problems) -> Kpi | No
         reviewed=reviewed,
         hidden=_is_true(node.get("hidden")),
         deprecated=_deprecated(node.get("deprecated")),
+        revisions=revisions,
     )
+
+
+def _revisions(node: Node | None, problems: Problems) -> Iterator[Revision]:
+    for start, place, item in dated_items(node, problems):
+        changed = formula(item.get("formula"), problems)
+        bands = _thresholds(item.get("thresholds"), problems)
+        problems += later_in_thresholds(item)
+        if "formula" not in item.entries and "thresholds" not in item.entries:
+            hint = "give it a `formula` or `thresholds`"
+            problems.append(Diagnostic("bad-value", f"the revision of {start} changes nothing", place, hint))
+        yield Revision(start, place, changed, bands, labels(item.get("reason")))
 
 
 _NO_LABELS = Labels()

@@ -17,7 +17,7 @@ SECTIONS = {
     "diagnoses": "`diagnoses`",
 }
 _CALENDAR = ("year_start", "periods", "hours", "notes")
-_KPI = ("revisions", "window", "goal", "goals", "lint")
+_KPI = ("window", "goal", "goals", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
 _DATASET = ("on_bad_rows", "additive")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -33,11 +33,6 @@ def later_in_calendar(fields: Fields) -> Iterator[Diagnostic]:
     yield from _keys(fields, _CALENDAR)
 
 
-def later_in_constant(node: Node) -> Iterator[Diagnostic]:
-    """Yield what a constant asks for too early."""
-    yield from _keys(node, ("revisions",))
-
-
 def later_in_dimension(node: Node) -> Iterator[Diagnostic]:
     """Yield what a dimension asks for too early."""
     yield from _keys(node, ("parent",))
@@ -47,7 +42,12 @@ def later_in_kpi(node: Node) -> Iterator[Diagnostic]:
     """Yield what a KPI asks for too early."""
     yield from _keys(node, _KPI)
     if isinstance(node, Fields):
-        yield from _keys(node.get("thresholds"), _THRESHOLDS)
+        yield from later_in_thresholds(node)
+
+
+def later_in_thresholds(node: Fields) -> Iterator[Diagnostic]:
+    """Yield what the thresholds of a KPI, or of a revision of it, ask for too early."""
+    yield from _keys(node.get("thresholds"), _THRESHOLDS)
 
 
 def later_in_event(node: Node) -> Iterator[Diagnostic]:

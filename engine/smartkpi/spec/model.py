@@ -59,12 +59,24 @@ class Calendar:
 
 
 @dataclass(frozen=True, slots=True)
+class Revision:
+    """What holds from the day ``start`` on, where it says nothing what held before; ``thresholds`` change by status."""
+
+    start: date
+    span: Span = field(compare=False, repr=False)
+    formula: Formula | None = None
+    thresholds: tuple[Threshold, ...] = ()
+    reason: Labels = Labels()
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
-    """A named literal: number, text, date text, duration, boolean."""
+    """A named literal: number, text, date text, duration, boolean; ``formula`` None: it has none before a revision."""
 
     name: str
-    formula: Formula
+    formula: Formula | None
     span: Span = field(compare=False, repr=False)
+    revisions: tuple[Revision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +258,13 @@ class Kpi:
     reviewed: date | None = None
     hidden: bool = False
     deprecated: str | bool = False
+    revisions: tuple[Revision, ...] = ()
     origin: Origin | None = None
+
+    @property
+    def formulas(self) -> tuple[Formula, ...]:
+        """Its formula, and those that revisions put in its place."""
+        return (self.formula, *(one.formula for one in self.revisions if one.formula is not None))
 
 
 @dataclass(frozen=True, slots=True)

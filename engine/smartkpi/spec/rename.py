@@ -10,7 +10,7 @@ from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.syntax import Expr
 from smartkpi.source import Span
-from smartkpi.spec.model import Column, Dataset, Formula, Kpi
+from smartkpi.spec.model import Column, Dataset, Formula, Kpi, Threshold
 from smartkpi.tree import rewrite
 
 _Written = TypeVar("_Written", Formula, Formula | None, Formula | Column | None)
@@ -38,11 +38,23 @@ Files = Mapping[int, Names]
 
 def rename_kpi(kpi: Kpi, files: Files) -> Kpi:
     """Return a KPI that refers to included definitions by the names that they have here."""
-    bounds = [
-        replace(t, band=replace(t.band, bounds=tuple(_spoken(b, files) for b in t.band.bounds))) for t in kpi.thresholds
-    ]
-    formula = replace(kpi.formula, expr=_spoken(kpi.formula.expr, files))
-    return replace(kpi, formula=formula, where=_of_rows(kpi.where, files), thresholds=tuple(bounds))
+    revisions = tuple(
+        replace(one, formula=one.formula and _whole(one.formula, files), thresholds=_bands(one.thresholds, files))
+        for one in kpi.revisions
+    )
+    formula, where, bands = _whole(kpi.formula, files), _of_rows(kpi.where, files), _bands(kpi.thresholds, files)
+    return replace(kpi, formula=formula, where=where, thresholds=bands, revisions=revisions)
+
+
+def _whole(formula: Formula, files: Files) -> Formula:
+    return replace(formula, expr=_spoken(formula.expr, files))
+
+
+def _bands(thresholds: tuple[Threshold, ...], files: Files) -> tuple[Threshold, ...]:
+    return tuple(
+        replace(one, band=replace(one.band, bounds=tuple(_spoken(bound, files) for bound in one.band.bounds)))
+        for one in thresholds
+    )
 
 
 def rename_dataset(dataset: Dataset, files: Files) -> Dataset:
