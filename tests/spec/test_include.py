@@ -18,8 +18,11 @@ datasets:
     time: ts
     fields: {net: amount - large}
     lookups: {person: {dataset: people, on: buyer}}
-    events: {order: all rows, visit: kind == "visit"}
-  people: {read: people.csv}
+    events: {order: all rows, visit: kind == "visit", call: all rows}
+    key: id
+    keep: latest by large
+  people: {read: people.csv, time: ts, events: {call: all rows}}
+events: {call: {key: number, prefer: [people, log]}}
 kpis:
   orders: {formula: order, tags: [volume]}
   rate: {formula: orders / visit, thresholds: {good: at least large}, label: {en: Rate, zh: 率}, tags: [rate]}
@@ -55,7 +58,10 @@ def test_a_prefix_reaches_every_name_but_fields(tmp_path: Path) -> None:
     assert format_expr(catalog.kpis["web_rate"].thresholds[0].band.bounds[0]) == "web_large"
     assert set(catalog.datasets) == {"web_log", "web_people"}
     log = catalog.datasets["web_log"]
-    assert set(log.events) == {"web_order", "web_visit"}
+    assert set(log.events) == {"web_order", "web_visit", "web_call"}
+    prefer = catalog.contracts["web_call"].prefer
+    assert prefer is not None
+    assert prefer.datasets == ("web_people", "web_log")
     assert log.lookups["person"].dataset == "web_people"
     assert log.read is not None
     assert log.read.base == tmp_path
@@ -104,6 +110,7 @@ def test_only_takes_what_it_names_and_what_that_stands_on(
     assert {name for name, kpi in kpis.items() if not kpi.hidden} == shown | {"typical"}
     assert {name for name, kpi in kpis.items() if kpi.hidden} == hidden
     assert set(loaded.catalog.datasets) == {"log", "people"}
+    assert set(loaded.catalog.contracts) == {"call"}
 
 
 def test_a_changed_kpi_keeps_the_rest(tmp_path: Path) -> None:
@@ -145,7 +152,7 @@ def test_two_say_what_an_event_has(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "code", "places"),
     [
-        ("include: [./shop.yml]\nkpis: {orders: visit}\n", "duplicate-name", ("kpis.yml:2", "shop.yml:11")),
+        ("include: [./shop.yml]\nkpis: {orders: visit}\n", "duplicate-name", ("kpis.yml:2", "shop.yml:14")),
         ("include: [./shop.yml, {path: shop.yml}]\n", "duplicate-name", ("kpis.yml:1", "kpis.yml:1")),
         ("include: [./loop.yml]\n", "include-cycle", ("loop.yml:1", "kpis.yml:1")),
         ("include: [{pack: shop.yml}]\n", "unknown-include", ("kpis.yml:1",)),

@@ -23,7 +23,7 @@ from smartkpi.spec.kpis import build_kpi
 from smartkpi.spec.model import Calendar, Case, Catalog, Constant, Contract, Dataset, Dimension, Kpi
 from smartkpi.spec.names import check_name
 from smartkpi.spec.nodes import Fields, Items, Node, Scalar
-from smartkpi.spec.rename import rename_dataset, rename_kpi
+from smartkpi.spec.rename import rename_contract, rename_dataset, rename_kpi
 from smartkpi.spec.values import Problems, text, zone
 
 _WORDS = {"kpi": "a KPI", "event": "an event"}
@@ -221,9 +221,10 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
         case "event":
             problems += later.later_in_event(value)
             contract = build_contract(name, value, span, problems)
-            if contract is not None and (before := state.contracts.get(name)) is not None:
-                contract = agree(before, contract, problems)
-            _keep(state.contracts, name, contract)
+            if contract is not None:
+                contract = rename_contract(contract, state.view.names)
+                before = state.contracts.get(name)
+                _keep(state.contracts, name, contract if before is None else agree(before, contract, problems))
         case "kpi":
             problems += later.later_in_kpi(value)
             kpi = build_kpi(name, value, span, problems)

@@ -168,7 +168,8 @@ def agree(first: Contract, second: Contract, problems: Problems) -> Contract:
     added = {name: said for name, said in second.fields.items() if name not in first.fields or said.unit is not None}
     label = second.label if second.label.texts else first.label
     description = second.description if second.description.texts else first.description
-    return Contract(second.name, label, description, {**first.fields, **added}, second.span)
+    prefer = second.prefer or first.prefer
+    return Contract(second.name, label, description, {**first.fields, **added}, second.span, prefer)
 
 
 def _contract_field(name: str, node: Node, span: Span, problems: Problems) -> FieldDef:

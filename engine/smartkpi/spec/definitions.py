@@ -215,6 +215,7 @@ def _nothing_like(pattern: Scalar, one: Included, view: View) -> Diagnostic:
 
 def _words(view: View, definition: Definition) -> Iterator[str]:
     """Yield the names that stand in a definition, as they are seen here; those of fields among them do no harm."""
+    yield from view.events(definition)  # what is said of an event holds wherever its rows come from
     stack = [definition.value]
     while stack:
         match stack.pop():

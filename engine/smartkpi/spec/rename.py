@@ -10,7 +10,7 @@ from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.syntax import Expr
 from smartkpi.source import Span
-from smartkpi.spec.model import Column, Dataset, Formula, Kpi, Threshold
+from smartkpi.spec.model import Column, Contract, Dataset, Formula, Kpi, Threshold
 from smartkpi.tree import rewrite
 
 _Written = TypeVar("_Written", Formula, Formula | None, Formula | Column | None)
@@ -68,7 +68,17 @@ def rename_dataset(dataset: Dataset, files: Files) -> Dataset:
     lookups = {
         name: replace(one, dataset=_dataset(one.dataset, one.span, files)) for name, one in dataset.lookups.items()
     }
-    return replace(dataset, time=_of_rows(dataset.time, files), fields=fields, events=events, lookups=lookups)
+    time, keep = _of_rows(dataset.time, files), _of_rows(dataset.keep, files)
+    return replace(dataset, time=time, keep=keep, fields=fields, events=events, lookups=lookups)
+
+
+def rename_contract(contract: Contract, files: Files) -> Contract:
+    """Return an event that prefers datasets by the names that they have here."""
+    prefer = contract.prefer
+    if prefer is None:
+        return contract
+    datasets = tuple(_dataset(name, prefer.span, files) for name in prefer.datasets)
+    return replace(contract, prefer=replace(prefer, datasets=datasets))
 
 
 def _names(span: Span, files: Files) -> Names | None:
