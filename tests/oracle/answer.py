@@ -146,9 +146,11 @@ class Asked:
     def is_dated(self) -> bool:
         """Whether the KPI, or one that it reads, is not the same at all times."""
 
-        def told(world: World, kpi: Kpi) -> Any:
-            names = [node.text for node in walk(kpi.formula.expr) if isinstance(node, syntax.Name)]
-            below = [told(world, world.catalog.kpis[name]) for name in names if name in world.catalog.kpis]
+        def told(world: World, kpi: Kpi, above: tuple[str, ...] = ()) -> Any:
+            names = {node.text: None for node in walk(kpi.formula.expr) if isinstance(node, syntax.Name)}
+            way = (*above, kpi.name)  # a field may have the name of a KPI
+            read = [world.catalog.kpis[name] for name in names if name in world.catalog.kpis and name not in way]
+            below = [told(world, one, way) for one in read]
             bands = [(one.status, one.band) for one in kpi.thresholds]
             return (kpi.formula.expr, kpi.where and kpi.where.expr, bands, below)
 
