@@ -25,7 +25,7 @@ from polars.testing import assert_frame_equal
 import smartkpi
 from smartkpi.app.cli import main
 from smartkpi.engines.polars import compile as compile_
-from smartkpi.engines.polars import engine
+from smartkpi.engines.polars import coverage, engine
 from smartkpi.engines.polars.compile import Opened
 from smartkpi.engines.polars.estimate import Layout
 from smartkpi.plan.nodes import Scan
@@ -153,7 +153,8 @@ def test_every_way_to_run_a_query_gives_the_same_digits(data: st.DataObject) -> 
         moved = frozenset(c for number, c in enumerate(sorted(conditions, key=repr)) if (number + seed) % 2)
         return Layout(() if seed > 1 else scan.discriminators, moved, ordered=bool(seed % 2))
 
-    with patch.object(compile_, "SMALL", -1), patch.object(engine, "lay_out", lay_out):
+    offsets = patch.object(coverage, "WORTH", -1)
+    with patch.object(compile_, "SMALL", -1), patch.object(engine, "lay_out", lay_out), offsets:
         assert_frame_equal(run(project, asked), usual, check_exact=True)
 
 

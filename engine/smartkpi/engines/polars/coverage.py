@@ -11,11 +11,12 @@ import polars as pl
 from smartkpi.engines.answer import Coverage
 from smartkpi.engines.polars.additive import CUT, LATEST, PERIOD_KEY, Level1
 from smartkpi.engines.polars.compile import Opened, collect, joined
-from smartkpi.engines.polars.expressions import clock_of
+from smartkpi.engines.polars.estimate import WORTH
+from smartkpi.engines.polars.expressions import clock_of, is_converted
 from smartkpi.engines.polars.partials import ROWS
-from smartkpi.engines.polars.times import Clock, before, day_of, end_of, to_zone, within
+from smartkpi.engines.polars.times import Clock, Span, before, day_of, end_of, to_zone, within
 from smartkpi.plan.nodes import Plan, Scan
-from smartkpi.semantics.formula import Expr, TypedDataset
+from smartkpi.semantics.formula import Column, Expr, TypedDataset
 
 
 def times_of(dataset: TypedDataset) -> tuple[Expr, ...]:
@@ -28,6 +29,29 @@ def sees_all(scan: Scan, plan: Plan) -> bool:
     """Say whether an additive scan reads every row of its dataset by its only time, so that coverage comes with it."""
     only = times_of(plan.datasets[scan.dataset])
     return scan.state == "additive" and not scan.filter and scan.time is not None and only == (scan.time,)
+
+
+def spans_of(opened: Opened, dataset: TypedDataset) -> dict[str, Span]:
+    """Return the first and last value of each column of times that takes a conversion to local time.
+
+    Known, they save the conversion of each row; for few rows a look at them costs more than it saves.
+    """
+    rows = opened.rows
+    times = [time.name for time in times_of(dataset) if isinstance(time, Column)]
+    names = [name for name in times if is_converted(rows.dtypes.get(name), rows)]
+    if (opened.table.rows_hint or 0) < WORTH or not names:
+        return {}
+    naive = {name: pl.col(name).dt.cast_time_unit("us") for name in names}
+    for name in names:
+        if rows.dtypes[name].time_zone is not None:  # type: ignore[attr-defined]
+            naive[name] = naive[name].dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    looks = [
+        look.alias(f"{name}:{what}")
+        for name, value in naive.items()
+        for what, look in (("first", value.min()), ("last", value.max()))
+    ]
+    found = opened.collect(opened.frame.select(looks)).row(0)
+    return {name: (found[2 * i], found[2 * i + 1]) for i, name in enumerate(names) if found[2 * i] is not None}
 
 
 def from_level(opened: Opened, level: Level1, small: pl.DataFrame, left_out: dict[str, int]) -> Coverage:

@@ -13,7 +13,7 @@ from smartkpi.engines.answer import Answer, Coverage
 from smartkpi.engines.polars.additive import Level1, first_level
 from smartkpi.engines.polars.combine import second_level
 from smartkpi.engines.polars.compile import Keys, Opened, beyond_sums, counted, edge, looked_up, read_by, rows_of
-from smartkpi.engines.polars.coverage import coverage_query, from_level, from_query, sees_all, times_of
+from smartkpi.engines.polars.coverage import coverage_query, from_level, from_query, sees_all, spans_of, times_of
 from smartkpi.engines.polars.distinct import count_values, distinct_queries, finish, value_queries
 from smartkpi.engines.polars.estimate import lay_out
 from smartkpi.engines.polars.explain import describe
@@ -187,6 +187,7 @@ class _Run:
             raise KpiError(Diagnostic("no-table", f"dataset `{name}` has no rows to read", subject=f"dataset:{name}"))
         table, dataset = self.engine.tables[name], self.plan.datasets[name]
         opened = Opened(table, table.frame, rows_of(self.plan, table, name), edge(self.plan, name), self.meter)
+        opened = replace(opened, rows=replace(opened.rows, spans=spans_of(opened, dataset)))
         opened = replace(opened, lookups=dataset.spec.lookups)
         self.left_out[name] = {}
         orders = tuple(one for one in (dataset.time, dataset.keep) if one is not None)

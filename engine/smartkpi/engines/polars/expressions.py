@@ -13,7 +13,18 @@ from typing import assert_never
 import polars as pl
 
 from smartkpi.engines.polars.functions import ROW, SCALAR, Builder, finite
-from smartkpi.engines.polars.times import INSTANT, LOCAL, Clock, keeps_days, localise, read_iso, to_zone
+from smartkpi.engines.polars.times import (
+    INSTANT,
+    LOCAL,
+    Clock,
+    Span,
+    add_offsets,
+    keeps_days,
+    localise,
+    read_iso,
+    take_offsets,
+    to_zone,
+)
 from smartkpi.language.functions import COMPARISONS
 from smartkpi.language.types import Kind, Type
 from smartkpi.semantics.formula import Across, Aggregate, Apply, Column, Expr, Field, Literal, LookedUp, Per, Reference
@@ -31,7 +42,8 @@ NARROW = (pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32)
 class Rows:
     """What expressions need to know of a table: its columns, its zone, the project's zone, its name for messages.
 
-    ``looked`` has the looked-up fields by name (`customer.country`), as columns of the joined rows.
+    ``looked`` has the looked-up fields by name (`customer.country`), as columns of the joined rows; ``spans`` the first
+    and last value of columns of times, where that is known.
     """
 
     dtypes: Mapping[str, pl.DataType]
@@ -40,6 +52,7 @@ class Rows:
     zone: str
     dataset: str
     looked: Mapping[str, Typed] = field(default_factory=dict)
+    spans: Mapping[str, Span] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +126,47 @@ def text(typed: Typed) -> pl.Expr:
 
 def clock_of(expr: Expr, rows: Rows) -> Clock:
     """Return the time of rows, in the cheapest form that keeps local days right."""
-    if isinstance(expr, Column) and expr.name in rows.dtypes:
-        dtype = rows.dtypes[expr.name]
-        if isinstance(dtype, pl.Datetime):
-            if dtype.time_zone == "UTC":
-                return Clock("aware", pl.col(expr.name), rows.zone)
-            if dtype.time_zone is None and rows.local == rows.zone and keeps_days(rows.zone):
-                return Clock("naive", pl.col(expr.name), rows.zone)
+    if isinstance(expr, Column) and isinstance(dtype := rows.dtypes.get(expr.name), pl.Datetime):
+        if dtype.time_zone == "UTC":
+            return Clock("aware", pl.col(expr.name), rows.zone, _local(expr.name, rows))
+        if dtype.time_zone is None and rows.local == rows.zone and keeps_days(rows.zone):
+            return Clock("naive", pl.col(expr.name), rows.zone)
     typed = compile_row(expr, rows)
     match typed.kind:
         case Kind.DATE:
             return Clock("date", typed.expr, rows.zone)
         case Kind.TIME:
-            return Clock("aware", typed.expr.dt.convert_time_zone("UTC"), rows.zone)
+            local = _local(expr.name, rows) if isinstance(expr, Column) else None
+            return Clock("aware", typed.expr.dt.convert_time_zone("UTC"), rows.zone, local)
         case _ if typed.kind is Kind.NULL or (isinstance(expr, Apply) and expr.type.kind is Kind.UNKNOWN):
             return Clock("date", pl.lit(None, dtype=pl.Date), rows.zone)
         case kind:
             raise AssertionError(f"check let a time of {rows.dataset} through that is a {kind}")
+
+
+def is_converted(dtype: pl.DataType | None, rows: Rows) -> bool:
+    """Say whether the local time of a column of times takes a conversion between zones."""
+    if not isinstance(dtype, pl.Datetime):
+        return False
+    stored = rows.local if dtype.time_zone is None else "UTC"
+    return stored != rows.zone or (dtype.time_zone is None and not keeps_days(rows.zone))
+
+
+def _local(column: str, rows: Rows) -> pl.Expr | None:
+    """Return a column of times as naive local ones, None where that takes a conversion."""
+    utc = _utc(column, rows)
+    return None if utc is None else add_offsets(utc, rows.zone, rows.spans[column])
+
+
+def _utc(column: str, rows: Rows) -> pl.Expr | None:
+    """Return a column of times as naive UTC ones, None where that takes a conversion."""
+    dtype = rows.dtypes[column]
+    if column not in rows.spans or not isinstance(dtype, pl.Datetime):
+        return None
+    stored = pl.col(column).dt.cast_time_unit("us")
+    if dtype.time_zone is not None:
+        return stored.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return take_offsets(stored, rows.local, rows.spans[column])
 
 
 def _literal(literal: Literal, zone: str) -> Typed:
@@ -175,6 +212,8 @@ def _column(name: str, rows: Rows) -> Typed:
         case pl.Date():
             return Typed(column, Kind.DATE)
         case pl.Datetime():
+            if dtype.time_zone is None and (utc := _utc(name, rows)) is not None:
+                return Typed(to_zone(utc.dt.replace_time_zone("UTC"), rows.zone), Kind.TIME)
             aware = column if dtype.time_zone else localise(column, rows.local)
             return Typed(aware.dt.convert_time_zone(rows.zone).dt.cast_time_unit("us"), Kind.TIME)
         case pl.Duration():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -12,12 +13,18 @@ import polars as pl
 
 from smartkpi.periods.calendar import LAST_INSTANT, Calendar
 from smartkpi.periods.grain import Grain
+from smartkpi.periods.zones import Change, changes
 
 INSTANT = pl.Datetime("us", "UTC")
 LOCAL = pl.Datetime("us")
 LONG_AGO, FAR_OFF = date(1970, 1, 1), date(2100, 1, 1)
 """Between which days gaps at midnight are looked for: no naive data with a time of day is older."""
 
+Span = tuple[datetime, datetime]
+"""The first and the last value of a column of times, as stored."""
+
+SHIFT = pl.Duration("us")
+MOST, LONG = 12, timedelta(days=30 * 366)
 DAY = timedelta(days=1)
 LAST_DAY = date.max
 TICK = timedelta(microseconds=1)
@@ -25,11 +32,15 @@ TICK = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The time of rows as it is stored: local `date`, `naive` local time of the project's zone, or `aware` UTC."""
+    """The time of rows as it is stored: local `date`, `naive` local time of the project's zone, or `aware` UTC.
+
+    ``local`` has the naive local time of aware ones where it is known to come by adding a few offsets.
+    """
 
     form: Literal["date", "naive", "aware"]
     expr: pl.Expr
     zone: str
+    local: pl.Expr | None = None
 
 
 def localise(naive: pl.Expr, zone: str) -> pl.Expr:
@@ -63,6 +74,42 @@ def keeps_days(zone: str) -> bool:
     return not lasts.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").has_nulls()
 
 
+def add_offsets(utc: pl.Expr, zone: str, span: Span) -> pl.Expr | None:
+    """Return naive UTC times of a span as naive local ones, by adding offsets; None where those would be many.
+
+    Converting zones takes three times as long as all the rest of a day's key.
+    """
+    if (known := _offsets(zone, span)) is None:
+        return None
+    return utc + _steps(utc, known[0], [(change.at, change.after) for change in known[1]])
+
+
+def take_offsets(naive: pl.Expr, zone: str, span: Span) -> pl.Expr | None:
+    """Return naive local times of a span as naive UTC ones, as `localise` does; None where offsets would be many.
+
+    What the clock skips or shows twice still has the offset from before.
+    """
+    if (known := _offsets(zone, span)) is None:
+        return None
+    return naive - _steps(naive, known[0], [(c.at + max(c.before, c.after), c.after) for c in known[1]])
+
+
+def _offsets(zone: str, span: Span) -> tuple[timedelta, tuple[Change, ...]] | None:
+    """Return the offsets of a zone around a span of naive times of whatever zone, None where they are many."""
+    first, last = span
+    if last - first > LONG or first.year < LONG_AGO.year or last.year > FAR_OFF.year:
+        return None
+    found = changes(zone, first - DAY, last + DAY)
+    return None if len(found[1]) > MOST else found
+
+
+def _steps(time: pl.Expr, first: timedelta, steps: Sequence[tuple[datetime, timedelta]]) -> pl.Expr:
+    found = pl.lit(first, SHIFT)
+    for at, offset in steps:
+        found = pl.when(time < pl.lit(at, LOCAL)).then(found).otherwise(pl.lit(offset, SHIFT))
+    return found
+
+
 def to_zone(utc: pl.Expr, zone: str) -> pl.Expr:
     """Return UTC times in a zone."""
     return utc if zone == "UTC" else utc.dt.convert_time_zone(zone)
@@ -91,7 +138,7 @@ def day_of(clock: Clock) -> pl.Expr:
         case "naive":
             return clock.expr.dt.date()
         case "aware":
-            return to_zone(clock.expr, clock.zone).dt.date()
+            return (to_zone(clock.expr, clock.zone) if clock.local is None else clock.local).dt.date()
 
 
 def hour_of(clock: Clock) -> pl.Expr:
