@@ -24,6 +24,7 @@ PAGES = [
     "README.md",
     "CONTRIBUTING.md",
     "engine/README.md",
+    "examples/README.md",
     *(
         f"docs/{name}.md"
         for name in (

@@ -189,11 +189,9 @@ def test_a_pack_says_what_its_kpis_are_in_both_languages(pack: Path) -> None:
 
 @pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.stem)
 def test_the_head_of_a_pack_binds_it(pack: Path, tmp_path: Path) -> None:
-    text = pack.read_text(encoding="utf-8")
-    lines = [line[4:] for line in text.splitlines() if line.startswith("#   ")]
-    (tmp_path / "pack.yml").write_text(text, encoding="utf-8")
-    (tmp_path / "binding.yml").write_text("\n".join(lines), encoding="utf-8")
-    project = smartkpi.load(tmp_path)
+    lines = [line[4:] for line in pack.read_text(encoding="utf-8").splitlines() if line.startswith("#   ")]
+    (tmp_path / "kpis.yml").write_text("\n".join(lines), encoding="utf-8")
+    project = smartkpi.load(tmp_path / "kpis.yml")
     assert errors(project.check().diagnostics) == ()
     bound = {name for dataset in project.catalog.datasets.values() for name in dataset.events}
     assert bound

@@ -14,11 +14,11 @@ import pytest
 import smartkpi
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = {  # the folder of its tables, and the packs beside it
-    "olist": ("olist", "marketplace", "finance"),
-    "northwind": ("northwind", "marketplace", "finance"),
-    "crm": ("crm_sales_opportunities", "finance"),
-    "kag": ("ad_campaigns", "ads"),
+EXAMPLES = {  # and where their tables are
+    "olist": "olist",
+    "northwind": "northwind",
+    "crm": "crm_sales_opportunities",
+    "kag": "ad_campaigns",
 }
 exactly = partial(pytest.approx, rel=1e-11)
 to_a_ten_thousandth = partial(pytest.approx, abs=5e-5)
@@ -68,14 +68,11 @@ Bound = Callable[[str], smartkpi.Project]
 
 @pytest.fixture
 def bound(shared_data: Path, tmp_path: Path) -> Bound:
-    """Open an example as a reader of its page would: tables in its folder `data`, packs beside it."""
+    """Open an example as a reader of its page would, with the tables in its folder `data`."""
 
     def opened(name: str) -> smartkpi.Project:
-        tables, *packs = EXAMPLES[name]
         shutil.copytree(ROOT / "examples" / name, tmp_path / name)
-        shutil.copytree(shared_data / tables, tmp_path / name / "data")
-        for pack in packs:
-            shutil.copy(ROOT / "metrics" / f"{pack}.yml", tmp_path / name)
+        shutil.copytree(shared_data / EXAMPLES[name], tmp_path / name / "data")
         return smartkpi.load(tmp_path / name)
 
     return opened
