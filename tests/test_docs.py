@@ -31,6 +31,7 @@ PAGES = [
             "index",
             "tutorial",
             "story",
+            "init",
             "data",
             "semantics",
             "lookups",
@@ -115,6 +116,8 @@ def _call(words: list[str]) -> str:
     if words[0] == "cp":
         shutil.copy(words[1], words[2])
         return ""
+    if words[0] == "cat":
+        return Path(words[1]).read_text(encoding="utf-8")
     assert words[0] == "kpi", words
     screen = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
     with contextlib.redirect_stdout(screen), contextlib.redirect_stderr(screen), pytest.raises(SystemExit) as end:

@@ -146,6 +146,30 @@ def test(path: str | None, update: bool, form: str, project: str | None, sets: S
 
 
 @main.command()
+@click.argument("data", metavar="[DATA]...", nargs=-1)
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    default=".",
+    type=click.Path(path_type=Path),
+    help="The folder for the project, or its file. [kpis.yml here]",
+)
+@click.option("--dry-run", is_flag=True, help="Write nothing: only report what was seen.")
+@format_option("text", "json")
+def init(data: Sequence[str], output: Path, dry_run: bool, form: str) -> int:
+    """Look at data and draft a project: what is read, events, a few KPIs, each guess with its reason.
+
+    DATA are files, folders and patterns: CSV, TSV, Parquet, Arrow, ndjson. [the current folder] Nothing that exists is
+    overwritten.
+    """
+    from smartkpi.app.init import init, refuse_many
+
+    refuse_many(data)
+    return init(data or (".",), output, dry_run, form)
+
+
+@main.command()
 @click.argument("folder", metavar="[DIR]", default="kpi-demo", type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")

@@ -50,6 +50,33 @@ class Known:
 _memo: Memo[Known] = Memo()
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The rows of delimited files as texts, none dropped; `separator` and `audits` are what they were cut by."""
+
+    frame: pl.LazyFrame
+    separator: str
+    audits: tuple[Audit, ...]
+
+
+def open_texts(read: Read, files: tuple[Path, ...], tabs: bool) -> Texts:
+    """Return the rows of delimited files as texts, before anything is taken for a number or a date.
+
+    Raises KpiError as `open_delimited` does.
+    """
+    plain = tuple(make_plain(read, file) for file in files)
+    separator = read.separator or ("\t" if tabs else _separator(plain[0], read.span))
+    audits = _audit_all(plain, separator, read.span)
+    raw = _texts(plain, audits, separator, read)
+    with reading(f"`{read.path}`", read.span):
+        _compare_rows(raw, plain, audits, separator, read)
+        if any(audit.blanks for audit in audits):
+            raw = raw.filter(~pl.all_horizontal(pl.all().is_null()))
+        if sum(size for _, size, _ in fingerprint(files)) <= SMALL:
+            raw = raw.collect().lazy()
+    return Texts(raw, separator, audits)
+
+
 def open_delimited(
     read: Read, files: tuple[Path, ...], tabs: bool, money: frozenset[str] = frozenset()
 ) -> tuple[pl.LazyFrame, dict[str, Type], int]:

@@ -1,0 +1,79 @@
+"""What the words of column names mean, as far as they tell: money, counts, people, steps of a funnel."""
+
+from __future__ import annotations
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+MONEY = _set("""
+    amount price value revenue spend spent cost costs sales freight fee fees income payment turnover gmv tax profit
+    budget charge paid salary margin wert betrag umsatz preis kosten erlös importe precio ventas coste montant
+    prix valor preço receita 金额 价格 收入 费用 花费 销售额 成本
+""")
+MEAN_ONLY = _set("""
+    price rate rates ratio share percent pct percentage score rating avg average mean median age temperature lat lon
+    latitude longitude index level discount preis precio prix preço 价格 率 比例 duration delay weight width height
+    length lenght size speed
+""")
+"""Words of numbers that are averaged: added up they say nothing."""
+
+NO_MONEY = _set("installments instalments count number times days months sequential items")
+CODES = _set("""
+    id ids key code zip postcode prefix phone year month day hour week weekday number no nr num sku seq sequential
+    sequence line index rank version lat lon latitude longitude plz cp ean isbn
+""")
+"""Words of numbers that are names."""
+
+SCORES = _set("score rating stars grade nps csat satisfaction 评分")
+PEOPLE = tuple(
+    """
+    user customer visitor client buyer member subscriber person patient student passenger guest player account contact
+    company session seller agent employee device kunde nutzer cliente 用户 客户 访客 会员 买家
+    """.split()  # noqa: SIM905
+)
+"""Who rows are about, those first that are most often asked for."""
+
+EVENT_COLUMNS = _set("event action activity verb what 事件 动作 行为")
+KIND_COLUMNS = _set("type event_type eventtype kind")
+STATUS = _set("status stage state step phase outcome result 状态 阶段")
+COUNTS = _set("""
+    impressions impression exposures exposure clicks click views view pageviews visits visit visitors visitor sessions
+    session loads users user orders purchases purchase conversions conversion installs signups registrations leads opens
+    sends sent deliveries bounces searches search carts cart reach likes shares comments downloads calls hits
+    transactions transaction units count counts inquiries enquiries refunds returns uniques uv pv people shown clicked
+    bought besuche klicks bestellungen aufrufe besucher visitas clics pedidos
+""")
+COUNT_ENDINGS = ("曝光", "点击", "访问", "访客", "订单", "浏览", "展示", "次数", "下单", "人数", "数", "量")
+UNIQUES = _set("unique uniques visitors users reach distinct uv audience people besucher 独立 访客 人数 用户")
+"""Counts of people on a day: whoever comes on two days is two of them."""
+
+NOISE = _set("of the number no num count total sum n nr in per")
+
+STEPS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("impression", _set("impression impressions exposure exposures shown show display 曝光 展示")),
+    ("click", _set("click clicks clicked klicks clics 点击")),
+    (
+        "visit",
+        _set("""
+            visit visits session sessions pageview pageviews view views viewed load loads landing besuche visitas 访问
+            浏览
+        """),
+    ),
+    ("cart", _set("cart carts addtocart basket 加购")),
+    ("inquiry", _set("inquiry inquiries enquiry enquiries lead leads signup signups contact 询盘")),
+    (
+        "order",
+        _set("""
+            order orders purchase purchases transaction transactions buy bought sale conversion conversions checkout
+            bestellungen pedidos 订单 下单 购买
+        """),
+    ),
+)
+"""The steps from being seen to being paid, and the words for each."""
+
+CURRENCIES = _set("""
+    usd eur gbp jpy cny rmb brl inr krw chf aud cad sek nok dkk pln czk huf try mxn zar hkd sgd twd thb idr myr php vnd
+    ils nzd rub aed sar clp cop ars
+""")

@@ -1,0 +1,59 @@
+"""Each folder of real data, and each raw file: a project without a hand's help, which checks and runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import smartkpi
+from smartkpi.app.init import init
+
+FOLDERS = (
+    "ad_campaigns", "crm_sales_opportunities", "eshop_clothing_2008", "fx_ecb", "ga4_events_sample", "northwind",
+    "olist", "olist_marketing_funnel", "online_shoppers_intention", "retailrocket_sample", "website_daily",
+    "ad_campaigns/KAG_conversion_data.csv", "ad_campaigns/control_group.csv", "ad_campaigns/test_group.csv",
+    "website_daily/daily-website-visitors.csv",
+)  # fmt: skip
+
+ANSWERS = {
+    "website_daily/daily-website-visitors.csv": {"page_loads": 8_921_516, "first_time_visits": 5_269_763},
+    "ad_campaigns/KAG_conversion_data.csv": {"impressions": 213_434_828, "clicks": 38_165, "conversions": 3_264},
+    "ad_campaigns/test_group.csv": {"total_spend": 76_892, "impressions": 2_237_544, "purchases": 15_637},
+    "ad_campaigns": {"kag_conversion_impressions": 213_434_828, "total_spend": 68_653 + 76_892},
+    "crm_sales_opportunities": {"total_close_value": 10_005_534, "sales_pipelines": 8_300},
+    "eshop_clothing_2008": {"sessions": 24_026},
+    "ga4_events_sample": {"page_views": 7_498, "purchases": 624, "total_purchase_revenue": 41_529},
+    "northwind": {"orders": 830, "order_details": 2_155, "customers": 89, "total_quantity": 51_317},
+    "olist": {"orders": 14_318, "order_items": 16_242, "total_freight_value": 325_305.27, "order_reviews": 6_869},
+    "olist_marketing_funnel": {"closed_deals": 842, "marketing_qualified_leads": 8_000},
+    "online_shoppers_intention": {"share_revenue": 0.154744525547},
+    "retailrocket_sample": {"views": 9_076, "addtocarts": 263, "transactions": 46},
+}
+"""What is known of the data otherwise, over everything."""
+
+
+def test_there_is_a_draft_of_every_folder(shared_data: Path) -> None:
+    assert {folder.name for folder in shared_data.iterdir() if folder.is_dir()} <= set(FOLDERS)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_init_checks_and_runs(name: str, shared_data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert init([str(shared_data / name)], out, False, "text") == 0
+    project = smartkpi.load(out)
+    report = project.check(data=True)
+    assert report.ok, report
+    result = project.run(grain="all")
+    assert not result.left_out
+    got = {row["kpi"]: row["value"] for row in result.to_dicts()}
+    wanted = ANSWERS.get(name, {})
+    assert {kpi: got.get(kpi) for kpi in wanted} == pytest.approx(wanted)
+    assert project.run().to_dicts()
+
+
+def test_dates_that_another_table_has(shared_data: Path, tmp_path: Path) -> None:
+    assert init([str(shared_data / "olist")], tmp_path, False, "text") == 0
+    catalog = smartkpi.load(tmp_path).catalog
+    assert set(catalog.datasets["order_items"].lookups) == {"order", "product", "seller"}
+    assert not catalog.datasets["customers"].events
