@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -27,11 +27,12 @@ from tests.oracle.formula import (
     is_ratio,
     leaves,
     periods_of,
+    runs,
     shown,
     withins,
 )
 from tests.oracle.revisions import in_force, turns
-from tests.oracle.rows import FIRST, EventRow, Row, World, ends_at, event_rows, has_field
+from tests.oracle.rows import FIRST, EventRow, Row, World, ends_at, event_rows, has_field, starts_at
 from tests.oracle.values import NoNames, compare, evaluate
 
 Segment = tuple[Any, ...]
@@ -100,7 +101,11 @@ class Asked:
     def own_grain(self) -> str:
         if self.kpi.grain or any(dataset.timeless for dataset in self.datasets):
             return self.kpi.grain or "all"
-        return next(grain for grain in ("month", "week", "quarter", "year", "all") if self.has_whole(grain))
+        return next(grain for grain in ("month", "week", "quarter", "year", "all") if self.holds_all(grain))
+
+    def holds_all(self, grain: str) -> bool:
+        """Whether no period of a grain cuts one that a row stands for, or that a value is of."""
+        return self.has_whole(grain) and all(made_of(grain, period) for period in self.periods_read)
 
     @cached_property
     def stood_for(self) -> set[str]:
@@ -162,6 +167,14 @@ class Asked:
         return {event: event_rows(self.world, event) for event in {leaf.event for leaf in self.leaves}}
 
     @cached_property
+    def runs(self) -> list[tuple[set[str], str]]:
+        return [run for world, kpi in self.versions.values() for run in runs(world, kpi.formula.expr)]
+
+    @cached_property
+    def periods_read(self) -> set[str]:
+        return {period for _, period in self.runs}
+
+    @cached_property
     def datasets(self) -> list[Dataset]:
         read = {dataset.name for leaf in self.leaves for dataset in self.world.providers(leaf.event)}
         return [self.world.catalog.datasets[name] for name in sorted(read)]
@@ -187,7 +200,7 @@ class Asked:
             return True
         if self.is_dated() and any(dataset.timeless for dataset in self.datasets):
             return True
-        if not self.has_whole(self.grain):
+        if not self.holds_all(self.grain):
             return True
         if any(adds_over_time(world, self.grain, kpi.formula.expr) for world, kpi in self.versions.values()):
             return True
@@ -346,7 +359,60 @@ class Asked:
         def covered(event: str) -> bool:
             return any(is_covered(period, found, edge) for found in read[event])
 
-        return Cell(self.at(period.first)[0], rows, covered, whole, peers, self.kpi.direction)
+        def parts(grain: str) -> list[Cell]:
+            return [self.part(one, world, rows, read) for one in self.parts(period, grain)]
+
+        world = self.at(period.first)[0]
+        return Cell(world, rows, covered, whole, peers, self.kpi.direction, parts)
+
+    def parts(self, period: Period, grain: str) -> list[Period]:
+        """The periods of a grain in another, as far as they lie in it."""
+        if not period.start < period.end:
+            return []
+        found = periods(grain, period.start, period.end - TICK, self.zone, self.week_start)
+        return [
+            Period(
+                one.key,
+                max(one.start, period.start),
+                min(one.end, period.end),
+                max(one.first, period.first),
+                min(one.last, period.last),
+            )
+            for one in found
+        ]
+
+    def part(
+        self, part: Period, world: World, rows: Callable[[str], list[EventRow]], read: Mapping[str, list[Coverage]]
+    ) -> Cell:
+        """The cell of a part of a period."""
+        assert self.edge is not None
+        edge = self.edge
+
+        def inside(event: str) -> list[EventRow]:
+            starts = ((starts_at(row.time, self.zone), row) for row in rows(event))
+            return [row for start, row in starts if part.start <= start < part.end]
+
+        def covered(event: str) -> bool:
+            return any(is_covered(part, found, edge) for found in read[event])
+
+        return Cell(world, inside, covered, lambda fields: None, lambda leaves: None, self.kpi.direction)
+
+    def runs_over_all(self, period: Period) -> bool:
+        """Whether each covered period that a `per` runs over is whole and known in full."""
+        edge = self.edge
+        assert edge is not None
+        for events, grain in self.runs:
+            read = [[self.coverages[d.name] for d in self.world.providers(event)] for event in events]
+            whole = {
+                one.key: one for one in periods(grain, period.start, period.end - TICK, self.zone, self.week_start)
+            }
+            for part in self.parts(period, grain):
+                if all(any(is_covered(part, found, edge) for found in some) for some in read) and not (
+                    (part.start, part.end) == (whole[part.key].start, whole[part.key].end)
+                    and all(is_complete(part, found, edge) for found in self.coverages.values())
+                ):
+                    return False
+        return True
 
     def result(self, period: Period, segment: Segment) -> dict[str, Any]:
         """The result row of a period and a segment."""
@@ -355,7 +421,7 @@ class Asked:
         cell = self.cell(period, segment)
         kpi = self.at(period.first)[1]
         value = shown(compute(cell, kpi.formula.expr, around(kpi, self.outer)))
-        flags = [] if self.is_complete(period, segment) else ["incomplete"]
+        flags = [] if self.is_complete(period, segment) and self.runs_over_all(period) else ["incomplete"]
         if any(is_stale_in(period, found, edge) for found in self.coverages.values()):
             flags.append("stale")
         found = {"value": value.number, "money": value.exact, "n": value.n, "state": value.state, "flags": flags}

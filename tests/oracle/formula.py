@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -16,6 +16,7 @@ from tests.oracle.values import SECONDS, TESTS, clean, evaluate, numeric
 
 OF_ALL = ("median", "quantile", "stddev", "first", "last")
 AGGREGATES = ("count", "sum", "avg", "min", "max", "distinct", *OF_ALL)
+PERIODS = ("hour", "day", "week", "month", "quarter", "year")
 WORST = ("ok", "undefined", "no_data")
 
 Conditions = tuple[syntax.Expr, ...]
@@ -51,7 +52,8 @@ class Cell:
 
     ``whole`` gives the cell of all segments that agree with this one in some fields, None where it has no such field;
     ``peers`` those of the segments that have begun by the rows of some leaves, this one first, empty where this has
-    not, None where it is over several segments; ``direction`` is that of the KPI being computed.
+    not, None where it is over several segments; ``direction`` is that of the KPI being computed. ``parts`` gives the
+    cells of the calendar periods of a grain that lie in this one's period.
     """
 
     world: World
@@ -60,6 +62,7 @@ class Cell:
     whole: Callable[[tuple[str, ...]], Cell | None]
     peers: Callable[[list[Leaf]], list[Cell] | None]
     direction: str | None = None
+    parts: Callable[[str], list[Cell]] = lambda grain: []
 
 
 def constant(world: World, name: syntax.Name) -> syntax.Expr | None:
@@ -74,7 +77,7 @@ def around(kpi: Kpi, outer: Conditions) -> Conditions:
 def leaves(world: World, expr: syntax.Expr, conditions: Conditions) -> list[Leaf]:
     """All aggregates that a formula reads, directly and through other KPIs."""
     match expr:
-        case syntax.Apply(function, (syntax.Per(value, _, condition),)) if function in AGGREGATES:
+        case syntax.Apply(function, (syntax.Per(value, _, condition), *_)) if function in AGGREGATES:
             asked = [] if condition is None else leaves(world, named(condition, value), conditions)
             return leaves(world, value, conditions) + asked
         case syntax.Name() if expr.text in world.catalog.kpis:
@@ -115,6 +118,24 @@ def withins(world: World, expr: syntax.Expr) -> set[str]:
             return set()
 
 
+def runs(world: World, expr: syntax.Expr) -> Iterator[tuple[set[str], str]]:
+    """Each calendar period that a formula takes values for, directly and through other KPIs, with the events read."""
+    match expr:
+        case syntax.Name() if expr.text in world.catalog.kpis:
+            yield from runs(world, world.catalog.kpis[expr.text].formula.expr)
+        case syntax.Where(operand, _):
+            yield from runs(world, operand)
+        case syntax.Apply(_, (syntax.Per(_, keys, _) as per, *_)):
+            if (period := period_among(keys)) is not None:
+                yield (
+                    {leaf.event for leaf in leaves(world, syntax.Apply("count", (per,), per.span, per.span), ())},
+                    period,
+                )
+        case syntax.Apply(_, args):
+            for arg in args:
+                yield from runs(world, arg)
+
+
 def adds_over_time(world: World, grain: str, expr: syntax.Expr) -> bool:
     """Whether a formula counts or sums, directly or through references, what must not be added over time."""
     match expr:
@@ -124,9 +145,10 @@ def adds_over_time(world: World, grain: str, expr: syntax.Expr) -> bool:
             return not constant(world, expr) and is_daily(world, grain, expr.text, None)
         case syntax.Where(operand, _):
             return adds_over_time(world, grain, operand)
-        case syntax.Apply(_, (syntax.Per(value, _, condition), *_)):
+        case syntax.Apply(function, (syntax.Per(value, keys, condition), *_)):
             parts = [value, *([] if condition is None else [condition])]
-            return any(adds_over_time(world, grain, part) for part in parts)
+            span = grain if function == "sum" else period_among(keys) or grain
+            return any(adds_over_time(world, span, part) for part in parts)
         case syntax.Apply(function, args) if function in AGGREGATES:
             event, inner, _ = split(args[0])
             counted = any(dataset.events[event].count for dataset in world.providers(event))
@@ -218,8 +240,8 @@ def compute(cell: Cell, expr: syntax.Expr, conditions: Conditions) -> Value:
             return compute(cell, aggregated(expr) or inner, conditions)
         case syntax.Where():
             return aggregate(cell, "count", expr, conditions)
-        case syntax.Apply(function, (syntax.Per() as per,)) if function in AGGREGATES:
-            return over_entities(cell, function, per, conditions)
+        case syntax.Apply(function, (syntax.Per() as per, *options)) if function in AGGREGATES:
+            return over_entities(cell, function, per, conditions, tuple(options))
         case syntax.Apply(function, args) if function in AGGREGATES:
             return aggregate(cell, function, args[0], conditions, args[1:])
         case syntax.Apply("total", (x,)):
@@ -240,41 +262,71 @@ def named(condition: syntax.Expr, value: syntax.Expr) -> syntax.Expr:
     return rewrite(condition, lambda node: value if isinstance(node, syntax.Name) and node.text == "value" else node)
 
 
-def over_entities(cell: Cell, function: str, per: syntax.Per, conditions: Conditions) -> Value:
-    """An aggregate of one value for each entity that has a row of some aggregate before `per`."""
-    inside = leaves(cell.world, per.value, conditions)
-    if not all(
-        cell.covered(leaf.event) for leaf in leaves(cell.world, syntax.Apply(function, (per,), per.span, per.span), ())
-    ):
+def period_among(keys: Iterable[syntax.Expr]) -> str | None:
+    """The calendar period among the keys of `per`."""
+    return next((key.text for key in keys if isinstance(key, syntax.Name) and key.text in PERIODS), None)
+
+
+def over_entities(
+    cell: Cell, function: str, per: syntax.Per, conditions: Conditions, options: tuple[syntax.Expr, ...]
+) -> Value:
+    """An aggregate of one value for each entity that has a row of some aggregate before `per`, or for each period."""
+    everything = leaves(cell.world, syntax.Apply("count", (per,), per.span, per.span), ())
+    period = period_among(per.keys)
+    cells = [cell] if period is None else cell.parts(period)
+    cells = [one for one in cells if all(one.covered(leaf.event) for leaf in everything)]
+    if not cells:
         return Value(None, "no_data", sized=True)
-    names = [key.text if isinstance(key, syntax.Name) else key.args[0].value for key in per.keys]
+    names = [
+        key.text if isinstance(key, syntax.Name) else key.args[0].value
+        for key in per.keys
+        if period_among([key]) is None
+    ]
+    values = []
+    for one in cells:
+        for mine in entities(one, per, conditions, names) if names else [one]:
+            value = compute(mine, per.value, conditions)
+            fits = per.condition is None or compute(mine, named(per.condition, per.value), conditions).number is True
+            if fits and value.number is not None:
+                values.append(value)
+    if function == "sum" and not values:  # an exact sum of nothing is exact
+        nothing = compute(replace(cells[0], rows=lambda event: []), per.value, conditions)
+        return Value(0.0, sized=True, n=0, exact=None if nothing.exact is None else Fraction(0))
+    return folded(cell, function, values, options)
+
+
+def entities(cell: Cell, per: syntax.Per, conditions: Conditions, names: list[str]) -> Iterator[Cell]:
+    """The cell as each entity sees it that has a row of an aggregate before `per`."""
 
     def entity(row: EventRow) -> tuple[Any, ...]:
         return tuple(row.field(name) for name in names)
 
+    inside = leaves(cell.world, per.value, conditions)
     rows = [row for leaf in inside for row in cell.rows(leaf.event) if row.passes((*leaf.around, *leaf.own))]
-    values = []
     for one in {entity(row) for row in rows}:
-        if None in one:
-            continue
-        mine = replace(cell, rows=lambda event, one=one: [row for row in cell.rows(event) if entity(row) == one])
-        value = compute(mine, per.value, conditions)
-        fits = per.condition is None or compute(mine, named(per.condition, per.value), conditions).number is True
-        if fits and value.number is not None:
-            values.append(value)
-    numbers = [value.number for value in values]
+        if None not in one:
+            yield replace(cell, rows=lambda event, one=one: [row for row in cell.rows(event) if entity(row) == one])
+
+
+def folded(cell: Cell, function: str, values: list[Value], options: tuple[syntax.Expr, ...]) -> Value:
+    """An aggregate of values, which come in the order of their periods."""
+    numbers, n = [value.number for value in values], len(values)
     if function == "count":
-        return Value(float(len(values)), sized=True, n=len(values))
+        return Value(float(n), sized=True, n=n)
     if function == "distinct":
         return Value(float(len(set(numbers))), sized=True, n=len(set(numbers)))
     exact = sum(value.exact for value in values) if values and values[0].exact is not None else None
     if function == "sum":
-        return Value(float(exact if exact is not None else sum(numbers)), sized=True, n=len(values), exact=exact)
+        return Value(float(exact if exact is not None else sum(numbers)), sized=True, n=n, exact=exact)
     if not values:
         return Value(None, "no_data", sized=True, n=0)
     if function == "avg":
-        return Value(float(exact if exact is not None else sum(numbers)) / len(values), sized=True, n=len(values))
-    return Value({"min": min, "max": max}[function](numbers), sized=True, n=len(values))
+        return Value(float(exact if exact is not None else sum(numbers)) / n, sized=True, n=n)
+    if function in ("first", "last"):
+        return Value(numbers[0 if function == "first" else -1], sized=True, n=n)
+    if function in OF_ALL:
+        return in_order(cell, function, [Fraction(number) for number in numbers], options)
+    return Value({"min": min, "max": max}[function](numbers), sized=True, n=n)
 
 
 def total_of(cell: Cell, x: syntax.Expr, within: tuple[str, ...], conditions: Conditions) -> Value:
@@ -349,15 +401,20 @@ def of_all(cell: Cell, function: str, pairs: list[tuple[Any, EventRow]], options
     n = len(pairs)
     if not pairs:
         return Value(None, "no_data", sized=True, n=0)
-    values = sorted(Fraction(float(value)) for value, _ in pairs)
+    if function in ("first", "last"):
+        ordered = sorted((starts_at(row.time, row.names.zone), key_of(row), float(value)) for value, row in pairs)
+        return Value(ordered[0 if function == "first" else -1][-1], sized=True, n=n)
+    return in_order(cell, function, [Fraction(float(value)) for value, _ in pairs], options)
+
+
+def in_order(cell: Cell, function: str, values: list[Fraction], options: tuple[syntax.Expr, ...]) -> Value:
+    """A deviation, or the value at some place in the order of size; there are values."""
+    values, n = sorted(values), len(values)
     if function == "stddev":
         if n == 1:
             return Value(None, "undefined", sized=True, n=1)
         mean = sum(values) / n
         return Value(math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1)), sized=True, n=n)
-    if function in ("first", "last"):
-        ordered = sorted((starts_at(row.time, row.names.zone), key_of(row), float(value)) for value, row in pairs)
-        return Value(ordered[0 if function == "first" else -1][-1], sized=True, n=n)
     place = (share(cell.world, options[0]) if options else Fraction(1, 2)) * (n - 1)
     if len(options) > 1:
         return Value(float(values[math.floor(place + Fraction(1, 2))]), sized=True, n=n)

@@ -230,20 +230,17 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
     only = frozenset({event.name})
     if money and "person.spend" in event.fields and draw(st.integers(0, 2)) == 0:
         return Formula(f"sum({event.name}.person.spend{where})", only, True)
+    if money and not event.counted and draw(st.integers(0, 2)) == 0:
+        return Formula(draw(per_entity(event, where, money=True)), only, True)
     if money:
         return Formula(f"sum({event.name}.revenue{where})", only, True)
-    named = ("amount", "size", "rate", "tier", "price", "person.town.area", "grade.cost", "home.area")
-    numbers = [name for name in named if name in event.fields]
-    things = [
-        name
-        for name in ("country", "buyer", "size", "paid", "due", "amount", "channel", "price", "day", "person.region")
-        if name in event.fields
-    ]
+    numbers = [name for name in NUMBERS if name in event.fields]
+    things = [name for name in THINGS if name in event.fields]
     functions = ["count", "bare", "sum", "avg", "wait"]
     if not event.counted:
-        functions += ["min", "max", "distinct"]
+        functions += ["min", "max", "distinct", "per", "per"]
     if not event.counted and not event.united:
-        functions += ["median", "quantile", "stddev", *(["first", "last"] if "at" in event.fields else []), "per"]
+        functions += ["median", "quantile", "stddev", *(["first", "last"] if "at" in event.fields else [])]
     match draw(st.sampled_from(functions)):
         case "bare":
             text = f"({event.name}{where})" if where else event.name
@@ -252,22 +249,7 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
         case "wait":
             text = f"avg({event.name}.wait{where}) / 1h"
         case "per":
-            outer = draw(st.sampled_from(("count", "sum", "avg", "min", "max", "distinct")))
-            number = draw(st.sampled_from(numbers))
-            inner = draw(
-                st.sampled_from(
-                    (
-                        f"{event.name}",
-                        f"sum({event.name}.{number}{where})",
-                        f"avg({event.name}.{number})",
-                        f"count({event.name}{where}) / {event.name}",
-                        f"distinct({event.name}.{draw(st.sampled_from(things))}{where})",
-                    )
-                )
-            )
-            keys = sorted(name for name in event.fields & set(DIMENSIONS) if "." not in name)
-            key = draw(st.sampled_from((*keys, f"({keys[0]}, {keys[-1]})")))
-            text = f"{outer}({inner} per {key}{draw(st.sampled_from(('', ' where value > 1')))})"
+            text = draw(per_entity(event, where, money=False))
         case "distinct":
             text = f"distinct({event.name}.{draw(st.sampled_from(things))}{where})"
         case "quantile":
@@ -277,6 +259,44 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
     return Formula(text, only)
 
 
+@st.composite
+def over_entities(draw: st.DrawFn, event: Event, where: str, values: list[str], by_period: bool, money: bool) -> str:
+    """An aggregate of values for each entity, each calendar period, or each entity in one."""
+    field, other = (draw(st.sampled_from(sorted(event.fields & set(DIMENSIONS)))) for _ in range(2))
+    key = draw(st.sampled_from((field, f"({field}, {other})", f'col("{field}")')))
+    functions = ["sum", "avg", "min", "max", "median", "quantile", "stddev", *(() if money else ("count", "distinct"))]
+    if by_period:
+        periods = ("day", "day", "week", "month", "quarter", *(("hour",) if event.clock else ()))
+        period = draw(st.sampled_from(periods))
+        key = draw(st.sampled_from((period, period, f"({field}, {period})", f"({period}, {field})")))
+        functions += ["first", "last"] if key == period else []
+    function = draw(st.sampled_from(functions))
+    condition = draw(st.sampled_from(("", "", " where value > 1", f" where {event.name} > 1 and value != 3")))
+    share = f", {draw(st.sampled_from(SHARES))}" if function == "quantile" else ""
+    return f"{function}({draw(st.sampled_from(values))} per {key}{condition}{share})"
+
+
+@st.composite
+def per_entity(draw: st.DrawFn, event: Event, where: str, money: bool) -> str:
+    """A formula of each entity's rows, in an aggregate of them."""
+    name, timed = event.name, "at" in event.fields
+    by_period = timed and draw(st.booleans())
+    if money:
+        values = [f"sum({name}.revenue{where})", f"avg({name}.revenue)", f"sum({name}.revenue) / {name}"]
+        return draw(over_entities(event, where, values, by_period, True))
+    number = f"{name}.{draw(st.sampled_from([one for one in NUMBERS if one in event.fields]))}"
+    thing = f"{name}.{draw(st.sampled_from([one for one in THINGS if one in event.fields]))}"
+    values = [
+        name, f"sum({number}{where})", f"avg({number})", f"count({name}{where}) / {name}", f"distinct({thing}{where})"
+    ]  # fmt: skip
+    if not event.united:
+        values += [f"median({number})", f"max({number}{where})"]
+        values += [f"last({number})", f"first({number}{where})"] if timed else []
+    return draw(over_entities(event, where, values, by_period, False))
+
+
+NUMBERS = ("amount", "size", "rate", "tier", "price", "person.town.area", "grade.cost", "home.area")
+THINGS = ("country", "buyer", "size", "paid", "due", "amount", "channel", "price", "day", "person.region")
 SHARES = ("95%", "0.25", "share", "0", "1", "0.333", "29%", "50%, nearest", "95%, nearest", "share, nearest")
 SHAPES = (
     "{a}", "{a}", "{a} / {b}", "{a} / {b}", "{a} + {b}", "{a} - {b} * 2", "if({a} > 2, {a}, {b})",
@@ -340,6 +360,13 @@ THRESHOLDS: list[dict[str, str]] = [
 ]
 
 
+def periods_in(text: str, known: Mapping[str, Formula]) -> set[str]:
+    """The calendar periods that a formula takes values for, and those that it refers to."""
+    keys = re.findall(r" per (\w+|\([^)]*\))", text)
+    found = {*re.findall(r"\b(?:hour|day|week|month|quarter|year)\b", " ".join(keys))}
+    return found.union(*(periods_in(known[name].text, known) for name in re.findall(r"\bk\d\b", text)))
+
+
 @st.composite
 def revised(
     draw: st.DrawFn, formula: Formula, events: list[Event], known: Mapping[str, Formula], days: st.SearchStrategy[str]
@@ -389,6 +416,7 @@ def kpis(
                 st.sampled_from(dated) if dated and draw(st.booleans()) else conditions(common - {"at"})
             )
         periods = {period for event in events if event.name in formula.events for period in event.periods}
+        periods |= periods_in(formula.text, known)
         grains = [grain for grain in GRAINS[:4] if all(made_of(grain, period) for period in periods)]
         if grains and draw(st.integers(0, 3)) == 0:
             definition["grain"] = draw(st.sampled_from(grains))

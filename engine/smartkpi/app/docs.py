@@ -104,7 +104,7 @@ BINDINGS = (
     ("on its own, all to its left", "order / visit where late"),
     ("by all to its right, up to the end of the part", 'count(order where late and country == "BR")'),
     ("in what stands before `per`, the rows", "avg(sum(order.amount where late) per buyer)"),
-    ("behind `per`, the values of the entities", "count(sum(order.amount) per buyer where value > 1000)"),
+    ("behind `per`, the values of entities or periods", "count(sum(order.amount) per buyer where value > 1000)"),
     ("right behind an operand of a step, that operand", "count(visit where paid then order within 7d by visitor)"),
     ("behind `within`, `by` or `match`, the events of the step", "count(first order by buyer where late)"),
 )

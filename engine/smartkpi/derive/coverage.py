@@ -128,7 +128,7 @@ def describe(
 ) -> dict[str, dict[str, object]]:
     """Return first and last day, rows, rows left out and staleness of each dataset; edges are those of the KPIs.
 
-    ``nameless`` are the rows by event that a `per` left out, as they lack the entity.
+    ``nameless`` are the rows by dataset that a `per` left out, as they lack the entity.
     """
     found: dict[str, dict[str, object]] = {}
     for name in plan.profiles:
@@ -143,14 +143,8 @@ def describe(
             "first": days[0] if days else None,
             "last": days[-1] if days else None,
             "rows": known.rows,
-            "left_out": dict(known.left_out) | _nameless(plan, name, nameless),
+            "left_out": dict(known.left_out) | ({"null_entity": nameless[name]} if nameless.get(name) else {}),
             "unmatched": dict(known.unmatched),
             "stale": any(c is not None and c.stale for c in covers),
         }
     return found
-
-
-def _nameless(plan: Plan, dataset: str, rows: Mapping[str, int]) -> dict[str, int]:
-    """Return the rows of a dataset without entity, if there are any."""
-    found = max((rows.get(event, 0) for event in plan.datasets[dataset].events), default=0)
-    return {"null_entity": found} if found else {}

@@ -13,6 +13,7 @@ import polars as pl
 from smartkpi.derive.coverage import FULL, NONE, TICK, Cover, cover, cover_timeless, describe, edge_of, judge
 from smartkpi.derive.folds import fold, folds_of
 from smartkpi.derive.formula import OK, Parts, evaluate, ranked
+from smartkpi.derive.pieces import Pieces, as_asked, divide
 from smartkpi.derive.spine import (
     Answers,
     Periods,
@@ -73,10 +74,10 @@ def derive(plan: Plan, answer: Answer, limit: int = MAX_CELLS) -> Derived:
         cells += count_cells(prepared.firsts, prepared.windows)
         if cells > limit:
             raise too_many_cells(limit, cells)
-        values, nameless = _values(plan, group, prepared)
+        values, nameless = _values(plan, answer, group, prepared, limit)
         parts.append(values)
-        for event, rows in nameless.items():
-            left_out[event] = max(left_out.get(event, 0), rows)
+        for name, rows in nameless.items():
+            left_out[name] = max(left_out.get(name, 0), rows)
     tall = pl.concat(parts) if parts else None
     frame, trend = tidy(plan, tall, dimensions)
     zone = plan.calendar.zone
@@ -102,7 +103,8 @@ class _Prepared:
 
     ``presences`` names the column of ``firsts`` with the first period of a row in any of some components.
 
-    ``uncovered`` names the column that says where a component has no coverage at all, for those that lack some.
+    ``uncovered`` names the column that says where a component has no coverage at all, for those that lack some;
+    ``pieces`` are the periods, and their parts, over which folds run.
     """
 
     steps: Mapping[str, Step]
@@ -113,7 +115,7 @@ class _Prepared:
     windows: tuple[Window, ...]
     uncovered: Mapping[str, str]
     presences: Mapping[tuple[str, ...], str]
-    engine: tuple[pl.DataFrame, ...]
+    pieces: Mapping[Grain | None, Pieces]
 
 
 def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, pl.DataType], limit: int) -> _Prepared:
@@ -127,8 +129,12 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
     known = [found.begin for found in covers.values() if found is not None and not found.timeless]
     present = [steps[output.step].presence for _, output in group.outputs if output.step is not None]
     periods = lay_out_periods(plan, group.grain, group.edge, firsts, present, known, limit)
-    inner = dict.fromkeys(id for step in steps.values() for id in step.inner)
+    inner = dict.fromkeys(id for step in steps.values() for id in step.inside)
     periods, uncovered = _judge(plan, group, periods, covers, wanted | inner)
+    pieces: dict[Grain | None, Pieces] = {None: as_asked(periods, uncovered)}
+    for grain in {grain for step in steps.values() for _, grain in step.inner if grain is not None}:
+        parts, silent = _judge(plan, group, divide(plan.calendar, periods, grain, limit), covers, inner)
+        pieces[grain] = Pieces(grain, parts.frame, silent)
     placed = place(answers, periods)
     nulls = null_counts(placed, wanted)
     presences = {
@@ -138,7 +144,7 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
         )
     }
     firsts, windows = windows_of(plan, group.outputs, steps, periods, firsts, nulls, presences)
-    return _Prepared(steps, answers, tuple(placed), firsts, periods, windows, uncovered, presences, tuple(frames))
+    return _Prepared(steps, answers, tuple(placed), firsts, periods, windows, uncovered, presences, pieces)
 
 
 def _cover(plan: Plan, answer: Answer, name: str, edge: datetime | None) -> Cover | None:
@@ -176,7 +182,9 @@ def _judge(
     return replace(periods, frame=frame), uncovered
 
 
-def _values(plan: Plan, group: Group, prepared: _Prepared) -> tuple[pl.DataFrame, Mapping[str, int]]:
+def _values(
+    plan: Plan, answer: Answer, group: Group, prepared: _Prepared, limit: int
+) -> tuple[pl.DataFrame, Mapping[str, int]]:
     """Return the tall table of a group: a row a KPI, period and segment; and rows left out for a null entity."""
     steps, windows = prepared.steps, prepared.windows
     distinct = {(window.first, window.low, window.high): window for window in windows}
@@ -191,22 +199,17 @@ def _values(plan: Plan, group: Group, prepared: _Prepared) -> tuple[pl.DataFrame
     spine = spine.join(prepared.periods.frame.drop("last"), on="i", how="left", maintain_order="left")
     firsts = prepared.firsts.select("sid", *(name for name in prepared.firsts.columns if name.startswith("first.")))
     spine = spine.join(firsts, on="sid", how="left", maintain_order="left")
-    folded = fold(
-        plan,
-        prepared.engine,
-        prepared.periods,
-        prepared.answers.segments,
-        spine,
-        folds_of(plan, steps.values()),
-        prepared.uncovered,
-    )
+    folds = folds_of(plan, steps.values())
+    folded = fold(plan, answer, prepared.pieces, prepared.answers.segments, spine, folds, limit)
     spine, parts = evaluate(folded.spine, plan, steps.values(), prepared.uncovered, prepared.presences, folded.parts)
     dimensions = [prepared.answers.segments[name].gather(spine["sid"]) for name in plan.by]
     spine = spine.with_columns(dimensions)
     shown: dict[tuple[str | None, int, int], list[_Shown]] = {}
     for (k, output), window in zip(group.outputs, windows, strict=True):
         assert output.step is not None
-        one = _Shown(k, steps[output.step], parts[output.step], window)
+        step = steps[output.step]
+        partial = tuple(folded.partial[one] for one in folds_of(plan, [step]) if one in folded.partial)
+        one = _Shown(k, step, parts[output.step], window, partial)
         shown.setdefault((window.first, window.low, window.high), []).append(one)
     tall = pl.concat([_stack(plan, kpis, spine, prepared.uncovered) for kpis in shown.values()])
     return tall, folded.left_out
@@ -214,12 +217,16 @@ def _values(plan: Plan, group: Group, prepared: _Prepared) -> tuple[pl.DataFrame
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """One KPI to be shown: its number among the outputs, its parts, its window."""
+    """One KPI to be shown: its number among the outputs, its parts, its window.
+
+    ``partial`` names columns that say where something it runs over is known in part only.
+    """
 
     k: int
     step: Step
     parts: Parts
     window: Window
+    partial: tuple[str, ...]
 
 
 def _stack(plan: Plan, kpis: list[_Shown], spine: pl.DataFrame, uncovered: Mapping[str, str]) -> pl.DataFrame:
@@ -245,11 +252,12 @@ def _stack(plan: Plan, kpis: list[_Shown], spine: pl.DataFrame, uncovered: Mappi
 
 def _own(one: _Shown, uncovered: Mapping[str, str], known: AbstractSet[str]) -> dict[str, pl.Expr]:
     """Return the columns of the tall table that one KPI has for itself."""
-    parts, ids = one.parts, (*one.step.components, *one.step.inner)
+    parts, ids = one.parts, (*one.step.components, *one.step.inside)
     made = {"value": parts.value.cast(pl.Float64), "why": parts.why, "money": parts.money, "n": parts.n}
     if counts := [pl.col(f"{id}_null").fill_null(0) > 0 for id in ids if f"{id}_null" in known]:
         made["unknown"] = pl.any_horizontal(counts)
-        made["incomplete"] = ~pl.col("complete") | pl.any_horizontal(counts)
+    if counts or one.partial:
+        made["incomplete"] = ~pl.col("complete") | pl.any_horizontal(*counts, *one.partial)
     if missing := {uncovered[id] for id in ids if id in uncovered}:
         made["uncovered"] = pl.any_horizontal(sorted(missing))
     return {name: e for name, e in made.items() if e is not None}

@@ -118,7 +118,7 @@ def gather(
     segments = _segments(kept[by], by, dimensions)
     placed: list[pl.DataFrame] = []
     for own, some in kept.items():
-        united = _unite(some, [*period, *own], components)
+        united = unite(some, [*period, *own], components)
         column = "sid" if own == by else f"of.{','.join(own)}"
         if own != by:
             segments = _grouped(segments, own, column)
@@ -161,7 +161,7 @@ def _number(frame: pl.DataFrame, segments: pl.DataFrame, own: tuple[str, ...], c
     return frame.join(numbers, on=list(own), how="inner", nulls_equal=True).drop(own)
 
 
-def _unite(frames: list[pl.DataFrame], keys: list[str], components: Mapping[str, Component]) -> list[pl.DataFrame]:
+def unite(frames: list[pl.DataFrame], keys: list[str], components: Mapping[str, Component]) -> list[pl.DataFrame]:
     """Return the frames with each cell in one of them: those of several datasets are combined by their aggregate."""
     seen: dict[str, int] = {}
     for frame in frames:
@@ -248,9 +248,14 @@ def attach(
     for frame in frames:
         by = "sid" if "sid" in frame.columns else next(name for name in frame.columns if name.startswith("of."))
         spine = spine.join(frame, on=[by, "i"], how="left", maintain_order="left")
-    known = set(spine.columns)
+    return complete(spine, ids, components)
+
+
+def complete(frame: pl.DataFrame, ids: Iterable[str], components: Mapping[str, Component]) -> pl.DataFrame:
+    """Return the frame with a column for each cell, null where the engine had no row for any."""
+    known = set(frame.columns)
     missing = [id for id in ids if id not in known]
-    return spine.with_columns(pl.lit(None, dtype=_raw_type(components[id])).alias(id) for id in missing)
+    return frame.with_columns(pl.lit(None, dtype=_raw_type(components[id])).alias(id) for id in missing)
 
 
 def _raw_type(component: Component) -> pl.DataType:

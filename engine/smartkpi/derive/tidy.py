@@ -9,7 +9,7 @@ import polars as pl
 from smartkpi.derive.formula import NO_DATA, OK, UNDEFINED, reached
 from smartkpi.derive.rounding import round_significant, to_float
 from smartkpi.language.types import BARE, PLAIN, Kind, Type
-from smartkpi.plan.nodes import Formula, Output, Plan, Result, Revised, Step, Value
+from smartkpi.plan.nodes import Fold, Formula, Output, Plan, Result, Revised, Step, Value
 from smartkpi.semantics.formula import Apply, Literal
 
 INSTANT = pl.Datetime("us", "UTC")
@@ -139,7 +139,11 @@ def _undefined(plan: Plan, steps: Mapping[str, Step], step: Step) -> str:
     ]
     if any(isinstance(node, Revised) and any(_is_null(one) for one in node.versions) for node in nodes):
         return "nothing is in force yet, or its formula is undefined"
-    lone = any(isinstance(node, Value) and plan.components[node.id].aggregate == "stddev" for node in nodes)
+    lone = any(
+        (isinstance(node, Value) and plan.components[node.id].aggregate == "stddev")
+        or (isinstance(node, Fold) and node.function == "stddev")
+        for node in nodes
+    )
     if not partial:
         return "a single value has no deviation" if lone else "null by its formula"
     if any(node.function not in ("/", "mod") for node in partial):

@@ -83,7 +83,7 @@ def lay_out_periods(
     if len(low) < len(found) and not plan.by:  # a KPI without rows: from coverage, or just the last period
         low.append(calendar.key(grain, begin) if plan.scorecard and begin is not None else high)
     start = max([min([*low, high]), *([since] if since is not None else [])])
-    _refuse_many(grain, start, high, limit)
+    refuse_many(grain, start, high, limit)
     if isinstance(start, datetime) and isinstance(high, datetime):
         return lay_out(calendar, grain, calendar.hours(start, high + TICK))
     return lay_out(calendar, grain, calendar.keys(grain, start, high))
@@ -103,7 +103,7 @@ def _key(value: Any) -> Key:
     return value
 
 
-def _refuse_many(grain: Grain, start: Key, end: Key, limit: int) -> None:
+def refuse_many(grain: Grain, start: Key, end: Key, limit: int) -> None:
     """Refuse before the periods are made what alone would be too many."""
     count = int((end.toordinal() - start.toordinal()) / DAYS[grain])
     if count > limit:

@@ -38,7 +38,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The component table: per grain and scan a frame sorted by its key.
+    """The component table: per grain and scan a frame, sorted by its key but for frames of entities.
 
     A frame has the column PERIOD (Date: first local day; for hours Datetime("us", "UTC"); absent for `all`), a column
     a dimension (String, Int64, Boolean or Date; null is a segment too), and a column a cell, named by the cell's id:
@@ -46,12 +46,14 @@ class Answer:
     numbers, Float64 else; `min` `max` `quantile` `stddev` `first` `last` Float64. For a `weight` cell there is also
     `<id>_null` (Int64): rows whose count is null.
     A cell's column is null where no row contributed (`rows`, `present`, `distinct`, `approx_distinct`: 0 or null).
+    ``origins`` names the dataset of each frame, in the same order; an empty text where it is of several.
     """
 
     frames: Mapping[Grain, tuple[pl.DataFrame, ...]]
     coverage: Mapping[str, Coverage]
     scans: int
     notes: tuple[Diagnostic, ...] = ()
+    origins: Mapping[Grain, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Engine(Protocol):

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, assert_never
 
+from smartkpi.periods.grain import Grain
 from smartkpi.plan import nodes
 from smartkpi.plan.nodes import Cell, Component, Plan, Scan, Step
 from smartkpi.semantics.formula import Across, Aggregate, Apply, Column, Expr, Field, Literal, LookedUp, Per, Reference
@@ -25,7 +26,7 @@ def explain(plan: Plan, kpi: str) -> str:
     lines = [f"{kpi} by {output.grain} = {output.step}"]
     steps = _needed(plan, output.step)
     lines += [f"  {step.id} {step.kpi}: {text(step.formula)}" for step in steps]
-    ids = {id for step in steps for id in (*step.components, *step.presence, *step.inner)}
+    ids = {id for step in steps for id in (*step.components, *step.presence, *step.inside)}
     lines += [f"  {id} {_component(component)}" for id, component in plan.components.items() if id in ids]
     for scan in plan.scans:
         lines += _scan(scan, ids)
@@ -46,7 +47,10 @@ def _references(formula: nodes.Formula) -> Iterator[str]:
 
 
 def _component(component: Component) -> str:
-    return f"{_what(component)} of {component.event}{_where(component.where)}"
+    days = component.days
+    bounds = [f" from {days.start}"] if days.start else []
+    bounds += [f" before {days.end}"] if days.end else []
+    return f"{_what(component)} of {component.event}{_where(component.where)}{''.join(bounds)}"
 
 
 def _what(found: Component | Cell) -> str:
@@ -100,8 +104,7 @@ def text(expr: Expr | nodes.Formula) -> str:
             return _apply(function, [_wrap(arg) if function in INFIX | WORDED | {"neg"} else text(arg) for arg in args])
         case Aggregate():
             argument = expr.event if expr.argument is None else f"{expr.event}.{text(expr.argument)}"
-            share = "" if expr.share is None else f", {(expr.share * 100).normalize():f}%"
-            return f"{expr.function}({argument}{_where(expr.where)}{share}{', nearest' if expr.nearest else ''})"
+            return f"{expr.function}({argument}{_where(expr.where)}{_options(expr)})"
         case Reference():
             conditions = tuple(dict.fromkeys(c for _, where in expr.where for c in where))
             return f"{expr.kpi}{_where(conditions)}"
@@ -109,9 +112,9 @@ def text(expr: Expr | nodes.Formula) -> str:
             inside = [text(expr.argument), *expr.within]
             return f"{expr.function}({', '.join(inside)})"
         case Per():
-            return _per(expr.function, expr.argument, expr.keys, expr.condition)
+            return _per(expr, expr.keys)
         case nodes.Fold():
-            return _per(expr.function, expr.argument, tuple(key.removeprefix("@") for key in expr.keys), expr.condition)
+            return _per(expr, tuple(key.removeprefix("@") for key in expr.keys))
         case nodes.Revised():
             later = [f"{text(one)} from {day}" for one, day in zip(expr.versions[1:], expr.starts, strict=True)]
             return f"revised({', '.join([text(expr.versions[0]), *later])})"
@@ -121,11 +124,21 @@ def text(expr: Expr | nodes.Formula) -> str:
             assert_never(expr)
 
 
-def _per(
-    function: str, argument: Expr | nodes.Formula, keys: tuple[str, ...], condition: Expr | nodes.Formula | None
-) -> str:
-    where = "" if condition is None else f" where {text(condition)}"
-    return f"{function}({text(argument)} per {keys[0] if len(keys) == 1 else '(' + ', '.join(keys) + ')'}{where})"
+def _per(expr: Per | nodes.Fold, fields: tuple[str, ...]) -> str:
+    where = "" if expr.condition is None else f" where {text(expr.condition)}"
+    keys = [_key(name) for name in fields] + ([] if expr.grain is None else [expr.grain.value])
+    per = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
+    return f"{expr.function}({text(expr.argument)} per {per}{where}{_options(expr)})"
+
+
+def _key(name: str) -> str:
+    plain = all(part.isidentifier() for part in name.split(".")) and name not in list(Grain)
+    return name if plain else f'col("{name}")'
+
+
+def _options(expr: Aggregate | Per | nodes.Fold) -> str:
+    share = "" if expr.share is None else f", {(expr.share * 100).normalize():f}%"
+    return f"{share}{', nearest' if expr.nearest else ''}"
 
 
 def _literal(value: Any) -> str:

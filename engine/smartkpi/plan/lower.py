@@ -17,7 +17,7 @@ from smartkpi.language.types import TEXT as TEXT_TYPE
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.plan import nodes
-from smartkpi.plan.nodes import Cell, Component, Fold, Output, Plan, Range, Rank, Result, Scan, Step, Value
+from smartkpi.plan.nodes import EVER, Cell, Component, Fold, Output, Plan, Range, Rank, Result, Scan, Step, Value
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.formula import (
     Across,
@@ -34,7 +34,7 @@ from smartkpi.semantics.formula import (
     TypedDataset,
     TypedKpi,
 )
-from smartkpi.semantics.prefer import stated
+from smartkpi.semantics.prefer import between, stated
 from smartkpi.semantics.question import Question, Resolved
 from smartkpi.semantics.scope import broken_field, field_type, has_field
 from smartkpi.tree import rewrite
@@ -50,12 +50,15 @@ STATES = {"distinct": "distinct", "approx_distinct": "sketch"} | dict.fromkeys(H
 class Slice:
     """What of the rows a formula is over: the dimensions that tell them apart, and conditions by event that cut them.
 
-    ``ranked``: it is over single segments, so that they have places.
+    ``ranked``: it is over single segments, so that they have places. ``asked`` are the days of one period asked for
+    that calendar periods may lie across: then ``days`` cuts the rows of their values.
     """
 
     keep: tuple[str, ...]
     cut: Conditions = field(default_factory=dict, hash=False)
     ranked: bool = True
+    asked: Range = EVER
+    days: Range = EVER
 
 
 @dataclass(slots=True)
@@ -83,10 +86,11 @@ def lower(checked: Checked, resolved: Resolved, totals: bool = False) -> Plan:
         kpi = checked.kpis[name]
         grain = question.grain or Grain(kpi.grain)
         reason = resolved.unavailable.get(name, "") or _unanswerable(checked, kpi, grain, question)
-        step = None if reason else _lower_kpi(build, kpi, resolved.where, Slice(question.by)).id
+        asked = _asked(grain, question)
+        step = None if reason else _lower_kpi(build, kpi, resolved.where, Slice(question.by, asked=asked)).id
         outputs.append(Output(name, step, grain, tuple(sorted(kpi.datasets)), reason))
         if totals and question.by and not reason:
-            total = _lower_kpi(build, kpi, resolved.where, Slice((), ranked=False)).id
+            total = _lower_kpi(build, kpi, resolved.where, Slice((), ranked=False, asked=asked)).id
             over_all.append(Output(name, total, grain, tuple(sorted(kpi.datasets))))
     return _plan(build, resolved, tuple(outputs), tuple(over_all), question.by)
 
@@ -101,10 +105,16 @@ def lower_rest(checked: Checked, resolved: Resolved, cuts: Mapping[str, Conditio
     outputs = []
     for name, cut in cuts.items():
         kpi = checked.kpis[name]
-        step = _lower_kpi(build, kpi, resolved.where, Slice((), cut, ranked=False)).id
         grain = question.grain or Grain(kpi.grain)
+        over = Slice((), cut, ranked=False, asked=_asked(grain, question))
+        step = _lower_kpi(build, kpi, resolved.where, over).id
         outputs.append(Output(name, step, grain, tuple(sorted(kpi.datasets))))
     return replace(_plan(build, resolved, tuple(outputs), (), ()), scorecard=False)
+
+
+def _asked(grain: Grain, question: Question) -> Range:
+    """Return the days asked for where they are no whole periods."""
+    return Range(question.since, question.until) if grain is Grain.ALL else EVER
 
 
 def _dimension_types(checked: Checked, resolved: Resolved) -> dict[str, Type]:
@@ -155,7 +165,10 @@ def _unanswerable(checked: Checked, kpi: TypedKpi, grain: Grain, question: Quest
                 return f"the rows of `{event}` have no time, so that no revision can be told to be in force"
     if kpi.daily and grain.rank > kpi.once.rank:
         return f"it adds {kpi.daily[0]}, which must not be added over time: ask for grain `{kpi.once}`"
-    if grain is Grain.HOUR:
+    for period in sorted(kpi.periods):
+        if not grain.is_made_of(period):
+            return f"it has a value per {period.value}, which is no part of a {grain.value}"
+    if grain is Grain.HOUR or Grain.HOUR in kpi.periods:
         for event in sorted(kpi.events):
             for binding in checked.events[event]:
                 if binding.time is not None and binding.time.type.kind is Kind.DATE:
@@ -184,7 +197,7 @@ def _lower_kpi(build: _Build, kpi: TypedKpi, outer: Conditions, over: Slice) -> 
     cut = {event: over.cut[event] for event in sorted(kpi.events) if event in over.cut}
     over = replace(over, cut=cut)
     arounds = tuple(tuple(around.items()) for _, around in versions)
-    key = (kpi.name, arounds, over.keep, tuple(cut.items()), over.ranked)
+    key = (kpi.name, arounds, over, tuple(cut.items()))
     if key not in build.steps:
         parts = _Parts()
         formulas = tuple(_lower_formula(build, formula, around, over, parts) for formula, around in versions)
@@ -214,7 +227,7 @@ class _Parts:
 
     components: dict[str, None] = field(default_factory=dict)
     presence: dict[str, None] = field(default_factory=dict)
-    inner: dict[str, None] = field(default_factory=dict)
+    inner: dict[tuple[str, Grain | None], None] = field(default_factory=dict)
     entities: dict[str, None] = field(default_factory=dict)
 
 
@@ -227,13 +240,11 @@ def _lower_formula(build: _Build, expr: Expr, around: Conditions, over: Slice, p
             return Apply(expr.function, args, expr.type)  # type: ignore[arg-type]
         case Aggregate():
             where = _join(around[expr.event], over.cut.get(expr.event, ()))
-            parts.presence[_component(build, Component(expr.event, where, "rows", None, WHOLE, keep=over.keep))] = None
+            parts.presence[_rows(build, expr.event, where, over)] = None
             where = _join(where, expr.where)
             if any(name.startswith("@") for name in over.keep):
-                parts.entities[_component(build, Component(expr.event, where, "rows", None, WHOLE, keep=over.keep))] = (
-                    None
-                )
-            return _lower_aggregate(build, expr, where, over.keep, parts)
+                parts.entities[_rows(build, expr.event, where, over)] = None
+            return _lower_aggregate(build, expr, where, over, parts)
         case Reference():
             added = dict(expr.where)
             inner = {event: _join(conditions, added.get(event, ())) for event, conditions in around.items()}
@@ -268,7 +279,7 @@ def _lower_across(build: _Build, expr: Across, around: Conditions, over: Slice, 
         parts.inner.update(own.inner)
         return Rank(argument, expr.descending, tuple(own.presence), expr.type) if over.ranked else _none(expr)
     keep = tuple(name for name in over.keep if name in expr.within)
-    formula = _lower_formula(build, expr.argument, around, Slice(keep, ranked=False), own)
+    formula = _lower_formula(build, expr.argument, around, Slice(keep, ranked=False, asked=over.asked), own)
     if len(keep) < len(expr.within):
         return _none(expr)
     parts.components.update(own.components)
@@ -284,14 +295,28 @@ def _lower_across(build: _Build, expr: Across, around: Conditions, over: Slice, 
 def _lower_per(build: _Build, expr: Per, around: Conditions, over: Slice, parts: _Parts) -> nodes.Formula:
     """Lower to a fold over the same formula with the entity among the dimensions."""
     keys = tuple(f"@{name}" for name in expr.keys)
-    inside, own, asked = replace(over, keep=(*over.keep, *keys), ranked=False), _Parts(), _Parts()
+    days = EVER if expr.grain is None else over.asked
+    inside = replace(over, keep=(*over.keep, *keys), ranked=False, days=days)
+    own, asked = _Parts(), _Parts()
     argument = _lower_formula(build, expr.argument, around, inside, own)
     condition = None if expr.condition is None else _lower_formula(build, expr.condition, around, inside, asked)
     inner = tuple(dict.fromkeys((*own.components, *asked.components, *own.entities)))
-    parts.inner.update(dict.fromkeys(inner))
+    parts.inner.update(((id, expr.grain), None) for id in inner)
     for id in (*own.presence, *asked.presence):
-        parts.presence[_component(build, replace(build.components[id], keep=over.keep))] = None
-    return Fold(expr.function, argument, condition, over.keep, keys, tuple(own.entities), inner, expr.type)
+        parts.presence[_component(build, replace(build.components[id], keep=over.keep, days=over.days))] = None
+    return Fold(
+        function=expr.function,
+        argument=argument,
+        condition=condition,
+        keep=over.keep,
+        keys=keys,
+        entities=tuple(own.entities),
+        inner=inner,
+        type=expr.type,
+        grain=expr.grain,
+        share=expr.share,
+        nearest=expr.nearest,
+    )
 
 
 def _none(expr: Across) -> Literal:
@@ -312,21 +337,22 @@ def _alike(one: Type, other: Type) -> bool:
 
 
 def _lower_aggregate(
-    build: _Build, expr: Aggregate, where: tuple[Expr, ...], keep: tuple[str, ...], parts: _Parts
+    build: _Build, expr: Aggregate, where: tuple[Expr, ...], over: Slice, parts: _Parts
 ) -> nodes.Formula:
     counted = any(binding.count is not None for binding in build.checked.events[expr.event])
     size = "weight" if counted else "rows"
 
     def value(aggregate: str, argument: Expr | None, conditions: tuple[Expr, ...] = where) -> Value:
         type = WHOLE if argument is None else argument.type
-        component = Component(expr.event, conditions, aggregate, argument, type, keep=keep)
+        component = Component(expr.event, conditions, aggregate, argument, type, keep=over.keep, days=over.days)
         id = _component(build, component)
         parts.components[id] = None
         return Value(id, component.type)
 
     def whole(aggregate: str, share: Decimal | None = None) -> Value:
         kind = WHOLE if expr.argument is None else expr.argument.type
-        component = Component(expr.event, where, aggregate, expr.argument, kind, share, expr.nearest, keep)
+        options = (share, expr.nearest, over.keep, over.days)
+        component = Component(expr.event, where, aggregate, expr.argument, kind, *options)
         id = _component(build, component)
         parts.components[id] = None
         build.samples[id] = value("present", expr.argument).id
@@ -363,6 +389,10 @@ def _lower_aggregate(
             raise AssertionError(f"an aggregate that check lets through but lowering does not know: {expr.function}")
 
 
+def _rows(build: _Build, event: str, where: tuple[Expr, ...], over: Slice) -> str:
+    return _component(build, Component(event, where, "rows", None, WHOLE, keep=over.keep, days=over.days))
+
+
 def _component(build: _Build, component: Component) -> str:
     if component not in build.ids:
         build.ids[component] = f"c{len(build.ids)}"
@@ -382,8 +412,8 @@ def _scans(build: _Build, steps: tuple[Step, ...], outputs: Iterable[Output]) ->
     for output in outputs:
         if output.step is not None:
             step = by_id[output.step]
-            for id in (*step.components, *step.presence, *step.inner):
-                grains.setdefault(id, {})[output.grain] = None
+            for id, grain in step.read_at(output.grain):
+                grains.setdefault(id, {})[grain] = None
     rows = {
         event: tuple(Rows(build.checked.datasets[binding.dataset], binding) for binding in build.checked.events[event])
         for event in dict.fromkeys(build.components[id].event for id in grains)
@@ -413,7 +443,7 @@ def _cell(id: str, component: Component, rows: Rows) -> Cell:
         argument: Expr | None = rows.binding.count or Literal(Decimal(1), WHOLE)
     else:
         argument = None if component.argument is None else rows.bind(component.argument)
-    where, share, nearest = rows.where(component.where), component.share, component.nearest
+    where, share, nearest = rows.where(component.where, component.days), component.share, component.nearest
     return Cell(id, where, component.aggregate, argument, component.type, share, nearest, keep=component.keep)
 
 
@@ -425,10 +455,11 @@ class Rows:
     binding: TypedBinding
     bound: dict[int, tuple[Expr, Expr]] = field(default_factory=dict)
 
-    def where(self, conditions: Iterable[Expr]) -> tuple[Expr, ...]:
+    def where(self, conditions: Iterable[Expr], days: Range = EVER) -> tuple[Expr, ...]:
         """Return what makes a row one of the event, and conditions on it, over the dataset's columns."""
         when = () if self.binding.when is None else (self.binding.when,)
-        return _join((*when, *stated(self.dataset.spec, self.binding.time)), map(self.bind, conditions))
+        within = between(self.binding.time, days.start, days.end, "<")
+        return _join((*when, *stated(self.dataset.spec, self.binding.time), *within), map(self.bind, conditions))
 
     def bind(self, expr: Expr) -> Expr:
         """Return a row expression of the event as one over the dataset's columns."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -26,6 +26,9 @@ class Range:
     last_hour: datetime | None = None
 
 
+EVER = Range()
+
+
 @dataclass(frozen=True, slots=True)
 class Component:
     """What the engine answers: an aggregate of an event's rows under a conjunction of row conditions.
@@ -35,7 +38,7 @@ class Component:
     ``share``, between neighbours linearly or ``nearest``), `stddev` (of a sample; null for one row), `first`, `last`
     (by time, then the dataset's key, then value, of rows that have one). Null where no row contributes, but for
     `rows`; derive fills zeros where the data is covered. ``keep`` are the question's dimensions that tell its values
-    apart: all of them, or fewer for what is over several segments.
+    apart: all of them, or fewer for what is over several segments. ``days``: only rows of these local days.
     """
 
     event: str
@@ -46,6 +49,7 @@ class Component:
     share: Decimal | None = None
     nearest: bool = False
     keep: tuple[str, ...] = ()
+    days: Range = EVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,11 @@ class Scan:
     cells: tuple[Cell, ...]
     discriminators: tuple[Expr, ...] = ()
 
+    @property
+    def told_apart(self) -> bool:
+        """Whether it has a group for each entity: far more than segments."""
+        return any(name.startswith("@") for name, _ in self.keys)
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -118,7 +127,8 @@ class Fold:
     """In a step's formula: an aggregate of the values that a formula has for each entity of a segment.
 
     ``keys`` are the dimensions, each behind `@`, that tell entities apart beside those of ``keep``; ``entities`` the
-    `rows` components of which an entity has a row; ``inner`` all components that its values are made of.
+    `rows` components of which an entity has a row; ``inner`` all components that its values are made of, wanted at
+    ``grain`` (None: the one asked for). Without keys the periods of the grain are the entities, all that are covered.
     """
 
     function: str
@@ -129,6 +139,9 @@ class Fold:
     entities: tuple[str, ...]
     inner: tuple[str, ...]
     type: Type
+    grain: Grain | None = None
+    share: Decimal | None = None
+    nearest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +161,7 @@ class Step:
     """One KPI under one set of outer conditions: a formula over components and earlier steps.
 
     ``presence`` names `rows` components: a segment exists from its first period with a row in any of them; ``inner``
-    components of folds, which are told apart by entities too.
+    components of folds, each with the grain of its fold.
     """
 
     id: str
@@ -157,7 +170,17 @@ class Step:
     type: Type
     components: tuple[str, ...]
     presence: tuple[str, ...]
-    inner: tuple[str, ...] = ()
+    inner: tuple[tuple[str, Grain | None], ...] = ()
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """The components of its folds."""
+        return tuple(dict.fromkeys(id for id, _ in self.inner))
+
+    def read_at(self, asked: Grain) -> Iterator[tuple[str, Grain]]:
+        """Yield all components that it reads where a grain is asked for, with the grain at which it does."""
+        yield from ((id, asked) for id in (*self.components, *self.presence))
+        yield from ((id, asked if grain is None else grain) for id, grain in self.inner)
 
 
 @dataclass(frozen=True, slots=True)

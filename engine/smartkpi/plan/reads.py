@@ -17,7 +17,7 @@ def datasets_read(plan: Plan) -> Mapping[str, frozenset[str]]:
         names = set(output.datasets)
         if output.step is not None:
             step = steps[output.step]
-            wanted = {*step.components, *step.presence, *step.inner}
+            wanted = {*step.components, *step.presence, *step.inside}
             for scan in plan.scans:
                 exprs = list(_read(scan, wanted))
                 if exprs:

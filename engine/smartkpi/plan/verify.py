@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smartkpi.plan.lower import Rows
-from smartkpi.plan.nodes import Cell, Plan, Result, Scan, Step, Value
+from smartkpi.plan.nodes import Cell, Plan, Result, Scan, Value
 from smartkpi.tree import walk
 
 
@@ -17,7 +17,7 @@ def verify(plan: Plan) -> None:
         for node in walk(step.formula):
             match node:
                 case Value(id=id):
-                    assert id in (*step.components, *step.inner), f"{step.id} reads {id} without saying so"
+                    assert id in (*step.components, *step.inside), f"{step.id} reads {id} without saying so"
                 case Result(id=id):
                     assert id in known, f"{step.id} reads {id} before it is made"
                 case _:
@@ -30,10 +30,10 @@ def verify(plan: Plan) -> None:
             answers[cell.id].append((scan, cell))
     steps = {step.id: step for step in plan.steps}
     asked = {
-        (id, output.grain): None
+        read: None
         for output in (*plan.outputs, *plan.totals)
         if output.step is not None
-        for id in _answered(steps[output.step])
+        for read in steps[output.step].read_at(output.grain)
     }
     providers: dict[str, list[Rows]] = {}
     for dataset in plan.datasets.values():
@@ -44,17 +44,17 @@ def verify(plan: Plan) -> None:
         _verify_component(plan, id, found, providers[plan.components[id].event])
 
 
-def _answered(step: Step) -> tuple[str, ...]:
-    return (*step.components, *step.presence, *step.inner)
-
-
 def _verify_component(plan: Plan, id: str, answers: list[tuple[Scan, Cell]], providers: list[Rows]) -> None:
     """Hold one component against the cells that answer it at one grain: each provider once, every filter there."""
     by_dataset = {scan.dataset: (scan, cell) for scan, cell in answers}
     assert len(answers) == len(by_dataset) == len(providers), f"{id} is not answered once by each provider"
     for rows in providers:
         scan, cell = by_dataset[rows.dataset.name]
-        missing = [condition for condition in rows.where(plan.components[id].where) if condition not in cell.where]
+        missing = [
+            condition
+            for condition in rows.where(plan.components[id].where, plan.components[id].days)
+            if condition not in cell.where
+        ]
         assert not missing, f"{id} lost a filter in {scan.dataset}: {missing}"
         wanted, found = ((one.aggregate, one.share, one.nearest) for one in (plan.components[id], cell))
         assert found == wanted, f"{id} became another aggregate in {scan.dataset}"

@@ -119,7 +119,9 @@ class Across:
 class Per:
     """An aggregate of a formula's values, one for each entity: `avg(sum(order.amount) per buyer)`.
 
-    ``keys`` are the fields that tell entities apart; ``condition`` a formula, true for the entities that take part.
+    ``keys`` are the fields that tell entities apart; with a ``grain`` each calendar period has its own values, and
+    without keys it is the entity. ``condition`` is a formula, true for those that take part. A quantile has its
+    ``share``, and says whether it is ``nearest``.
     """
 
     function: str
@@ -127,6 +129,9 @@ class Per:
     keys: tuple[str, ...]
     condition: Expr | None
     type: Type = field(hash=False)
+    grain: Grain | None = None
+    share: Decimal | None = None
+    nearest: bool = False
 
 
 Expr = Literal | Column | Field | LookedUp | Apply | Aggregate | Reference | Across | Per
@@ -230,8 +235,9 @@ class TypedKpi:
     tell apart (those in a `total` alone need not have a segment's field), ``within`` the fields that a `share` asks the
     segments for; ``ranked``: a `rank` stands somewhere in it; ``folded``: a total, rank or `per` does. ``grain`` is its
     own: the one written, else `month`, or `all` where rows without time are among what it reads; ``daily`` names what
-    it adds, but must not add over time, which no grain coarser than ``once`` does. ``revisions`` are its versions after
-    the first, which ``formula``, ``where`` and ``bands`` are; ``dated``: it, or a KPI that it reads, has any.
+    it adds, but must not add over time, which no grain coarser than ``once`` does. ``periods`` are those that a `per`
+    in it runs over. ``revisions`` are its versions after the first, which ``formula``, ``where`` and ``bands`` are;
+    ``dated``: it, or a KPI that it reads, has any.
     """
 
     name: str
@@ -254,6 +260,7 @@ class TypedKpi:
     within: frozenset[str] = frozenset()
     ranked: bool = False
     folded: bool = False
+    periods: frozenset[Grain] = frozenset()
     revisions: tuple[Version, ...] = ()
     dated: bool = False
 

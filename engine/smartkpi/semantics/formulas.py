@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import assert_never
 
 from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
-from smartkpi.language.types import BARE, NUMBER, PLAIN, UNKNOWN, WHOLE, Kind, Type
+from smartkpi.language.types import NUMBER, UNKNOWN, WHOLE, Kind, Type
 from smartkpi.language.units import describe
 from smartkpi.semantics.across import across
 from smartkpi.semantics.calls import Place, call, fits, infer, written
 from smartkpi.semantics.findings import Findings
-from smartkpi.semantics.formula import Aggregate, Expr, Literal, Reference
+from smartkpi.semantics.formula import Aggregate, Expr, Reference
 from smartkpi.semantics.literals import FAILED, literal
 from smartkpi.semantics.per import per
+from smartkpi.semantics.quantiles import share_of
 from smartkpi.semantics.rows import type_condition
 from smartkpi.semantics.scope import IMPLICIT, EventScope, Namespace, event_field, part_span, unknown_name
 from smartkpi.source import Span
@@ -27,8 +27,6 @@ Conditions = tuple[tuple[str, tuple[Expr, ...]], ...]
 MOST_ARGUMENTS = {"quantile": 3}
 WHOLE_ONLY = ("median", "quantile", "stddev", "first", "last", "approx_distinct")
 """Aggregates that do not come of parts: those of several datasets cannot be brought together."""
-SHARE_DIGITS = 15
-"""Digits of a share behind the point: places in as many rows as there can be are then computed exactly."""
 
 
 def type_formula(expr: syntax.Expr, space: Namespace, findings: Findings) -> Expr:
@@ -266,27 +264,9 @@ def _aggregate(expr: syntax.Apply, around: tuple[syntax.Expr, ...], space: Names
     argument = _argument(expr, relation, scope, findings)
     if argument is None:
         return FAILED
-    share = _share(expr, space, findings) if expr.function == "quantile" else None
+    share = share_of(expr, lambda given: type_formula(given, space, findings), findings)
     type = _aggregated(expr, argument.type, relation, scope, findings)
     return Aggregate(expr.function, relation.event, argument, where, type, expr.span, share, len(expr.args) > 2)
-
-
-def _share(expr: syntax.Apply, space: Namespace, findings: Findings) -> Decimal | None:
-    """Return the share of a quantile; the word behind it, if there is one, is `nearest`."""
-    if len(expr.args) > 2 and not (isinstance(expr.args[2], syntax.Name) and expr.args[2].text == "nearest"):
-        hint = "write `nearest` for a value that occurs, or nothing for one between its neighbours"
-        findings.error("bad-argument", "`quantile` takes the word `nearest` here", expr.args[2].span, hint)
-    if len(expr.args) < 2:
-        return None
-    given = type_formula(expr.args[1], space, findings)
-    share = given.value if isinstance(given, Literal) and given.type.unit in (BARE, PLAIN) else None
-    if isinstance(share, Decimal) and 0 <= share <= 1 and share == round(share, SHARE_DIGITS):
-        return share
-    if given is not FAILED:
-        digits = f"of at most {SHARE_DIGITS} digits behind the point"
-        message = f"`quantile` takes a share here: a number from 0 to 1, {digits}, known before any row is read"
-        findings.error("bad-argument", message, expr.args[1].span, "such as `95%`, or a constant")
-    return None
 
 
 def _argument(expr: syntax.Apply, relation: _Relation, scope: EventScope, findings: Findings) -> Expr | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from smartkpi.diagnostics import Note
 from smartkpi.language.types import BARE, PLAIN, UNKNOWN, Kind, Type, Unit
@@ -31,7 +32,7 @@ from smartkpi.semantics.scope import (
 )
 from smartkpi.source import Span
 from smartkpi.spec.model import Kpi, Threshold
-from smartkpi.tree import walk
+from smartkpi.tree import children, walk
 
 RESERVED = frozenset(
     {"kpi", "grain", "start", "end"}
@@ -52,6 +53,7 @@ class _Reads:
     within: frozenset[str]
     ranked: bool
     folded: bool
+    periods: frozenset[Grain]
 
 
 def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | None:
@@ -67,11 +69,11 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
     versions = _versions(written, formulas, type, reads, findings)
     scopes = [space.events[event] for event in sorted(reads.events)]
     check_dimensions(spec.by, [space.events[event] for event in sorted(reads.segmented)], spec.span, findings)
-    _check_grain(spec, scopes, findings)
+    _check_grain(spec, scopes, reads, findings)
     daily, once = _check_additive(formulas, space, findings)
     if findings.failed:
         return None
-    grain = _own_grain(spec, scopes)
+    grain = _own_grain(spec.grain, scopes, reads)
     if daily and grain.rank > once.rank:
         message = f"`{spec.name}` has no value by {grain}: it adds {daily[0]}, not to be added over time"
         findings.note("unavailable", message, spec.span, (Note(f"add `grain: {once}` to show it each {once}"),))
@@ -97,6 +99,7 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         grain=grain.value,
         daily=daily,
         once=once,
+        periods=reads.periods,
         revisions=versions[1:],
         dated=len(versions) > 1 or any(space.kpis[name].dated for name in reads.kpis),
     )
@@ -140,13 +143,13 @@ def _versions(
     return tuple(versions)
 
 
-def _own_grain(spec: Kpi, scopes: Iterable[EventScope]) -> Grain:
-    """Return the grain of a KPI unless asked otherwise: a month, or what periods that its rows stand for make up."""
-    if spec.grain is not None:
-        return Grain(spec.grain)
+def _own_grain(written: str | None, scopes: Iterable[EventScope], reads: _Reads) -> Grain:
+    """Return the grain of a KPI unless asked otherwise: a month, or what the periods that it is about make up."""
+    if written is not None:
+        return Grain(written)
     if any(scope.timeless for scope in scopes):
         return Grain.ALL
-    periods = {period for scope in scopes for period in scope.periods}
+    periods = {period for scope in scopes for period in scope.periods} | reads.periods
     usual = (Grain.MONTH, Grain.WEEK, Grain.QUARTER, Grain.YEAR)
     return next((grain for grain in usual if all(grain.is_made_of(period) for period in periods)), Grain.ALL)
 
@@ -155,8 +158,8 @@ def _check_additive(formulas: Iterable[Expr], space: Namespace, findings: Findin
     """Refuse sums of what may not be added; return what must not be added over time, and the grain up to which not."""
     daily: dict[str, None] = {}
     once = Grain.ALL
-    for node in (node for formula in formulas for node in walk(formula)):
-        if isinstance(node, Reference) and (other := space.kpis[node.kpi]).daily:
+    for node, span in (found for formula in formulas for found in _by_span(formula)):
+        if isinstance(node, Reference) and (other := space.kpis[node.kpi]).daily and _adds(span, other.once):
             daily.update(dict.fromkeys(other.daily))
             once = min(once, other.once, key=_rank)
         if not isinstance(node, Aggregate) or node.event not in space.events:
@@ -172,9 +175,13 @@ def _check_additive(formulas: Iterable[Expr], space: Namespace, findings: Findin
             if how == "no":
                 hint = "take `avg`, `min` or `max` of it instead" if name else "make it a field, and take its `avg`"
                 findings.error("not-additive", f"{what} must not be added (`additive: no`)", node.span, hint)
-            elif how != "yes" and not scope.timeless:
+            elif (
+                how != "yes"
+                and not scope.timeless
+                and _adds(span, single := min(scope.periods or (Grain.DAY,), key=_rank))
+            ):
                 daily[what] = None
-                once = min(once, *(scope.periods or (Grain.DAY,)), key=_rank)
+                once = min(once, single, key=_rank)
     return tuple(daily), once
 
 
@@ -182,11 +189,28 @@ def _rank(grain: Grain) -> int:
     return grain.rank
 
 
+def _adds(span: Grain | None, once: Grain) -> bool:
+    """Return whether values of some span add what must not be added over more than some period."""
+    return span is None or span.rank > once.rank
+
+
+def _by_span(formula: Expr) -> Iterator[tuple[Any, Grain | None]]:
+    """Yield each node of a formula with the calendar period that its values are of, if it is not added up over them."""
+    stack: list[tuple[Any, Grain | None]] = [(formula, None)]
+    while stack:
+        node, span = stack.pop()
+        yield node, span
+        if isinstance(node, Per):
+            span = node.grain if node.function != "sum" else None
+        stack.extend((child, span) for child in reversed(list(children(node))))
+
+
 def _reads(formulas: Iterable[Expr], space: Namespace) -> _Reads:
     events: set[str] = set()
     kpis: set[str] = set()
     apart: set[str] = set()
     within: set[str] = set()
+    periods: set[Grain] = set()
     ranked = folded = False
     stack = [(formula, False) for formula in formulas]
     while stack:
@@ -203,8 +227,10 @@ def _reads(formulas: Iterable[Expr], space: Namespace) -> _Reads:
                 within |= read.within
                 ranked = ranked or read.ranked
                 folded = folded or read.folded
+                periods |= read.periods
             case Per():
                 folded = True
+                periods |= set() if expr.grain is None else {expr.grain}
                 stack += [(one, whole) for one in (expr.argument, expr.condition) if one is not None]
             case Across():
                 folded = True
@@ -215,7 +241,15 @@ def _reads(formulas: Iterable[Expr], space: Namespace) -> _Reads:
                 stack.extend((arg, whole) for arg in args)
             case _:
                 pass
-    return _Reads(frozenset(events), frozenset(kpis), frozenset(apart or events), frozenset(within), ranked, folded)
+    return _Reads(
+        events=frozenset(events),
+        kpis=frozenset(kpis),
+        segmented=frozenset(apart or events),
+        within=frozenset(within),
+        ranked=ranked,
+        folded=folded,
+        periods=frozenset(periods),
+    )
 
 
 def _check_type(spec: Kpi, found: Type, findings: Findings) -> Type:
@@ -370,10 +404,18 @@ def _check_dimension(name: str, type: Type, span: Span | None, findings: Finding
         findings.error("bad-dimension", f"`{name}` is {what}", span, hint)
 
 
-def _check_grain(spec: Kpi, scopes: Iterable[EventScope], findings: Findings) -> None:
-    """Refuse a grain that a KPI states and its rows have not."""
+def _check_grain(spec: Kpi, scopes: Iterable[EventScope], reads: _Reads, findings: Findings) -> None:
+    """Refuse a grain that a KPI states and its rows, or the periods that it runs over, have not."""
     if spec.grain is None:
         return
+    for period in sorted(reads.periods):
+        if not Grain(spec.grain).is_made_of(period):
+            message = f"`{spec.name}` has a value per {period.value}, which is no part of its grain, {spec.grain}"
+            holding = [f"`{grain.value}`" for grain in Grain if grain.is_made_of(period)]
+            hint = (
+                f"write `grain: {_own_grain(None, scopes, reads)}`; a {period.value} lies within {', '.join(holding)}"
+            )
+            findings.error("coarse-per", message, spec.span, hint)
     for scope in scopes:
         time = scope.fields.get("time")
         if spec.grain == "hour" and time is not None and time.kind is Kind.DATE:

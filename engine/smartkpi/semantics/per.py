@@ -1,42 +1,52 @@
-"""`per`: aggregates of values that a formula has for each entity."""
+"""`per`: aggregates of values that a formula has for each entity, or in each calendar period."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from smartkpi.language import syntax
-from smartkpi.language.types import WHOLE, Kind, Type
+from smartkpi.language.types import NUMBER, WHOLE, Kind, Type
 from smartkpi.language.units import describe
 from smartkpi.periods.grain import Grain
-from smartkpi.semantics.calls import infer, written
+from smartkpi.semantics.calls import infer
 from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Across, Aggregate, Expr, Per, Reference
 from smartkpi.semantics.literals import FAILED
-from smartkpi.semantics.scope import EventScope, Namespace, broken_field, field_type, has_field, unknown_field
+from smartkpi.semantics.quantiles import share_of
+from smartkpi.semantics.scope import EventScope, Namespace, event_field
 from smartkpi.source import Span
 from smartkpi.tree import rewrite, walk
 
 Typing = Callable[[syntax.Expr, Namespace, Findings], Expr]
-AGGREGATES = frozenset({"count", "sum", "avg", "min", "max", "distinct"})
+MIDDLE = Decimal("0.5")
+PERIODS = tuple(grain for grain in Grain if grain is not Grain.ALL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What tells values apart: fields, each with its place, and perhaps the grain of calendar periods."""
+
+    fields: tuple[tuple[str, Span], ...]
+    grain: Grain | None
+    span: Span
 
 
 def per(expr: syntax.Apply, over: syntax.Per, space: Namespace, type_formula: Typing, findings: Findings) -> Expr:
-    """Return an aggregate of the values that a formula has for each entity, typed."""
-    keys = tuple(name for key in over.keys if (name := _key(key, findings)) is not None)
-    if len(keys) < len(over.keys):
-        return FAILED
-    if expr.function not in AGGREGATES:
-        findings.not_yet(f"`{expr.function}` over `per`", expr.name_span)
+    """Return an aggregate of the values that a formula has for each entity or period, typed."""
+    keys = _keys(over, findings)
+    if keys is None or not _has_order(expr, keys, findings):
         return FAILED
     value = type_formula(over.value, space, findings)
-    if value is FAILED or not _fits(value, over.value.span, keys, over, space, findings):
+    if value is FAILED or not _fits(value, over.value.span, keys, space, findings):
         return FAILED
     condition = None
     if over.condition is not None:
         named = rewrite(over.condition, lambda node: over.value if _is_value(node) else node)
         condition = type_formula(named, space, findings)
-        if condition is FAILED or not _fits(condition, over.condition.span, keys, over, space, findings):
+        if condition is FAILED or not _fits(condition, over.condition.span, keys, space, findings):
             return FAILED
         if condition.type.kind not in (Kind.BOOLEAN, Kind.UNKNOWN):
             message = f"`where` takes a condition, this is {describe(condition.type)}"
@@ -46,36 +56,58 @@ def per(expr: syntax.Apply, over: syntax.Per, space: Namespace, type_formula: Ty
         message = f"`{expr.function}` needs a number for each of them, this is {describe(value.type)}"
         findings.error("type-mismatch", message, over.value.span)
         return FAILED
-    return Per(expr.function, value, keys, condition, _type(expr, value.type, findings))
+    median = expr.function == "median"
+    share = MIDDLE if median else share_of(expr, lambda given: type_formula(given, space, findings), findings)
+    type = _type(expr, value.type, findings)
+    if findings.failed:
+        return FAILED
+    fields = tuple(name for name, _ in keys.fields)
+    function = {"median": "quantile", "approx_distinct": "distinct"}.get(expr.function, expr.function)
+    return Per(function, value, fields, condition, type, keys.grain, share, len(expr.args) > 2)
 
 
 def _type(expr: syntax.Apply, value: Type, findings: Findings) -> Type:
-    return WHOLE if expr.function in ("count", "distinct") else infer(expr, (value,), findings)
+    if expr.function in ("count", "distinct", "approx_distinct"):
+        return WHOLE
+    return infer(expr, (value, *(NUMBER for _ in expr.args[1:])), findings)
 
 
 def _is_value(node: Any) -> bool:
     return isinstance(node, syntax.Name) and node.parts == ("value",)
 
 
-def _key(key: syntax.Name | syntax.Apply, findings: Findings) -> str | None:
-    """Return the field that tells entities apart."""
-    match key:
-        case syntax.Name(parts=(name,)):
-            if name in {*Grain} - {Grain.ALL}:
-                findings.not_yet(f"`per {name}`", key.span)
+def _keys(over: syntax.Per, findings: Findings) -> _Keys | None:
+    """Return the keys behind `per`; a grain is the calendar period, of which there can be one."""
+    fields: dict[str, Span] = {}
+    grain: Grain | None = None
+    for key in over.keys:
+        match key:
+            case syntax.Name(text=name) if name in PERIODS:
+                if grain is not None and grain != name:
+                    message = f"`{grain.value}` and `{name}` are both periods: each value is of one"
+                    findings.error("several-periods", message, key.span, "keep the shorter of the two")
+                    return None
+                grain = Grain(name)
+            case syntax.Name(text=name) | syntax.Apply(function="col", args=(syntax.Text(value=name),)):
+                fields.setdefault(name, key.span)
+            case _:
+                findings.error("bad-argument", "`per` takes the names of fields", key.span, 'or `col("any column")`')
                 return None
-            return name
-        case syntax.Apply(function="col", args=(syntax.Text(value=name),)):
-            return name
-        case _:
-            findings.not_yet(f"`per` a looked-up field (`{written(key.span)}`)", key.span)
-            return None
+    return _Keys(tuple(fields.items()), grain, over.keys[0].span.to(over.keys[-1].span))
 
 
-def _fits(
-    value: Expr, span: Span, keys: tuple[str, ...], over: syntax.Per, space: Namespace, findings: Findings
-) -> bool:
-    """Say whether a formula has a value for each entity: its rows have the fields, and are single rows."""
+def _has_order(expr: syntax.Apply, keys: _Keys, findings: Findings) -> bool:
+    """Refuse the first or last of entities: only periods follow each other."""
+    if expr.function not in ("first", "last") or not keys.fields:
+        return True
+    message = f"entities follow no order: none of them is the {expr.function}"
+    hint = f"the {expr.function} value of each stands before `per`: `sum({expr.function}(stock.level) per sku)`"
+    findings.error("no-order", message, expr.name_span, hint)
+    return False
+
+
+def _fits(value: Expr, span: Span, keys: _Keys, space: Namespace, findings: Findings) -> bool:
+    """Say whether a formula has a value for each of the keys: its rows have the fields, and are single rows."""
     if any(_is_folded(node, space) for node in walk(value)):
         message = "a total, share, rank or another `per` has no value for each of them"
         findings.error("nested-per", message, span, "an aggregate of rows stands before `per`: `sum(order.amount)`")
@@ -90,28 +122,44 @@ def _fits(
             message = f"each row of `{event}` stands for many events (`count:`): it belongs to no single entity"
             findings.error("counted-event", message, span)
             return False
-        if len(scope.datasets) > 1:
-            several = ", ".join(f"`{dataset}`" for dataset in scope.datasets)
-            findings.not_yet(f"`per` over rows that lie in several datasets ({several})", span)
+        if keys.grain is not None and not _has_periods(scope, keys, findings):
             return False
-        for name, key in zip(keys, over.keys, strict=True):
-            if not _has_key(name, key.span, scope, findings):
-                return False
+    return all(_has_key(name, at, [space.events[event] for event in events], findings) for name, at in keys.fields)
+
+
+def _has_periods(scope: EventScope, keys: _Keys, findings: Findings) -> bool:
+    """Refuse periods of rows that have no time, and hours of days."""
+    assert keys.grain is not None
+    if scope.timeless:
+        message = f"the rows of `{scope.event}` have no time: they lie in no {keys.grain.value}"
+        findings.error("no-periods", message, keys.span, "say when each row was, by `time:` in the dataset")
+        return False
+    time = scope.fields.get("time")
+    if keys.grain is Grain.HOUR and time is not None and time.kind is Kind.DATE:
+        findings.error("no-hours", f"`{scope.event}` is dated by day: it has no hours", keys.span, "write `per day`")
+        return False
     return True
 
 
-def _has_key(name: str, span: Span, scope: EventScope, findings: Findings) -> bool:
-    if (cause := broken_field(scope, name)) is not None:
-        findings.depend(name, cause)
-        return False
-    if not has_field(scope, name):
-        unknown_field(name, span, scope, findings)
-        return False
-    type = field_type(scope, name)
-    if name == "time" or type.kind is Kind.TIME or (type.kind is Kind.NUMBER and not type.whole):
-        message = f"`{name}` does not tell entities apart: a time and a number with fractions are of single rows"
-        findings.error("bad-dimension", message, span, "a text, a whole number, a boolean or a date does")
-        return False
+def _has_key(name: str, span: Span, scopes: list[EventScope], findings: Findings) -> bool:
+    """Say whether all events have a field, of one kind, that tells entities apart."""
+    seen: tuple[Type, str] | None = None
+    for scope in scopes:
+        found = event_field(name, span, scope, findings)
+        if found is FAILED:
+            return False
+        type = found.type
+        if name == "time" or type.kind is Kind.TIME or (type.kind is Kind.NUMBER and not type.whole):
+            message = f"`{name}` does not tell entities apart: a time and a number with fractions are of single rows"
+            hint = "a text, a whole number, a boolean or a date does"
+            hint = "a calendar period does: `per day`" if name == "time" or type.kind is Kind.TIME else hint
+            findings.error("bad-dimension", message, span, hint)
+            return False
+        if seen is not None and Kind.UNKNOWN not in (type.kind, seen[0].kind) and type.kind is not seen[0].kind:
+            message = f"`{name}` is {describe(seen[0])} in `{seen[1]}`, {describe(type)} in `{scope.event}`"
+            findings.error("bad-dimension", message, span, "entities must be of one kind everywhere")
+            return False
+        seen = seen if seen is not None and type.kind is Kind.UNKNOWN else (type, scope.event)
     return True
 
 

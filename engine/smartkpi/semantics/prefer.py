@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import date
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.language.types import BOOLEAN, DATE, Kind
@@ -18,10 +19,15 @@ from smartkpi.tree import walk
 
 def stated(spec: Dataset, time: Expr | None) -> tuple[Expr, ...]:
     """Return that a row lies in the coverage that its dataset states: rows outside are not known to be all."""
-    if spec.covers is None or time is None:
-        return ()
-    ends = ((">=", spec.covers.start), ("<=", spec.covers.end))
-    return tuple(Apply(op, (time, Literal(day, DATE)), BOOLEAN) for op, day in ends if day is not None)
+    return () if spec.covers is None else between(time, spec.covers.start, spec.covers.end, "<=")
+
+
+def between(time: Expr | None, start: date | None, end: date | None, upto: str) -> tuple[Expr, ...]:
+    """Return that a time lies on local days from one on, and by ``upto`` (`<` or `<=`) another; None is open."""
+    ends = ((">=", start), (upto, end))
+    return tuple(
+        Apply(op, (time, Literal(day, DATE)), BOOLEAN) for op, day in ends if time is not None and day is not None
+    )
 
 
 def prefer(

@@ -18,7 +18,7 @@ from smartkpi.engines.polars.compile import Keys, Opened, clock_of_scan, counted
 from smartkpi.engines.polars.estimate import Layout
 from smartkpi.engines.polars.expressions import Rows, condition
 from smartkpi.engines.polars.partials import Use, partials_of
-from smartkpi.engines.polars.times import Clock, before, day_of, hour_of
+from smartkpi.engines.polars.times import Clock, before, key_of
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Cell, Scan
 from smartkpi.semantics.formula import Expr
@@ -32,6 +32,7 @@ WIDTHS = {8: pl.UInt8, 16: pl.UInt16, 32: pl.UInt32, 64: pl.UInt64}
 class Level1:
     """The first level of a scan: its query, and where the second finds things in the small table.
 
+    ``unit`` is the grain of the periods in the small table (None: it has none), ``names`` all that it is grouped by.
     ``masks`` has for each cell the condition on the small table (None: all of it); ``partials`` where each partial
     stands; ``moved`` the conditions that are not bits but filters of partials; ``guards`` the columns that say whether
     a value was too large to be added; ``suspects``, by column of the data, those that say whether to look closer, and
@@ -41,7 +42,8 @@ class Level1:
 
     query: pl.LazyFrame = field(repr=False)
     clock: Clock | None
-    hours: bool
+    unit: Grain | None
+    names: tuple[str, ...]
     keys: Keys
     masks: tuple[pl.Expr | None, ...] = field(repr=False)
     moved: tuple[tuple[Expr, ...], ...]
@@ -50,6 +52,11 @@ class Level1:
     suspects: dict[str, str]
     exact: frozenset[str]
     covers: bool
+
+    @property
+    def hours(self) -> bool:
+        """Whether the periods are hours."""
+        return self.unit is Grain.HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,7 @@ class Codes:
         return [pl.col(f"__c{word}") & mask == mask for word, mask in masks.items()]
 
 
-def first_level(opened: Opened, scan: Scan, covers: bool, bounded: bool, layout: Layout) -> Level1:
+def first_level(opened: Opened, scan: Scan, covers: bool, bounded: bool, layout: Layout, week_start: int = 0) -> Level1:
     """Compile the first level of a scan.
 
     ``covers``: rows without time or past the as-of stay, told apart by keys, since coverage is read off the result.
@@ -95,15 +102,15 @@ def first_level(opened: Opened, scan: Scan, covers: bool, bounded: bool, layout:
     """
     rows = opened.rows
     clock = clock_of_scan(scan, rows)
-    hours = Grain.HOUR in scan.grains
+    unit = None if clock is None else _unit(scan, covers, bounded)
     keys = keys_of(scan, rows, layout.discriminators)
     split = [_split(cell, keys, layout.moved) for cell in scan.cells]
     codes = Codes({expr: bit for bit, expr in enumerate(dict.fromkeys(e for _, bits, _ in split for e in bits))})
     masks = tuple(_mask(decided_, bits, codes, rows, keys) for decided_, bits, _ in split)
     columns = [*keys.exprs, *codes.columns(rows)]
     names = [*keys.dimensions, *keys.others, *codes.names()]
-    if clock is not None and (covers or bounded or scan.grains != (Grain.ALL,)):
-        columns.append((hour_of(clock) if hours else day_of(clock)).alias(PERIOD_KEY))
+    if clock is not None and unit is not None:
+        columns.append(key_of(clock, unit, week_start).alias(PERIOD_KEY))
         names.append(PERIOD_KEY)
     if clock is not None and covers and opened.edge is not None:
         columns.append((~before(clock, opened.edge)).fill_null(value=False).alias(CUT))
@@ -117,7 +124,33 @@ def first_level(opened: Opened, scan: Scan, covers: bool, bounded: bool, layout:
     query = grouped(frame, names, aggregates)
     filters, guards = tuple(m for _, _, m in split), tuple(partials.guards.values())
     exact = frozenset(partials.exact)
-    return Level1(query, clock, hours, keys, masks, filters, partials.names, guards, partials.suspects, exact, covers)
+    return Level1(
+        query=query,
+        clock=clock,
+        unit=unit,
+        names=tuple(names),
+        keys=keys,
+        masks=masks,
+        moved=filters,
+        partials=partials.names,
+        guards=guards,
+        suspects=partials.suspects,
+        exact=exact,
+        covers=covers,
+    )
+
+
+def _unit(scan: Scan, covers: bool, bounded: bool) -> Grain | None:
+    """Return the grain that the first level groups by: days, or where entities are many the finest that will do."""
+    if Grain.HOUR in scan.grains:
+        return Grain.HOUR
+    if covers or bounded:
+        return Grain.DAY
+    wanted = [grain for grain in scan.grains if grain is not Grain.ALL]
+    if not wanted or not scan.told_apart:
+        return Grain.DAY if wanted else None
+    finest = wanted[0]
+    return finest if all(grain.is_made_of(finest) for grain in wanted) else Grain.DAY
 
 
 def _split(cell: Cell, keys: Keys, moved: frozenset[Expr]) -> tuple[list[Expr], list[Expr], tuple[Expr, ...]]:

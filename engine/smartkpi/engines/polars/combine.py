@@ -24,8 +24,9 @@ MONEY = pl.Decimal(38, 6)
 
 @dataclass(slots=True)
 class _Second:
-    """Aggregates of the small table as they are found, each once."""
+    """Aggregates of the small table as they are found, each once; ``once``: so is each key, and they are its values."""
 
+    once: bool
     names: dict[tuple[str, str, frozenset[Expr]], str] = field(default_factory=dict)
     aggregates: list[pl.Expr] = field(default_factory=list)
 
@@ -35,7 +36,10 @@ class _Second:
         if key not in self.names:
             self.names[key] = f"__t{len(self.names)}"
             value = pl.col(partial) if mask is None else pl.when(mask).then(pl.col(partial))
-            self.aggregates.append(getattr(value, how)().alias(self.names[key]))
+            if self.once:
+                self.aggregates.append((value.fill_null(0) if how == "sum" else value).alias(self.names[key]))
+            else:
+                self.aggregates.append(getattr(value, how)().alias(self.names[key]))
         return pl.col(self.names[key])
 
 
@@ -64,7 +68,9 @@ def second_level(
         for grain in scan.grains:
             keys = _keys(plan, scan, level, grain, keep)
             frames = [_at_grain(plan, scan, level, part, places, grain, keys) for part, places in mine]
-            frame = _align(frames, list(keys)).with_columns(pl.col(_counts(cells)).fill_null(0))
+            frame = _align(frames, list(keys), sort=not scan.told_apart).with_columns(
+                pl.col(_counts(cells)).fill_null(0)
+            )
             _check_weights(cells, frame, opened)
             found.append((grain, _labelled(scan, cells, level, frame)))
     return found
@@ -94,7 +100,7 @@ def _at_grain(
     keys: dict[str, pl.Expr],
 ) -> pl.DataFrame:
     """Return some cells of a scan at a grain, under their keys."""
-    second = _Second()
+    second = _Second(once=_is_finest(level, grain, keys))
     outputs: list[pl.Expr] = []
     seen: dict[str, pl.Expr] = {}
     for place in places:
@@ -106,18 +112,25 @@ def _at_grain(
     if grain is Grain.ALL and PERIOD_KEY in small.columns:
         frame = frame.filter(_in_range(plan, level))
     keyed = frame.with_columns(expr.alias(name) for name, expr in keys.items())
-    frame = grouped(keyed, list(keys), second.aggregates)
+    frame = keyed.select(*keys, *second.aggregates) if second.once else grouped(keyed, list(keys), second.aggregates)
     if keys:
         frame = frame.filter(pl.any_horizontal(seen.values()))
     return collect(frame.select(*keys, *outputs))
 
 
-def _align(frames: list[pl.DataFrame], names: list[str]) -> pl.DataFrame:
+def _is_finest(level: Level1, grain: Grain, keys: dict[str, pl.Expr]) -> bool:
+    """Return whether the small table has one row a key already."""
+    period = () if level.unit is None else (PERIOD_KEY,)
+    told = (*(name for name in keys if name != PERIOD), *(period if level.unit is grain else ()))
+    return bool(keys) and {*told} == {*level.names}
+
+
+def _align(frames: list[pl.DataFrame], names: list[str], sort: bool) -> pl.DataFrame:
     """Return frames side by side, by key; a cell is null where its frame has no such key."""
     if not names:
         return pl.concat(frames, how="horizontal")
     if len(frames) == 1:
-        return frames[0].sort(names, nulls_last=True)
+        return frames[0].sort(names, nulls_last=True) if sort else frames[0]
     spine = pl.concat([frame.select(names) for frame in frames]).unique().sort(names, nulls_last=True)
     for frame in frames:
         spine = spine.join(frame, on=names, how="left", nulls_equal=True, maintain_order="left")

@@ -28,7 +28,8 @@ def times_of(dataset: TypedDataset) -> tuple[Expr, ...]:
 def sees_all(scan: Scan, plan: Plan) -> bool:
     """Say whether an additive scan reads every row of its dataset by its only time, so that coverage comes with it."""
     only = times_of(plan.datasets[scan.dataset])
-    return scan.state == "additive" and not scan.filter and scan.time is not None and only == (scan.time,)
+    whole = scan.state == "additive" and not scan.filter and not scan.told_apart
+    return whole and scan.time is not None and only == (scan.time,)
 
 
 def spans_of(opened: Opened, dataset: TypedDataset) -> dict[str, Span]:

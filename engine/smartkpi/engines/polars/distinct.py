@@ -106,15 +106,17 @@ def finish(scan: Scan, found: pl.DataFrame, keys: Keys, opened: Opened) -> pl.Da
     check_dimensions(found, keys, opened)
     names = [name for name in (PERIOD, *keys.dimensions) if name in found.columns]
     outputs = []
+    once = bool(names) and not keys.others  # found has one row a key; of slices of time each has other ones
     sizes = _names(scan, keys)
     for cell in scan.cells:
         chosen = [condition(expr, opened.rows, keys.known) for expr in cell.where if decided(expr, keys.known)]
         size = pl.col(sizes[_counted(cell, keys)])
-        outputs.append((pl.when(reduce(and_, chosen)).then(size) if chosen else size).sum().alias(cell.id))
-    frame = grouped(found.lazy(), names, outputs)
+        value = pl.when(reduce(and_, chosen)).then(size) if chosen else size
+        outputs.append((value.fill_null(0) if once else value.sum()).alias(cell.id))
+    frame = found.lazy().select(*names, *outputs) if once else grouped(found.lazy(), names, outputs)
     if names:
         frame = frame.filter(pl.any_horizontal(pl.col(cell.id) > 0 for cell in scan.cells))
-        frame = frame.sort(names, nulls_last=True)
+        frame = frame if scan.told_apart else frame.sort(names, nulls_last=True)
     labels = {f"__d{i}": dimension(t, f"__d{i}").alias(scan.keys[i][0]) for i, t in enumerate(keys.kinds)}
     return collect(frame.select(labels.get(name, pl.col(name)) for name in [*names, *(c.id for c in scan.cells)]))
 

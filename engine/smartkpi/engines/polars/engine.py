@@ -64,6 +64,7 @@ class _Run:
     def answer(self) -> Answer:
         plan = self.plan
         frames: dict[Grain, list[pl.DataFrame]] = {}
+        origins: dict[Grain, list[str]] = {}
         coverage: dict[str, Coverage] = {}
         values: dict[tuple[Grain, str], list[pl.DataFrame]] = {}
         for scan in plan.scans:
@@ -77,6 +78,7 @@ class _Run:
                     coverage[scan.dataset] = from_level(opened, level, small, self.left_out[scan.dataset])
                 for grain, frame in second_level(plan, scan, level, small, opened):
                     frames.setdefault(grain, []).append(frame)
+                    origins.setdefault(grain, []).append(scan.dataset)
             elif scan.state == "values":
                 for grain, query in value_queries(plan, scan, opened):
                     values.setdefault((grain, scan.cells[0].id), []).append(self.run(opened, query))
@@ -86,8 +88,10 @@ class _Run:
                 days = coverage[scan.dataset].days if scan.dataset in coverage else ()
                 for grain, frame in self.apart(scan, opened, days):
                     frames.setdefault(grain, []).append(frame)
+                    origins.setdefault(grain, []).append(scan.dataset)
         for (grain, id), parts in values.items():
             frames.setdefault(grain, []).append(count_values(id, parts))
+            origins.setdefault(grain, []).append("")
         for name in plan.profiles:
             if name not in coverage:
                 coverage[name] = self.profile(name)
@@ -95,7 +99,13 @@ class _Run:
         self.notes += [
             _no_time(plan.datasets[name], one) for name, one in ordered.items() if "null_time" in one.left_out
         ]
-        return Answer({g: tuple(f) for g, f in frames.items()}, ordered, self.scans, tuple(self.notes))
+        return Answer(
+            frames={grain: tuple(found) for grain, found in frames.items()},
+            coverage=ordered,
+            scans=self.scans,
+            notes=tuple(self.notes),
+            origins={grain: tuple(found) for grain, found in origins.items()},
+        )
 
     def complete(self, found: Coverage) -> Coverage:
         """Return what is known of a dataset's rows, with what lookups and preferences found."""
@@ -141,7 +151,8 @@ class _Run:
 
     def level(self, scan: Scan, opened: Opened, covers: bool) -> Level1:
         bounded = self.plan.range.start is not None or self.plan.range.end is not None
-        return first_level(opened, scan, covers, bounded and Grain.ALL in scan.grains, lay_out(opened, scan))
+        ranged = bounded and Grain.ALL in scan.grains
+        return first_level(opened, scan, covers, ranged, lay_out(opened, scan), self.plan.calendar.week_start)
 
     def profile(self, name: str) -> Coverage:
         """Read the coverage of a dataset by a scan of its times alone."""

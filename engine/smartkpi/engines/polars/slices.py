@@ -68,13 +68,21 @@ def _count(opened: Opened) -> int:
 
 
 def _range(plan: Plan, grain: Grain) -> Bounds:
-    """Return the range asked for, widened to whole periods: no other period is read."""
+    """Return the range asked for, widened to whole periods, its own and those that it may be a part of."""
     start, end = plan.range.start, plan.range.end
-    if grain in (Grain.ALL, Grain.HOUR):
+    if grain is Grain.ALL:
         return start, end
-    after = None if end is None else plan.calendar.next(grain, plan.calendar.key(grain, end - DAY))
-    assert after is None or isinstance(after, date)
-    return None if start is None else _key(plan, grain, start), after
+    wide = {grain, *(output.grain for output in plan.outputs if output.step is not None)} - {Grain.ALL, Grain.HOUR}
+    starts = [] if start is None else [_key(plan, one, start) for one in wide]
+    ends = [] if end is None else [_after(plan, one, end - DAY) for one in wide]
+    return min(starts, default=start), max(ends, default=end)
+
+
+def _after(plan: Plan, grain: Grain, day: date) -> date:
+    """Return the first day after the period that holds a day."""
+    after = plan.calendar.next(grain, plan.calendar.key(grain, day))
+    assert isinstance(after, date)
+    return after
 
 
 def _key(plan: Plan, grain: Grain, day: date) -> date:
