@@ -84,10 +84,11 @@ def test_a_field_of_the_name_of_a_period_is_asked_for_as_a_column() -> None:
 def test_what_the_range_or_the_data_cuts_is_flagged() -> None:
     times = [datetime(2026, 1, 5, 9), datetime(2026, 1, 14, 9), datetime(2026, 2, 3, 12)]
     weekly = opened("avg(order per week)", pl.DataFrame({"time": times}))
-    assert weekly.run().frame.select("grain", "value", "flags").row(0) == ("all", 0.6, ["incomplete"])
-    whole = weekly.run(since="2026-01-05", until="2026-01-18").frame
+    assert weekly.run().frame.select("grain", "value", "flags").row(0) == ("week", 0.0, [])
+    assert weekly.run(grain="all").frame.select("value", "flags").row(0) == (0.6, ["incomplete"])
+    whole = weekly.run(grain="all", since="2026-01-05", until="2026-01-18").frame
     assert whole.select("value", "flags", "n").row(0) == (1.0, [], 2)
-    cut = weekly.run(since="2026-01-05", until="2026-01-13").frame
+    cut = weekly.run(grain="all", since="2026-01-05", until="2026-01-13").frame
     assert cut.select("value", "flags", "n").row(0) == (0.5, ["incomplete"], 2)
     assert weekly.run(grain="month").frame.select("value", "state").row(0) == (None, "unavailable")
     month = opened("avg(order per day)", pl.DataFrame({"time": times})).run(grain="month", since="2026-01-20")
@@ -145,6 +146,13 @@ def test_too_many_values_are_refused(by: tuple[str, ...]) -> None:
 )
 def test_what_has_no_meaning_is_refused(formula: str, code: str) -> None:
     assert codes(formula) == [code]
+
+
+def test_a_misspelt_key_is_found() -> None:
+    report = opened("avg(order per days)").check(data=True)
+    assert [one.hint for one in report.diagnostics] == ["did you mean `day`?"]
+    report = opened("avg(order per order.buyer)").check()
+    assert [one.hint for one in report.diagnostics] == ["the event is known: write `buyer`"]
 
 
 def test_a_period_lies_within_those_of_the_grain() -> None:

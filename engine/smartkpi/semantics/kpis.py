@@ -165,6 +165,7 @@ def _check_additive(formulas: Iterable[Expr], space: Namespace, findings: Findin
         if not isinstance(node, Aggregate) or node.event not in space.events:
             continue
         scope = space.events[node.event]
+        single = min(scope.periods or (Grain.DAY,), key=_rank)
         weighed = node.function == "count" or (node.function == "avg" and scope.counted)
         added = [""] if weighed else []
         if node.argument is not None and (node.function == "sum" or scope.counted):
@@ -175,11 +176,7 @@ def _check_additive(formulas: Iterable[Expr], space: Namespace, findings: Findin
             if how == "no":
                 hint = "take `avg`, `min` or `max` of it instead" if name else "make it a field, and take its `avg`"
                 findings.error("not-additive", f"{what} must not be added (`additive: no`)", node.span, hint)
-            elif (
-                how != "yes"
-                and not scope.timeless
-                and _adds(span, single := min(scope.periods or (Grain.DAY,), key=_rank))
-            ):
+            elif how != "yes" and not scope.timeless and _adds(span, single):
                 daily[what] = None
                 once = min(once, single, key=_rank)
     return tuple(daily), once

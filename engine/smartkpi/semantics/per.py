@@ -10,13 +10,14 @@ from typing import Any
 from smartkpi.language import syntax
 from smartkpi.language.types import NUMBER, WHOLE, Kind, Type
 from smartkpi.language.units import describe
+from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.semantics.calls import infer
 from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Across, Aggregate, Expr, Per, Reference
 from smartkpi.semantics.literals import FAILED
 from smartkpi.semantics.quantiles import share_of
-from smartkpi.semantics.scope import EventScope, Namespace, event_field
+from smartkpi.semantics.scope import EventScope, Namespace, event_field, has_field
 from smartkpi.source import Span
 from smartkpi.tree import rewrite, walk
 
@@ -145,6 +146,8 @@ def _has_key(name: str, span: Span, scopes: list[EventScope], findings: Findings
     """Say whether all events have a field, of one kind, that tells entities apart."""
     seen: tuple[Type, str] | None = None
     for scope in scopes:
+        if _is_misspelt(name, span, scope, findings):
+            return False
         found = event_field(name, span, scope, findings)
         if found is FAILED:
             return False
@@ -160,6 +163,17 @@ def _has_key(name: str, span: Span, scopes: list[EventScope], findings: Findings
             findings.error("bad-dimension", message, span, "entities must be of one kind everywhere")
             return False
         seen = seen if seen is not None and type.kind is Kind.UNKNOWN else (type, scope.event)
+    return True
+
+
+def _is_misspelt(name: str, span: Span, scope: EventScope, findings: Findings) -> bool:
+    """Say what was meant where a key that is no field is near a calendar period, or names the event too."""
+    first, dot, rest = name.partition(".")
+    if dot and first == scope.event and first not in scope.lookups and name not in scope.fields:
+        hint = f"the event is known: write `{rest}`"
+    elif has_field(scope, name) or did_you_mean(name, scope.fields) or not (hint := did_you_mean(name, PERIODS)):
+        return False
+    findings.error("unknown-field", f"`{scope.event}` has no field `{name}`", span, hint)
     return True
 
 

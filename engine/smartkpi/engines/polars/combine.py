@@ -56,7 +56,7 @@ def second_level(
     if any(counted[name].any() for name in level.guards):
         raise beyond_sums(opened)
     parts = [
-        (counted if only is None else counted.filter(condition(only, opened.rows, level.keys.known)), places)
+        (_Part(counted) if only is None else _cut(counted, only, level, opened), places)
         for only, places in _by_discriminator(scan, level).items()
     ]
     found: list[tuple[Grain, pl.DataFrame]] = []
@@ -74,6 +74,22 @@ def second_level(
             _check_weights(cells, frame, opened)
             found.append((grain, _labelled(scan, cells, level, frame)))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows of the small table; ``same`` is the discriminator that has one value in all of them."""
+
+    rows: pl.DataFrame
+    same: str = ""
+
+
+def _cut(small: pl.DataFrame, only: Expr, level: Level1, opened: Opened) -> _Part:
+    """Return the rows of the small table in which a discriminator has the value that a condition asks for."""
+    known = level.keys.known
+    assert isinstance(only, Apply)
+    told = next(known[arg].expr.meta.output_name() for arg in only.args if arg in known)
+    return _Part(small.filter(condition(only, opened.rows, known)), told)
 
 
 def _kept(scan: Scan, cell: Cell) -> tuple[str, ...]:
@@ -94,13 +110,13 @@ def _at_grain(
     plan: Plan,
     scan: Scan,
     level: Level1,
-    small: pl.DataFrame,
+    part: _Part,
     places: list[int],
     grain: Grain,
     keys: dict[str, pl.Expr],
 ) -> pl.DataFrame:
     """Return some cells of a scan at a grain, under their keys."""
-    second = _Second(once=_is_finest(level, grain, keys))
+    second = _Second(once=bool(keys) and _is_finest(level, grain, {*keys, part.same}))
     outputs: list[pl.Expr] = []
     seen: dict[str, pl.Expr] = {}
     for place in places:
@@ -108,8 +124,8 @@ def _at_grain(
         totals = _totals(second, level, place, cell)
         seen[totals["rows"].meta.output_name()] = totals["rows"] > 0
         outputs += _outputs(cell, totals)
-    frame = small.lazy()
-    if grain is Grain.ALL and PERIOD_KEY in small.columns:
+    frame = part.rows.lazy()
+    if grain is Grain.ALL and PERIOD_KEY in part.rows.columns:
         frame = frame.filter(_in_range(plan, level))
     keyed = frame.with_columns(expr.alias(name) for name, expr in keys.items())
     frame = keyed.select(*keys, *second.aggregates) if second.once else grouped(keyed, list(keys), second.aggregates)
@@ -118,11 +134,10 @@ def _at_grain(
     return collect(frame.select(*keys, *outputs))
 
 
-def _is_finest(level: Level1, grain: Grain, keys: dict[str, pl.Expr]) -> bool:
-    """Return whether the small table has one row a key already."""
-    period = () if level.unit is None else (PERIOD_KEY,)
-    told = (*(name for name in keys if name != PERIOD), *(period if level.unit is grain else ()))
-    return bool(keys) and {*told} == {*level.names}
+def _is_finest(level: Level1, grain: Grain, told: set[str]) -> bool:
+    """Return whether a part of the small table has one row a key already, where some columns tell its rows apart."""
+    known = told | {PERIOD_KEY} if level.unit is grain else told
+    return {*level.names} <= known
 
 
 def _align(frames: list[pl.DataFrame], names: list[str], sort: bool) -> pl.DataFrame:
