@@ -21,6 +21,8 @@ KPIS = {
     "of_all": "sum(order.amt) / total(order)",
     "largest": "max(order.amt)",
     "place": "rank(sum(order.amt))",
+    "per_buyer": "avg(sum(order.amt) per buyer)",
+    "middle_day": "median(distinct(order.buyer) per day)",
 }
 EVENTS = {"time": "t", "events": {"order": "all rows"}}
 
@@ -52,11 +54,3 @@ def test_two_datasets_are_as_one(question: dict[str, Any]) -> None:
     one = smartkpi.load({"datasets": {"all": EVENTS}, "kpis": KPIS}, data={"all": pl.concat([web, phone])})
     same = [name for name in two.run(**question).frame.columns if name not in ("flags", "reason")]
     assert two.run(**question).frame.select(same).equals(one.run(**question).frame.select(same))
-
-
-def test_per_over_two_datasets_is_refused() -> None:
-    kpis = {"per_buyer": "avg(sum(order.amt) per buyer)"}
-    project = smartkpi.load(
-        {"datasets": {"web": EVENTS, "phone": EVENTS}, "kpis": kpis}, data={"web": made(5, 1), "phone": made(5, 2)}
-    )
-    assert [d.code for d in project.check(data=True).diagnostics if d.severity == "error"] == ["not-yet"]
