@@ -18,7 +18,8 @@ def run(text: str) -> list[Diagnostic]:
     """Write an example and its files into the working folder, run it, and return what comes back."""
     data = lay_out(text)
     try:
-        return [*smartkpi.load("kpis.yml", data).run().diagnostics]
+        by = next((line.removeprefix("# by ") for line in text.splitlines() if line.startswith("# by ")), ())
+        return [*smartkpi.load("kpis.yml", data).run(by=by).diagnostics]
     except KpiError as error:
         return [*error.diagnostics]
 

@@ -175,7 +175,7 @@ KEYS = {
     "case": (model.Case, {"span"}, ()),
     "field": (model.FieldDef, {"name", "span"}, ("additive", "column", "currency")),
     "lookup": (model.Lookup, {"name", "span", "place"}, ()),
-    "dimension": (model.Dimension, {"name", "span", "spellings"}, ("parent",)),
+    "dimension": (model.Dimension, {"name", "span", "spellings"}, ()),
     "contractField": (model.FieldDef, {"name", "span", "is", "additive"}, ("currency",)),
 }
 

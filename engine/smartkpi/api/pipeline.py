@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import smartkpi
+from smartkpi.api.drill import check_parents, drill_down
 from smartkpi.api.failures import DataError, DefinitionError, UsageError, failing_as
 from smartkpi.api.question import Ask, check_order, understand
 from smartkpi.assess.thresholds import assess
@@ -67,6 +68,8 @@ def answer(
     loaded: Loaded, handed: Mapping[str, object], ask: Ask, lang: str = "en", progress: Progress | None = None
 ) -> Result:
     """Answer a question about a project. KPIs with an error are left out; KpiError where none is left."""
+    with failing_as(UsageError):
+        ask = drill_down(loaded.catalog.dimensions, ask)
     check_order(ask)
     checked = check(loaded.catalog)
     selection = select(checked, ask.kpis)
@@ -232,6 +235,7 @@ def _finish(checked: Checked, plan: Plan, question: Question, found: Answer, der
     kpis = {name: checked.kpis[name] for name in question.kpis}
     described = checked.catalog.dimensions
     dimensions = {name: described[last] for name in question.by if (last := name.split(".")[-1]) in described}
+    torn = check_parents(described, question.by, derived.frame)
     return Result(
         frame=in_order(assess(derived.frame, kpis), question.by, dimensions),
         trend=derived.trend,
@@ -245,7 +249,7 @@ def _finish(checked: Checked, plan: Plan, question: Question, found: Answer, der
             timezone=plan.calendar.timezone,
             version=smartkpi.__version__,
         ),
-        diagnostics=(*found.notes, *derived.diagnostics),
+        diagnostics=(*found.notes, *derived.diagnostics, *torn),
         dimensions=dimensions,
     )
 

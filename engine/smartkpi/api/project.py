@@ -117,6 +117,7 @@ class Project:
         optimize: bool = True,
         total: bool = False,
         top: int | None = None,
+        drill: str | bool | None = None,
         progress: Progress | None = None,
     ) -> Result:
         """Answer a question: values, states and statuses of KPIs by period and segment.
@@ -124,13 +125,27 @@ class Project:
         Without ``grain``, ``since`` and ``until`` each KPI shows its last complete period. ``kpis`` are names, globs
         or `tag:x`; ``since`` and ``until`` periods such as `2026-01`, inclusive. ``total`` adds a row
         over all segments to those of ``by`` (level `total`), ``top`` keeps the best segments of each KPI and makes one
-        row of the others (level `other`); both are computed anew from rows. KPIs with an error are left out
+        row of the others (level `other`); both are computed anew from rows. ``drill`` shows what lies below segments:
+        True below the last of ``by``, `"region"` below that field, `"region=BR"` below that one segment. KPIs with an
+        error are left out
         (``Result.left_out``); KpiError is raised where none is left, or the question cannot be read.
         """
         from smartkpi.api.pipeline import answer
 
         ask = Ask(
-            names(kpis), grain, names(by), since, until, where, as_of, names(order_by), limit, optimize, total, top
+            names(kpis),
+            grain,
+            names(by),
+            since,
+            until,
+            where,
+            as_of,
+            names(order_by),
+            limit,
+            optimize,
+            total,
+            top,
+            drill,
         )
         project = self.with_sets(sets or {})
         return answer(project.usable(), project.data, ask, lang, progress)

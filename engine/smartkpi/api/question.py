@@ -10,6 +10,7 @@ from typing import assert_never
 from smartkpi.api.failures import UsageError
 from smartkpi.diagnostics import Diagnostic, Note
 from smartkpi.language.parse import parse_formula
+from smartkpi.language.syntax import Apply, Expr
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
@@ -40,6 +41,8 @@ class Ask:
     optimize: bool = True
     total: bool = False
     top: int | None = None
+    drill: str | bool | None = None
+    within: Expr | None = None
 
 
 def names(value: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -68,7 +71,7 @@ def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
             by=_dimensions(ask.by),
             since=None,
             until=None,
-            where=None if not (ask.where or "").strip() else parse_formula(text_of(ask.where or "", "<where>")),
+            where=_condition(ask),
             as_of=_moment(calendar, ask.as_of),
         ),
         _start(calendar, ask.since),
@@ -78,6 +81,14 @@ def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
         message = f"no hour lies between {ask.since} and {ask.until}: the range ends before it begins"
         raise UsageError(Diagnostic("empty-range", message, hint="swap since and until"))
     return replace(question, first_hour=first, last_hour=last)
+
+
+def _condition(ask: Ask) -> Expr | None:
+    """Return the condition that is asked, and that of the one segment that is drilled into."""
+    asked = None if not (ask.where or "").strip() else parse_formula(text_of(ask.where or "", "<where>"))
+    if asked is None or ask.within is None:
+        return asked or ask.within
+    return Apply("and", (asked, ask.within), asked.span, asked.span)
 
 
 def _check_top(ask: Ask) -> None:

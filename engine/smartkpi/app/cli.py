@@ -80,6 +80,13 @@ def check(path: str | None, data: bool, form: str, project: str | None, sets: Se
 )
 @click.option("--limit", metavar="N", type=click.IntRange(0), help="Only N rows of each KPI; without --by, N KPIs.")
 @click.option("--top", metavar="N", type=int, help="Only the N best segments of each KPI, and one row for the others.")
+@click.option(
+    "--drill",
+    metavar="[FIELD[=VALUE]]",
+    is_flag=False,
+    flag_value="*",
+    help="What lies below the last field of --by, below FIELD, or below one segment: region=BR.",
+)
 @click.option("--total/--no-total", default=True, show_default=True, help="With --by, a row over all segments.")
 @click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[table; else by the name of --output]")

@@ -35,6 +35,8 @@ def run(
     form = form or _form_of(output)
     if form == "parquet" and output is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is not for a terminal: add --output FILE, or redirect it")
+    if question.get("drill") == "*":  # the option alone
+        question["drill"] = True
     project = load(path, sets=sets)
     with progress_bar() as progress:
         result = project.run([*names, *kpis], lang=lang, progress=progress, **question)

@@ -16,7 +16,7 @@ from smartkpi.spec.cases import build_case
 from smartkpi.spec.constants import SET, build_constant
 from smartkpi.spec.datasets import agree, build_contract, build_dataset, missing_time
 from smartkpi.spec.definitions import KINDS, SPOKEN, Definition, View, gather
-from smartkpi.spec.dimensions import build_dimension
+from smartkpi.spec.dimensions import build_dimension, parent_cycles
 from smartkpi.spec.document import Document
 from smartkpi.spec.include import Part
 from smartkpi.spec.kpis import build_kpi
@@ -69,6 +69,7 @@ def build(part: Part, root: Path, sets: Mapping[str, str]) -> tuple[Catalog, tup
     _build_sections(state, part)
     for definition in named:
         _build_definition(state, definition, sets)
+    state.report(parent_cycles(state.dimensions), "")
     _check_sets(state, live, sets)
     _spread(state, live)
     return _catalog(state, root), tuple(state.found)
@@ -232,7 +233,6 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
                 kpi = replace(rename_kpi(kpi, state.view.names), origin=definition.origin)
                 _keep(state.kpis, name, replace(kpi, hidden=kpi.hidden or definition.hidden))
         case "dimension":
-            problems += later.later_in_dimension(value)
             _keep(state.dimensions, name, build_dimension(name, value, span, problems))
         case kind:
             section = next(section for section, word in KINDS.items() if word == kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.source import Span
 from smartkpi.spec.model import Dimension, Labels
@@ -41,4 +43,19 @@ def build_dimension(name: str, node: Node, span: Span, problems: Problems) -> Di
         tuple(found for item in order.items if (found := text(item)) is not None) if isinstance(order, Items) else ()
     )
     written = tuple(dict.fromkeys(spellings.get(value, value) for value in written))
-    return Dimension(name, labels(node.get("label")), labels(node.get("description")), spellings, shown, written, span)
+    said = (labels(node.get("label")), labels(node.get("description")))
+    return Dimension(name, *said, spellings, shown, written, span, text(node.get("parent")))
+
+
+def parent_cycles(dimensions: Mapping[str, Dimension]) -> Iterator[Diagnostic]:
+    """Yield the error that a dimension lies below itself, for each that does."""
+    for name, dimension in dimensions.items():
+        path = [name]
+        while (above := dimensions.get(path[-1])) is not None and above.parent and above.parent not in path:
+            path.append(above.parent)
+        if above is not None and above.parent == name:
+            circle = " → ".join(f"`{one}`" for one in (*path, name))
+            message = f"`{name}` lies below itself: {circle}"
+            yield Diagnostic(
+                "bad-value", message, dimension.span, "leave one `parent` out", (), subject=f"dimension:{name}"
+            )

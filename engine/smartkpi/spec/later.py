@@ -33,11 +33,6 @@ def later_in_calendar(fields: Fields) -> Iterator[Diagnostic]:
     yield from _keys(fields, _CALENDAR)
 
 
-def later_in_dimension(node: Node) -> Iterator[Diagnostic]:
-    """Yield what a dimension asks for too early."""
-    yield from _keys(node, ("parent",))
-
-
 def later_in_kpi(node: Node) -> Iterator[Diagnostic]:
     """Yield what a KPI asks for too early."""
     yield from _keys(node, _KPI)

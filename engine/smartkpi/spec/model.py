@@ -224,6 +224,7 @@ class Dimension:
     values: Mapping[str, Labels]
     order: tuple[str, ...]
     span: Span = field(compare=False, repr=False)
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
