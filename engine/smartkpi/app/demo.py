@@ -17,7 +17,7 @@ NEXT = (
     ("What is a week like?", "run {} visits orders --by weekday --grain year"),
     ("Who answers late, and what does it cost?", "run {} reply_time win_rate --by salesperson"),
     ("Which ads no longer pay?", "run {} tag:ads --grain month --since 2025-11"),
-    ("What came in, in each currency?", "run {} 'revenue_*' --grain quarter"),
+    ("What came in, in each currency?", "run {} revenue --grain quarter"),
     ("How is it defined? Is it right?", "show -p {} win_rate"),
     ("", "test {}"),
 )
