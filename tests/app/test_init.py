@@ -243,6 +243,63 @@ def test_texts_cannot_leave_their_place(here: Path, kpi: Kpi) -> None:
     assert len(project.catalog.datasets["odd"].events) == 2
 
 
+ADS = """Day;Campaign;Spend [USD];Shown;Clicked;In cart;Bought
+13.01.2026;Winter;120.50;9000;95;22;9
+14.01.2026;New;80.00;7500;40;12;3
+"""
+ORDERS = """id,ordered_at,customer,promised_on,delivered_at
+1,2026-01-05T10:00:00,ann,2026-01-08,2026-01-08T18:00:00
+2,2026-01-06T10:00:00,bob,2026-01-10,
+"""
+LINES = """order_id,sku,pieces,unit_price,discount
+1,cup,2,10.50,0
+1,tea,1,4.00,0.5
+2,cup,1,10.50,0
+"""
+
+
+def test_a_pack_over_an_export(here: Path, kpi: Kpi) -> None:
+    write("ads.csv", ADS)
+    done = kpi("init ads.csv --pack ads")
+    assert done.exit_code == FINE, done.output
+    text = Path("kpis.yml").read_text(encoding="utf-8")
+    assert "events bound: 5 of 6" in text
+    assert "# missing: `ad_revenue`" in text
+    assert 'amount: {column: "Spend [USD]", unit: money, currency: USD}' in text
+    project = holds("kpis.yml")
+    values = {row["kpi"]: row["value"] for row in project.run(["ctr", "cpc", "roas"], grain="all").to_dicts()}
+    assert values == {"ctr": pytest.approx(135 / 16_500), "cpc": pytest.approx(200.5 / 135), "roas": None}
+
+
+def test_a_pack_over_orders_and_their_lines(here: Path, kpi: Kpi) -> None:
+    write("orders.csv", ORDERS)
+    write("lines.csv", LINES)
+    assert kpi("init . --pack marketplace").exit_code == FINE
+    project = holds("kpis.yml")
+    bound = {event: name for name, one in project.catalog.datasets.items() for event in one.events}
+    assert bound == {"order": "orders", "delivery": "orders", "order_line": "lines"}
+    asked = ["average_order_value_goods", "fulfilment_rate", "items_per_order"]
+    values = {row["kpi"]: row["value"] for row in project.run(asked, grain="all").to_dicts()}
+    assert values == {"average_order_value_goods": 16.75, "fulfilment_rate": 0.5, "items_per_order": 2}
+
+
+def test_a_pack_takes_no_amount_that_means_something_else(here: Path, kpi: Kpi) -> None:
+    write("sales.csv", "date,freight_value,tax\n2026-01-05,3.5,1\n2026-01-06,4.5,2\n")
+    assert kpi("init sales.csv --pack finance").exit_code == FINE
+    text = Path("kpis.yml").read_text(encoding="utf-8")
+    assert "missing: `sale`" in text
+    assert "comes nearest" in text
+    assert not holds("kpis.yml").catalog.datasets
+
+
+def test_a_pack_that_there_is_not(here: Path, kpi: Kpi) -> None:
+    write("ads.csv", ADS)
+    done = kpi("init ads.csv --pack adds")
+    assert done.exit_code == USAGE
+    assert "did you mean `ads`?" in done.stderr
+    assert not Path("kpis.yml").exists()
+
+
 CELL = st.sampled_from(
     ["", "1", "-2.5", "1,5", "1.204", "3%", "€ 4", "2026-01-05", "5.1.2026", "01/02/2026", "2026-01-05 10:00:00", "abc",
      "-", '"', "a\"b", "x y", "1767600000", "1767600000000", "true", "中", "\x00", "é", "=1+1", "#", "'", "1e400"]
@@ -273,14 +330,18 @@ def files(draw: st.DrawFn) -> bytes:
     return data
 
 
-@given(files(), st.sampled_from(["rows.csv", "rows.tsv", "rows.txt", "rows.jsonl", "rows.parquet"]))
+NAMES = st.sampled_from(["rows.csv", "orders.tsv", "visits.txt", "rows.jsonl", "rows.parquet"])
+PACKS = st.sampled_from([(), ("--pack", "ads"), ("--pack", "marketplace"), ("--pack", "finance")])
+
+
+@given(files(), NAMES, PACKS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 def test_any_file_gives_a_project_that_checks_or_an_error(
-    tmp_path_factory: pytest.TempPathFactory, kpi: Kpi, data: bytes, name: str
+    tmp_path_factory: pytest.TempPathFactory, kpi: Kpi, data: bytes, name: str, pack: tuple[str, ...]
 ) -> None:
     folder = tmp_path_factory.mktemp("any")
     (folder / name).write_bytes(data)
-    done = kpi("init", str(folder / name), "-o", str(folder / "out"))
+    done = kpi("init", str(folder / name), "-o", str(folder / "out"), *pack)
     assert done.exit_code in (FINE, DATA), done.output
     assert (folder / "out").exists() is (done.exit_code == FINE)
     looked = kpi("init", str(folder / name), "--dry-run")

@@ -162,9 +162,10 @@ def test(path: str | None, update: bool, form: str, project: str | None, sets: S
     type=click.Path(path_type=Path),
     help="The folder for the project, or its file. [kpis.yml here]",
 )
+@click.option("--pack", metavar="NAME", help="Bind the events of a pack instead, and say what it lacks.")
 @click.option("--dry-run", is_flag=True, help="Write nothing: only report what was seen.")
 @format_option("text", "json")
-def init(data: Sequence[str], output: Path, dry_run: bool, form: str) -> int:
+def init(data: Sequence[str], output: Path, pack: str | None, dry_run: bool, form: str) -> int:
     """Look at data and draft a project: what is read, events, a few KPIs, each guess with its reason.
 
     DATA are files, folders and patterns: CSV, TSV, Parquet, Arrow, ndjson. [the current folder] Nothing that exists is
@@ -173,7 +174,7 @@ def init(data: Sequence[str], output: Path, dry_run: bool, form: str) -> int:
     from smartkpi.app.init import init, refuse_many
 
     refuse_many(data)
-    return init(data or (".",), output, dry_run, form)
+    return init(data or (".",), output, dry_run, form, pack)
 
 
 @main.command()

@@ -13,19 +13,23 @@ import click
 
 from smartkpi.api.failures import DataError, UsageError
 from smartkpi.app.drafting.model import Draft
-from smartkpi.app.drafting.project import Seen, draft_project, mend, see
+from smartkpi.app.drafting.project import Seen, draft_project, mend, packs, see
 from smartkpi.app.edge import FINE, SOME_LEFT_OUT, say
 from smartkpi.app.looking import report
 from smartkpi.app.terminal import style_of, write
 from smartkpi.diagnostics import Diagnostic, to_json
+from smartkpi.nearest import did_you_mean
 from smartkpi.resources import find
 
 SCHEMA = ".vscode/smartkpi.schema.json"
 SUFFIXES = (".yml", ".yaml")
 
 
-def init(data: Sequence[str], output: Path, dry_run: bool, form: str) -> int:
+def init(data: Sequence[str], output: Path, dry_run: bool, form: str, pack: str | None = None) -> int:
     """Look at data and write a project, or with `dry_run` a report; return the exit code."""
+    if pack is not None and pack not in packs():
+        hint = did_you_mean(pack, packs()) or f"there are {', '.join(packs())}"
+        raise click.UsageError(f"no pack is named `{pack}`: {hint}")
     target = output if output.suffix.lower() in SUFFIXES else output / "kpis.yml"
     if not dry_run:
         _refuse_existing(target)
@@ -38,7 +42,7 @@ def init(data: Sequence[str], output: Path, dry_run: bool, form: str) -> int:
     if dry_run:
         write(report(seen, style_of(sys.stdout), form))
         return SOME_LEFT_OUT if seen.problems else FINE
-    draft, files = _make(seen, target)
+    draft, files = _make(seen, target, pack)
     _tell(draft, files, seen, target, form)
     return SOME_LEFT_OUT if seen.problems else FINE
 
@@ -55,7 +59,7 @@ def _refuse_existing(target: Path) -> None:
         raise UsageError(Diagnostic("already-there", f"`{target.parent}` is a file, no folder", hint="name a folder"))
 
 
-def _make(seen: Seen, target: Path) -> tuple[Draft, list[Path]]:
+def _make(seen: Seen, target: Path, pack: str | None) -> tuple[Draft, list[Path]]:
     """Write a project and what editors and version control want beside it: all of it, or nothing."""
     folder = target.parent
     made = _make_folders(folder)
@@ -64,7 +68,7 @@ def _make(seen: Seen, target: Path) -> tuple[Draft, list[Path]]:
         rows = sum(facts.rows for facts in seen.tables.values())
         handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=".yml", dir=folder)
         os.close(handle)
-        draft, text = mend(draft_project(seen, folder), head, Path(name), rows)
+        draft, text = mend(draft_project(seen, folder, pack), head, Path(name), rows)
         contents = {target: text, **_beside(draft, target)}
         return draft, _write_all(contents)
     except BaseException:
@@ -173,6 +177,7 @@ def _tell(draft: Draft, files: Sequence[Path], seen: Seen, target: Path, form: s
         return
     where = "" if target == Path("kpis.yml") else f" -p {target if target.name != 'kpis.yml' else target.parent}"
     size = f"{_count(len(draft.datasets), 'dataset')}, {_count(len(draft.kpis), 'KPI')}"
+    size += "".join(f", the pack {one['pack']}" for one in draft.include)
     others = ", ".join(path.relative_to(target.parent).as_posix() for path in files[1:])
     lines = [f"wrote {target}: {size}"]
     lines += [f"beside it: {others}"] if others else []

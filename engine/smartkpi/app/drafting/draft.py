@@ -8,7 +8,7 @@ from typing import Any
 
 from smartkpi.app.drafting.kpis import Bound, Counted, draft_kpis
 from smartkpi.app.drafting.model import Draft, DraftDataset, Part
-from smartkpi.app.drafting.names import identifier, is_plain, singular, tokens, unique
+from smartkpi.app.drafting.names import identifier, is_plain, singular, stem, tokens, unique
 from smartkpi.app.drafting.roles import Roles, find_roles, is_daily_unique, reads_as_column
 from smartkpi.app.drafting.words import CURRENCIES, NOISE
 from smartkpi.sources.look import ColumnFacts, TableFacts
@@ -53,12 +53,12 @@ def draft(
     notes: Mapping[str, Sequence[str]],
 ) -> Draft:
     """Return a project over tables; ``reads`` has the path of each as it is to be written, ``notes`` what to add."""
-    works = {name: _work(name, facts, relations) for name, facts in tables.items()}
+    works = {name: work_of(name, facts, relations) for name, facts in tables.items()}
     taken: set[str] = set()
     datasets: list[DraftDataset] = []
     bound: list[Bound] = []
     for work in works.values():
-        time, time_notes = _time(work, works)
+        time, time_notes = time_of(work, works)
         if _is_list(work, time, works):
             time, time_notes = None, _list_notes(work)
             events: tuple[Part, ...] = ()
@@ -68,13 +68,13 @@ def draft(
         datasets.append(
             DraftDataset(
                 work.name,
-                _read(work.facts, reads[work.name]),
+                read_of(work.facts, reads[work.name]),
                 time,
                 time_notes,
                 None if work.roles.key is None else work.roles.key.name,
-                lookups=_lookups(work, works),
+                lookups=lookups_of(work, works),
                 events=events,
-                notes=(*_table_notes(work), *notes.get(work.name, ())),
+                notes=(*table_notes(work), *notes.get(work.name, ())),
                 more=_more(work, time),
             )
         )
@@ -83,13 +83,15 @@ def draft(
     return Draft(tuple(finished), kpis)
 
 
-def _work(name: str, facts: TableFacts, relations: Sequence[Relation]) -> Work:
+def work_of(name: str, facts: TableFacts, relations: Sequence[Relation]) -> Work:
+    """Return a table as it is drafted: with its roles and what it looks up."""
     own = tuple(one for one in relations if one.table == name)
     looked_up = any(one.other == name for one in relations)
     return Work(name, facts, find_roles(facts), own, looked_up, taken={one.name for one in facts.columns})
 
 
-def _read(facts: TableFacts, path: str) -> str | dict[str, Any]:
+def read_of(facts: TableFacts, path: str) -> str | dict[str, Any]:
+    """Return how a table is read: a path, or a path with what was found out."""
     read = facts.read
     options: dict[str, Any] = {
         name: getattr(read, name)
@@ -101,7 +103,8 @@ def _read(facts: TableFacts, path: str) -> str | dict[str, Any]:
     return {"path": path, **options} if options else path
 
 
-def _table_notes(work: Work) -> tuple[str, ...]:
+def table_notes(work: Work) -> tuple[str, ...]:
+    """Return what is to be said above a table: how large it is, how it is written, what does not parse."""
     facts = work.facts
     rows = f"{facts.rows:,} row{'' if facts.rows == 1 else 's'}, {len(facts.columns)} columns"
     if facts.times:
@@ -127,13 +130,13 @@ def _day(value: Any) -> str:
 # Times
 
 
-def _time(work: Work, works: Mapping[str, Work]) -> tuple[str | Mapping[str, Any] | None, tuple[str, ...]]:
+def time_of(work: Work, works: Mapping[str, Work]) -> tuple[str | Mapping[str, Any] | None, tuple[str, ...]]:
     """Return the time of a table: its own, or that of the table that it looks up; and what it rests on."""
     mine = work.roles.time
     for one in work.relations if mine is None or mine.later else ():
         other = works[one.other]
         theirs = other.roles.time
-        if theirs is None or theirs.later or not is_plain(theirs.name) or _is_small(other):
+        if theirs is None or theirs.later or not is_plain(theirs.name) or is_small(other):
             continue
         read = reads_as_column(theirs, other.facts.read.dates)
         if read or (theirs.midnight and theirs.how is How.TIME):
@@ -212,7 +215,8 @@ def lookup_name(one: Relation, work: Work) -> str:
     return identifier(singular(one.other) if same or not words_ else "_".join(words_))
 
 
-def _lookups(work: Work, works: Mapping[str, Work]) -> tuple[Part, ...]:
+def lookups_of(work: Work, works: Mapping[str, Work]) -> tuple[Part, ...]:
+    """Return the lookups of a table."""
     found: list[Part] = []
     taken: set[str] = set()
     for one in work.relations:
@@ -229,10 +233,10 @@ def _is_list(work: Work, time: Any, works: Mapping[str, Work]) -> bool:
     """Say whether a table only describes what others refer to."""
     if not work.looked_up:
         return False
-    return time is None or _is_small(work)
+    return time is None or is_small(work)
 
 
-def _is_small(work: Work) -> bool:
+def is_small(work: Work) -> bool:
     """Say whether a table that others look up is a list of a few things, even where it has dates."""
     return work.looked_up and work.facts.rows < SMALL_TABLE
 
@@ -292,7 +296,7 @@ def _counted(one: ColumnFacts, work: Work, taken: set[str]) -> tuple[Part, Count
     """Bind a column of counts; those of people on a day must not be added over days."""
     said = [word for word in tokens(one.name) if word not in NOISE and word not in CURRENCIES] or list(tokens(one.name))
     people = is_daily_unique(one)
-    name = _take(identifier(singular("_".join(said))), work, taken)
+    name = _take(identifier(singular("_".join(map(stem, said)))), work, taken)
     column: Any = one.name if is_plain(one.name) else {"column": one.name}
     whole = one.dtype.startswith(("Int", "UInt"))
     body: dict[str, Any] = {"count": column if whole else f"round({column_text(one.name)})"}

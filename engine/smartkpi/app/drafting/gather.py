@@ -6,7 +6,7 @@ import glob
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from smartkpi.sources.files import FORMATS, find_files
 from smartkpi.spec.model import Read
 
 MOST_FILES = 20_000
+KNOWN = "csv, tsv, txt, ndjson, parquet and arrow files are read: save it as one of these"
 PREFERRED = ("parquet", "arrow", "ndjson", "csv", "tsv")
 NOISE = ("dataset", "data", "table", "export", "tbl", "raw", "final", "report")
 """Words of file names that say nothing of what is in them."""
@@ -46,7 +47,9 @@ def gather(data: Sequence[str]) -> tuple[tuple[Found, ...], tuple[Diagnostic, ..
                 named = Path(text).expanduser().resolve() == file
                 files[file] = files.get(file, False) or named
         except KpiError as error:
-            problems.extend(error.diagnostics)
+            problems.extend(
+                replace(one, hint=KNOWN) if one.code == "unknown-format" else one for one in error.diagnostics
+            )
     if len(files) > MOST_FILES:
         raise click.UsageError(f"there are {len(files):,} files, too many to look at: name some of them, or a folder")
     partitioned, plain = _partitions(files)

@@ -65,6 +65,8 @@ def _count_name(event: Counted) -> str:
     name = identifier("_".join(said) or event.event)
     if event.people:
         return f"daily_{name}"
+    if not name.isascii() and name != event.event:
+        return name
     if not event.event.endswith(singular(name)):
         return plural(event.event)
     name = f"{event.event.removesuffix(singular(name))}{name}"

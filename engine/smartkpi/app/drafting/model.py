@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -34,10 +34,10 @@ class DraftDataset:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A whole project: its datasets and KPIs, what is to be included, what is to be said at its top."""
+    """A whole project: its datasets and KPIs, what is to be included, what is said at its top and at its end."""
 
     datasets: tuple[DraftDataset, ...]
     kpis: tuple[Part, ...] = ()
     include: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
-    sections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()

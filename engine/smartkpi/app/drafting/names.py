@@ -10,6 +10,7 @@ from smartkpi.language.parse import reserved_words
 from smartkpi.semantics.scope import IMPLICIT
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_HOW_MANY = re.compile("(?:次数|人数|数量|量|数)$")
 _LETTER = re.compile(r"[^\W_]+")
 
 
@@ -27,6 +28,11 @@ def identifier(text: str) -> str:
     if not name or not name.isidentifier():
         name = f"n_{name}" if name else "unnamed"
     return f"{name}_" if name in reserved_words() or name in IMPLICIT else name
+
+
+def stem(word: str) -> str:
+    """Return a word of Chinese without the ending that says how many: 点击量 is 点击."""
+    return word if word.isascii() else _HOW_MANY.sub("", word) or word
 
 
 def is_plain(name: str) -> bool:

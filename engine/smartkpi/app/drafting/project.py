@@ -11,8 +11,10 @@ from smartkpi.api import load
 from smartkpi.app.drafting.draft import alike, draft
 from smartkpi.app.drafting.gather import Found, gather
 from smartkpi.app.drafting.model import Draft, DraftDataset, Part
+from smartkpi.app.drafting.packed import draft_pack
 from smartkpi.app.drafting.text import write_yaml
 from smartkpi.diagnostics import Diagnostic, KpiError, errors
+from smartkpi.resources import find
 from smartkpi.sources.look import TableFacts, look
 from smartkpi.sources.relate import Relation, relate
 from smartkpi.spec.model import Read
@@ -47,10 +49,18 @@ def see(data: Sequence[str]) -> Seen:
     return Seen(tables, {one.name: one for one in found}, relations, (*problems, *unread))
 
 
-def draft_project(seen: Seen, folder: Path) -> Draft:
-    """Return a draft over what was seen, its paths as they are from a folder."""
+def draft_project(seen: Seen, folder: Path, pack: str | None = None) -> Draft:
+    """Return a draft over what was seen, its paths as they are from a folder; of a pack, what binds its events."""
     reads = {name: _path(seen.found[name].path, folder) for name in seen.tables}
-    return draft(seen.tables, seen.relations, reads, {name: _notes(seen.found[name]) for name in seen.tables})
+    notes = {name: _notes(seen.found[name]) for name in seen.tables}
+    if pack is None:
+        return draft(seen.tables, seen.relations, reads, notes)
+    return draft_pack(pack, load(packs()[pack]).catalog.contracts, seen.tables, seen.relations, reads, notes)
+
+
+def packs() -> dict[str, Path]:
+    """Return the shipped packs by name."""
+    return {path.stem: path for path in sorted(find("metrics").glob("*.yml"))}
 
 
 def _path(path: Path, folder: Path) -> str:
@@ -108,12 +118,24 @@ def _without(draft: Draft, wrong: Sequence[Diagnostic]) -> Draft:
         if lost:
             return replace(draft, kpis=tuple(kpi for kpi in draft.kpis if kpi.name not in lost))
         broken = {one.name: wrong[0] for one in draft.datasets}
+    if added := _adding(draft, {name for name, one in broken.items() if one.code == "number-too-large"}):
+        return replace(draft, kpis=tuple(kpi for kpi in draft.kpis if kpi.name not in added))
     datasets = []
     for one in draft.datasets:
         simpler = _simpler(one, broken[one.name]) if one.name in broken else one
         if simpler is not None:
             datasets.append(simpler)
     return _without_dangling(replace(draft, datasets=tuple(datasets)))
+
+
+def _adding(draft: Draft, names: set[str]) -> set[str]:
+    """Return the KPIs that add up or average what some datasets have."""
+    events = {part.name for one in draft.datasets if one.name in names for part in one.events}
+    formulas = {kpi.name: kpi.body if isinstance(kpi.body, str) else str(kpi.body["formula"]) for kpi in draft.kpis}
+    return {
+        name for name, formula in formulas.items()
+        if formula.startswith(("sum(", "avg(")) and formula[4:].partition(".")[0] in events
+    }  # fmt: skip
 
 
 def _simpler(dataset: DraftDataset, why: Diagnostic) -> DraftDataset | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smartkpi.app.drafting import words
-from smartkpi.app.drafting.names import tokens
+from smartkpi.app.drafting.names import stem, tokens
 from smartkpi.language.types import MONEY, Kind
 from smartkpi.sources.look import ColumnFacts, TableFacts
 from smartkpi.sources.look_times import How, TimeFacts
@@ -181,7 +181,7 @@ def is_daily_unique(one: ColumnFacts) -> bool:
 
 def steps_of(text: str) -> int | None:
     """Return which step of a funnel a name is, the first being 0; None where it is none."""
-    said = {*tokens(text), "".join(tokens(text))}
+    said = {*map(stem, tokens(text)), "".join(tokens(text))}
     return next((i for i, (_, step) in reversed(list(enumerate(words.STEPS))) if said & step), None)
 
 

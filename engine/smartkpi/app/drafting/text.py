@@ -11,8 +11,8 @@ from typing import Any
 from smartkpi.app.drafting.model import Draft, DraftDataset, Part
 
 WIDTH = 100
-_PLAIN = re.compile(r"[A-Za-z_/.(][^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]*")
-_IN_FLOW = re.compile(r"[\w.*/ -]*[\w*/]|[A-Za-z_]\w*(?: [\w.]+)*")
+_PLAIN = re.compile(r"(?:[^\W\d]|[_/.(])[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]*")
+_IN_FLOW = re.compile(r"[\w.*/ -]*[\w*/]")
 _SPECIAL = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 _WORDS = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n", "~", "none"])
 
@@ -31,8 +31,7 @@ def write_yaml(draft: Draft, head: Sequence[str]) -> str:
         for kpi in draft.kpis:
             lines += _part(kpi, "  ")
         lines.append("")
-    for name, section in draft.sections.items():
-        lines += [*_comment(section, ""), ""] if name else list(section)
+    lines += [*_comment(draft.missing, "")]
     while lines and not lines[-1]:
         lines.pop()
     return "\n".join(lines) + "\n"

@@ -77,3 +77,37 @@ CURRENCIES = _set("""
     usd eur gbp jpy cny rmb brl inr krw chf aud cad sek nok dkk pln czk huf try mxn zar hkd sgd twd thb idr myr php vnd
     ils nzd rub aed sar clp cop ars
 """)
+
+_ALIKE = """
+impression exposure exposures shown show display 曝光 展示
+click clicked 点击
+visit session pageview view viewed landing 访问 浏览
+cart addtocart basket 加购 购物车
+order purchase transaction buy bought sale sold conversion checkout 订单 下单 购买 销售
+line item detail 行 明细
+payment paid pay 付款 支付
+refund refunded 退款
+return returned 退货
+delivery delivered deliver shipped shipping shipment 送达 交付 发货
+review rating feedback survey score 评价 评分
+inquiry enquiry lead 询盘
+spend spent cost expense 花费 成本
+revenue turnover income gmv 收入
+buyer customer client user 买家 客户
+no number id nr 号
+quantity qty piece unit 数量 件数
+promised promise estimated required due expected 承诺
+profit margin gain 利润
+commission fee 佣金
+investment invest ads 投入
+stock inventory 库存 盘点
+reason why cause 原因
+"""
+FILLERS = _set("of the in per add to a an and total sum count website all")
+"""Words that do not tell one event from another."""
+
+GENERIC = _set("amount value total revenue sales turnover betrag umsatz importe montant 金额 收入 销售额")
+"""Words of money that may be any: freight or tax is none of them."""
+
+SAME = {word: group.split()[0] for group in _ALIKE.strip().splitlines() for word in group.split()}
+"""The word that stands for all that mean the same."""
