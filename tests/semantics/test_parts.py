@@ -126,7 +126,7 @@ def test_a_thousand_kpis_are_checked_in_no_time(tmp_path: Path) -> None:
         lines += [
             f'  a{i}: {{formula: sum(order.amount where country == "BR" and size > {i}) / order, by: country}}',
             f'  b{i}: {{formula: order / visit, where: channel == "ads", thresholds: {{good: at least 5%}}}}',
-            f"  c{i}: a{i} / b{i} + {'c' + str(i - 4) if i else '1'}",
+            f"  c{i}: a{i} / b{i} + {'c' + str(i - 4) if i % 200 else '1'}",
             f"  d{i}: avg(order.f{i}) * 1000",
         ]
     file = tmp_path / "kpis.yml"

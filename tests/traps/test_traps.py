@@ -148,6 +148,16 @@ def test_trap_25_deep_nesting_is_refused() -> None:
     assert codes({"deep": "-" * 5000 + "order"}) == ["formula-too-deep"]
 
 
+def test_trap_25_chains_of_kpis_are_bounded_and_checked_in_linear_time() -> None:
+    def chain(count: int) -> dict[str, Any]:
+        return {"k0": "order", **{f"k{i}": f"k{i - 1} + 1" for i in range(1, count)}}
+
+    assert project(chain(101)).run("k100", grain="all").frame["value"].to_list() == [101.0]
+    start = time.process_time()
+    assert codes(chain(5_000)) == ["formula-too-deep"]
+    assert time.process_time() - start < 10
+
+
 @pytest.mark.parametrize(
     "formula",
     [

@@ -229,15 +229,15 @@ class Version:
 class TypedKpi:
     """A KPI whose formula and conditions are typed.
 
-    ``where`` maps each event that the formula reads to the KPI's own conditions on it; ``events`` and ``kpis`` are
-    what it reads, directly and through other KPIs; ``providers`` the datasets; ``missing`` the events that are
-    declared but that no dataset provides (the KPI is then `unavailable`). ``segmented`` are the events that segments
-    tell apart (those in a `total` alone need not have a segment's field), ``within`` the fields that a `share` asks the
-    segments for; ``ranked``: a `rank` stands somewhere in it; ``folded``: a total, rank or `per` does. ``grain`` is its
-    own: the one written, else `month`, or `all` where rows without time are among what it reads; ``daily`` names what
-    it adds, but must not add over time, which no grain coarser than ``once`` does. ``periods`` are those that a `per`
-    in it runs over. ``revisions`` are its versions after the first, which ``formula``, ``where`` and ``bands`` are;
-    ``dated``: it, or a KPI that it reads, has any.
+    ``where`` maps each event that the formula reads to the KPI's own conditions on it; ``events`` are what it reads,
+    directly and through other KPIs, ``kpis`` those it names itself; ``providers`` the datasets; ``missing`` the events
+    that are declared but that no dataset provides (the KPI is then `unavailable`). ``segmented`` are the events that
+    segments tell apart (those in a `total` alone need not have a segment's field), ``within`` the fields that a `share`
+    asks the segments for; ``ranked``: a `rank` stands somewhere in it; ``folded``: a total, rank or `per` does.
+    ``grain`` is its own: the one written, else `month`, or `all` where rows without time are among what it reads;
+    ``daily`` names what it adds, but must not add over time, which no grain coarser than ``once`` does. ``periods`` are
+    those that a `per` in it runs over. ``revisions`` are its versions after the first, which ``formula``, ``where`` and
+    ``bands`` are; ``dated``: it, or a KPI that it reads, has any; ``depth`` is how many KPIs it stands on in a row.
     """
 
     name: str
@@ -263,6 +263,7 @@ class TypedKpi:
     periods: frozenset[Grain] = frozenset()
     revisions: tuple[Version, ...] = ()
     dated: bool = False
+    depth: int = 0
 
     @property
     def versions(self) -> tuple[Version, ...]:

@@ -40,12 +40,15 @@ RESERVED = frozenset(
 )
 """The columns of a result: a dimension of such a name would collide (see result.py, which this layer cannot import)."""
 
+DEEPEST = 100
+"""How many KPIs may stand on each other in a row: each is a stage of its own when values are computed."""
+
 Band = tuple[str, str, tuple[Decimal, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Reads:
-    """What a formula reads, directly and through other KPIs."""
+    """What a formula reads, directly and through other KPIs; ``kpis`` are those it names itself."""
 
     events: frozenset[str]
     kpis: frozenset[str]
@@ -54,6 +57,7 @@ class _Reads:
     ranked: bool
     folded: bool
     periods: frozenset[Grain]
+    depth: int
 
 
 def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | None:
@@ -65,6 +69,9 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
     if not reads.events and not findings.failed and kinds <= {Kind.NUMBER, Kind.NULL}:
         hint = "a fixed number is a constant: write it under `constants`"
         findings.error("no-events", f"`{spec.name}` reads no event", spec.formula.expr.span, hint)
+    if reads.depth > DEEPEST:
+        message = f"`{spec.name}` stands on more than {DEEPEST} KPIs in a row"
+        findings.error("formula-too-deep", message, spec.span, "spell some of them out")
     type = _check_types(spec, [one for one in written if not one.void], formulas, findings)
     versions = _versions(written, formulas, type, reads, findings)
     scopes = [space.events[event] for event in sorted(reads.events)]
@@ -97,6 +104,7 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         ranked=reads.ranked,
         folded=reads.folded,
         grain=grain.value,
+        depth=reads.depth,
         daily=daily,
         once=once,
         periods=reads.periods,
@@ -209,6 +217,7 @@ def _reads(formulas: Iterable[Expr], space: Namespace) -> _Reads:
     within: set[str] = set()
     periods: set[Grain] = set()
     ranked = folded = False
+    depth = 0
     stack = [(formula, False) for formula in formulas]
     while stack:
         expr, whole = stack.pop()
@@ -219,7 +228,8 @@ def _reads(formulas: Iterable[Expr], space: Namespace) -> _Reads:
             case Reference(kpi=name):
                 read = space.kpis[name]
                 events |= read.events
-                kpis |= {name} | read.kpis
+                kpis.add(name)
+                depth = max(depth, read.depth + 1)
                 apart |= set() if whole else read.segmented
                 within |= read.within
                 ranked = ranked or read.ranked
@@ -246,6 +256,7 @@ def _reads(formulas: Iterable[Expr], space: Namespace) -> _Reads:
         ranked=ranked,
         folded=folded,
         periods=frozenset(periods),
+        depth=depth,
     )
 
 
