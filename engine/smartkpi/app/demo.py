@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 
 from smartkpi.app.story import ADS, EVENTS, REFUNDS, Story, tell
+from smartkpi.report.render import fill_whole
 from smartkpi.resources import find
 
 NEXT = (
@@ -35,9 +37,13 @@ def make(folder: Path, seed: int = 1) -> bool:
         raise FileExistsError(f"`{folder}` is no folder")
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"`{folder}` is not empty")
-    (folder / "data" / "events").mkdir(parents=True)
-    _write(folder / "data", tell(seed))
-    shutil.copyfile(project, folder / "kpis.yml")  # last: where it is, the demo is whole
+
+    def fill(beside: Path) -> None:
+        (beside / "data" / "events").mkdir(parents=True)
+        _write(beside / "data", tell(seed))
+        shutil.copyfile(project, beside / "kpis.yml")
+
+    fill_whole(folder, fill)  # kpis.yml comes last: where it is, the demo is whole
     return True
 
 
@@ -59,8 +65,10 @@ def _write(folder: Path, story: Story) -> None:
     events = pl.DataFrame(story.events, schema=schema, orient="row").sort("ts", "event_id")
     months = events.with_columns(month=pl.col("ts").dt.strftime("%Y-%m")).partition_by("month", as_dict=True)
     for (month,), rows in months.items():
-        rows.drop("month").write_parquet(folder / "events" / f"{month}.parquet")
+        content = BytesIO()  # a full disk is an OSError to the system, not to Polars
+        rows.drop("month").write_parquet(content)
+        (folder / "events" / f"{month}.parquet").write_bytes(content.getvalue())
     refunds = pl.DataFrame(story.refunds, schema=REFUNDS, orient="row").sort("date", "refund_id")
-    refunds.write_csv(folder / "refunds.csv")
+    (folder / "refunds.csv").write_text(refunds.write_csv(), encoding="utf-8", newline="")
     ads = pl.DataFrame(story.ads, schema=ADS, orient="row")
-    ads.write_csv(folder / "ads.csv", separator=";", include_bom=True)
+    (folder / "ads.csv").write_text(ads.write_csv(separator=";"), encoding="utf-8-sig", newline="")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:  # what goes well waits for none of these
 
 FINE, FAILED, USAGE, DEFINITIONS, DATA, SOME_LEFT_OUT, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
 ORDER = (BUG, INTERRUPTED, USAGE, DEFINITIONS, DATA, SOME_LEFT_OUT, FAILED)
+STDERR, PANIC = 2, b"panicked at"
 REPORT_TO = "please report it with the command and its project"
 
 
@@ -26,6 +29,12 @@ def worst(codes: Iterable[int]) -> int:
 def guarded(command: Callable[[], Any]) -> int:
     """Run a command and return its exit code; no exception passes."""
     _open_closed()
+    with _native_quiet() as codes:
+        codes.append(_code_of(command))
+        return codes[-1]
+
+
+def _code_of(command: Callable[[], Any]) -> int:
     try:
         code = command()
         sys.stdout.flush()
@@ -42,6 +51,43 @@ def guarded(command: Callable[[], Any]) -> int:
         return _failed_output(error)
     except BaseException as error:  # noqa: BLE001 (also a panic of the engine, which is no Exception)
         return _ended(error)
+
+
+@contextmanager
+def _native_quiet() -> Iterator[list[int]]:
+    """Keep what native code writes to stderr until the exit code is known: a panic that became an error says no more.
+
+    It is shown where the end is a bug of ours, on request, and where it tells of no panic.
+    """
+    codes: list[int] = []
+    stream: TextIO = sys.stderr
+    held = _held_file() if sys.stderr is sys.__stderr__ and stream.fileno() == STDERR else None
+    if held is None:
+        yield codes
+        return
+    ours = os.dup(STDERR)
+    with held, os.fdopen(ours, "w", encoding=stream.encoding, errors=stream.errors, buffering=1) as shown:
+        stream.flush()
+        os.dup2(held.fileno(), STDERR)
+        sys.stderr = shown
+        try:
+            yield codes
+        finally:
+            sys.stderr = stream
+            with suppress(OSError):
+                shown.flush()
+            os.dup2(ours, STDERR)
+            held.seek(0)
+            said = held.read()
+            if said and (PANIC not in said or BUG in codes or os.environ.get("SMARTKPI_DEBUG") == "1"):
+                os.write(STDERR, said)
+
+
+def _held_file() -> IO[bytes] | None:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return None
 
 
 def _ended(error: BaseException) -> int:

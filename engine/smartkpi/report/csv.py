@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 from smartkpi.report.rows import plain_rows
 from smartkpi.report.style import Style
 from smartkpi.result import Result
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+QUOTED = (",", ";", "\t", '"', "\r", "\n")
+"""What a text must not show bare: a separator of some spreadsheet, a quote, a line end."""
 
 
 def render(result: Result, _style: Style) -> str:
     """Return the tidy table with a header; numbers in full, texts that a spreadsheet would run behind a `'`."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([safe(name) for name in result.columns])
-    for row in plain_rows(result.frame):
-        writer.writerow([value if name == "money" else _cell(value) for name, value in row.items()])
-    return stream.getvalue()
+    head = [_written(safe(name)) for name in result.columns]
+    body = (
+        [_written(value) if name == "money" else _cell(value) for name, value in row.items()]
+        for row in plain_rows(result.frame)
+    )
+    return "".join(f"{','.join(row)}\n" for row in (head, *body))
 
 
 def safe(text: str) -> str:
@@ -28,15 +28,21 @@ def safe(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any) -> str:
     match value:
-        case None:
-            return ""
         case bool():
             return "true" if value else "false"
         case list():
-            return safe(" ".join(str(item) for item in value))
+            return _written(safe(" ".join(str(item) for item in value)))
         case str():
-            return safe(value)
+            return _written(safe(value))
         case _:
-            return value
+            return _written(value)
+
+
+def _written(value: Any) -> str:
+    text = "" if value is None else str(value)
+    if any(character in text for character in QUOTED):
+        text = text.replace('"', '""')
+        return f'"{text}"'
+    return text

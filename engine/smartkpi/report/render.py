@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -53,27 +54,51 @@ def write_whole(path: Path, content: bytes) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        beside.chmod(_mode(path))
+        beside.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_mask())
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    _sync(path.parent)
 
 
-def _mode(path: Path) -> int:
-    """Return the permissions that a file has, or that a new one gets."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
+def fill_whole(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Fill a folder beside its place, make its files durable, then move it there: it is never seen half full.
+
+    An empty folder that exists gets the entries one by one, in the order of their names. Raises FileExistsError where
+    it holds anything, OSError where it cannot be written; nothing is left behind.
+    """
+    folder = folder.resolve()
+    there = folder.exists()
+    if there and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"`{folder}` is not empty")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder if there else folder.parent))
+    try:
+        fill(beside)
+        for path in beside.rglob("*"):
+            _sync(path)
+        if there:
+            for path in sorted(beside.iterdir()):
+                path.rename(folder / path.name)
+        else:
+            beside.chmod(0o777 & ~_mask())
+            beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    _sync(folder)
+
+
+def _mask() -> int:
     mask = os.umask(0)
     os.umask(mask)
-    return 0o666 & ~mask
+    return mask
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync(path: Path) -> None:
     if os.name != "posix":
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
