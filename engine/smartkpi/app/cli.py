@@ -54,10 +54,13 @@ def main() -> None:
 @main.command()
 @click.argument("path", required=False)
 @click.option("--data", is_flag=True, help="Also read the data: columns, types, unreadable rows.")
+@click.option("--doctor", is_flag=True, help="Look at the installation instead: versions, encoding, time zones.")
 @format_option("text", "json", "github")
 @project_options
-def check(path: str | None, data: bool, form: str, project: str | None, sets: Sequence[str]) -> int:
+def check(path: str | None, data: bool, doctor: bool, form: str, project: str | None, sets: Sequence[str]) -> int:
     """Check all definitions and show every problem at once."""
+    if doctor:
+        return _examine(path, project, data, form)
     from smartkpi.app.checking import check
 
     return check(_find(path, project), _pairs(sets), data, form)
@@ -186,6 +189,15 @@ def demo(folder: Path, form: str, lang: str) -> int:
     from smartkpi.app.running import demo
 
     return demo(folder, form, lang)
+
+
+def _examine(path: str | None, project: str | None, data: bool, form: str) -> int:
+    from smartkpi.app.doctor import examine
+
+    if data or form == "github":
+        raise click.UsageError("--doctor goes without --data, as text or json")
+    named = path is not None or project is not None
+    return examine(_find(path, project) if named else default_project(), form)
 
 
 def default_project() -> Path | None:
