@@ -17,7 +17,7 @@ _STAGE = re.compile(r"^Stage: (\w+)\s*$", re.MULTILINE)
 class Entry:
     """One code: why it is an error and what to do, a project that has it and the mended one.
 
-    ``stage`` is where it shows: `check` (with `load`), or `run`.
+    ``stage`` is where it shows: `check` (with `load`), `data` (a check of them), or `run`.
     """
 
     code: str

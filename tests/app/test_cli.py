@@ -37,7 +37,8 @@ def test_every_command_has_a_format_and_help(command: str, kpi: Kpi) -> None:
 
 def test_check_of_a_good_project(project: Path, kpi: Kpi) -> None:
     done = kpi("check --data")
-    assert (done.exit_code, done.stdout, done.stderr) == (0, "no problems: 3 KPIs, 1 dataset\n", "")
+    table = "dataset  rows  files  columns  remarks\nlog         8      1        4  missing: country 1, amount 6\n"
+    assert (done.exit_code, done.stdout, done.stderr) == (0, f"{table}\nno problems: 3 KPIs, 1 dataset\n", "")
 
 
 def test_check_shows_the_place_in_each_format(project: Path, kpi: Kpi) -> None:

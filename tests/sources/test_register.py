@@ -11,12 +11,14 @@ from smartkpi import errors
 from smartkpi.diagnostics import Diagnostic, KpiError
 from tests.rendering import hold, lay_out, rendered
 
-ENTRIES = {code: entry for code, entry in errors.register().items() if entry.stage == "run"}
+ENTRIES = {code: entry for code, entry in errors.register().items() if entry.stage in ("run", "data")}
 
 
-def run(text: str) -> list[Diagnostic]:
-    """Write an example and its files into the working folder, run it, and return what comes back."""
+def run(text: str, stage: str) -> list[Diagnostic]:
+    """Write an example and its files into the working folder, run or check it, and return what comes back."""
     data = lay_out(text)
+    if stage == "data":
+        return [*smartkpi.load("kpis.yml", data).check(data=True).diagnostics]
     try:
         by = next((line.removeprefix("# by ") for line in text.splitlines() if line.startswith("# by ")), ())
         return [*smartkpi.load("kpis.yml", data).run(by=by).diagnostics]
@@ -32,8 +34,8 @@ def test_the_bad_example_gives_the_code_and_the_good_one_nothing(
     bad.mkdir()
     good.mkdir()
     monkeypatch.chdir(bad)
-    found = run(ENTRIES[code].bad)
+    found = run(ENTRIES[code].bad, ENTRIES[code].stage)
     assert [d.code for d in found] == [code]
     hold(code, ENTRIES[code].bad, rendered(found), update)
     monkeypatch.chdir(good)
-    assert run(ENTRIES[code].good) == []
+    assert run(ENTRIES[code].good, ENTRIES[code].stage) == []

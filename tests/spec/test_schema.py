@@ -169,7 +169,7 @@ KEYS = {
     "kpi": (model.Kpi, {"name", "span", "origin"}, ("extends", *later._KPI)),
     "dataset": (model.Dataset, {"name", "span"}, (*later._DATASET, "label", "description")),
     "binding": (model.Binding, {"event", "span"}, ("key", "prefer")),
-    "read": (model.Read, {"base", "span"}, ()),
+    "read": (model.Read, {"base", "span", "bad"}, ()),
     "calendar": (model.Calendar, {"span"}, later._CALENDAR),
     "event": (model.Contract, {"name", "span"}, ("is", "key")),
     "case": (model.Case, {"span"}, ()),
@@ -248,7 +248,7 @@ LATER_PARTS = {
 }
 LATER_KEYS = {
     *("encoding", "skip_rows", "skip_footer", "decimal", "thousands", "additive", "key", "prefer"),
-    *("lookups", "on_bad_rows", "keep", "goals", "lint", "min_sample", "confidence", "for", "stale_after", "by"),
+    *("lookups", "keep", "goals", "lint", "min_sample", "confidence", "for", "stale_after", "by"),
     *("benchmark", "advice", "goal"),
 }
 

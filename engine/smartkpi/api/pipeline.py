@@ -29,7 +29,8 @@ from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.formula import Across, TypedKpi
 from smartkpi.semantics.lookups import reached_datasets
 from smartkpi.semantics.question import Question, fits, resolve, rest_of, select_kpis
-from smartkpi.sources.tables import Table, open_tables
+from smartkpi.sources.inspect import TableFacts, inspect, mixed
+from smartkpi.sources.tables import Table, accuse, open_tables
 from smartkpi.spec.load import Loaded
 
 WIDTH = 100
@@ -85,7 +86,9 @@ def answer(
     left_out |= {name: "data" for name in selection.kpis if checked.kpis[name].datasets & closed}
     question = replace(question, kpis=tuple(name for name in selection.kpis if name not in left_out))
     if not question.kpis:
-        raise (DataError(*errors(opened.data)) if errors(opened.data) else DefinitionError(*errors(opened.definitions)))
+        if errors(opened.data):
+            raise DataError(*errors(opened.data))
+        raise DefinitionError(*errors(opened.definitions), *_texts(opened, left_out))
     levels, optimized = Levels(ask.total and bool(question.by), ask.top), ask.optimize
     try:
         result = evaluate(
@@ -95,11 +98,20 @@ def answer(
         raise DataError(*_causes(error.diagnostics, opened.data)) from error
     left_out |= result.left_out
     shown = opened.definitions if "definition" in left_out.values() else _no_errors(opened.definitions)
+    shown += _texts(opened, left_out)
     mine = (one for one in shown if _concerns(one, {*question.kpis, *left_out}))
     data = (one for one in opened.data if one.subject.removeprefix("dataset:") in {"", *providers})
     diagnostics = tuple(dict.fromkeys((*mine, *data, *_causes(result.diagnostics, opened.data))))
     result = replace(result, left_out=left_out, diagnostics=diagnostics, display=partial(_display, lang))
     return arrange(result, ask.order_by, ask.limit)
+
+
+def _texts(opened: Opened, left_out: Mapping[str, str]) -> tuple[Diagnostic, ...]:
+    """Return notes on columns that are text for a few values, where a type left a KPI out: they may be why."""
+    codes = {one.code for one in opened.definitions if one.subject.removeprefix("kpi:") in left_out}
+    if not codes & {"type-mismatch", "not-a-number", "bad-band"}:
+        return ()
+    return tuple(note for one in opened.tables.values() for note in mixed(one))
 
 
 def _causes(found: Iterable[Diagnostic], opening: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
@@ -150,6 +162,21 @@ def open_data(loaded: Loaded, handed: Mapping[str, object], names: Iterable[str]
     checked = check(catalog, {name: one.schema for name, one in tables.items()})
     definitions = (*loaded.diagnostics, *checked.diagnostics)
     return Opened(checked, tables, tuple(dict.fromkeys(definitions)), tuple(problems))
+
+
+def inspect_data(opened: Opened) -> tuple[tuple[TableFacts, ...], tuple[Diagnostic, ...]]:
+    """Read every value of every table once; return the facts, and what was found wrong or out of the ordinary."""
+    facts: list[TableFacts] = []
+    found: list[Diagnostic] = []
+    for one in opened.tables.values():
+        try:
+            looked = inspect(one)
+        except KpiError as error:
+            found += accuse(one, error).diagnostics
+        else:
+            facts.append(looked)
+            found += looked.notes
+    return tuple(facts), tuple(found)
 
 
 def evaluate(

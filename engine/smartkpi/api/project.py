@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # a check of definitions waits for no engine
     from smartkpi.api.cases import Outcome
     from smartkpi.engines.polars.meter import Progress
     from smartkpi.result import Result
+    from smartkpi.sources.inspect import TableFacts
 
 Stage = Literal["syntax", "typed", "plan", "optimized", "polars"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -29,10 +30,14 @@ DataSource = str | Path | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Report:
-    """What a check found: problems of the definitions, and of the data where that was looked at."""
+    """What a check found: problems of the definitions, and of the data where that was looked at.
+
+    ``tables`` has the facts of each table that could be read: rows, columns, what is missing or out of the ordinary.
+    """
 
     definitions: tuple[Diagnostic, ...]
     data: tuple[Diagnostic, ...] = ()
+    tables: tuple[TableFacts, ...] = ()
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -88,7 +93,7 @@ class Project:
         """
         if not data:
             return Report(_unique((*self.loaded.diagnostics, *self.typed().diagnostics)))
-        from smartkpi.api.pipeline import evaluate, open_data
+        from smartkpi.api.pipeline import evaluate, inspect_data, open_data
 
         opened = open_data(self.loaded, self.data)
         ready = {name for name, kpi in opened.checked.kpis.items() if kpi.datasets <= set(opened.tables)}
@@ -99,7 +104,8 @@ class Project:
                 found = evaluate(opened.checked, opened.tables, question).diagnostics
             except DataError as error:
                 found = error.diagnostics
-        return Report(opened.definitions, _unique((*opened.data, *found)))
+        facts, noted = inspect_data(opened)
+        return Report(opened.definitions, _unique((*opened.data, *found, *noted)), facts)
 
     def run(
         self,

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from smartkpi.api import Report, load
 from smartkpi.app.edge import DATA, DEFINITIONS, FINE, USAGE, worst
 from smartkpi.app.terminal import style_of, write
 from smartkpi.diagnostics import Severity, errors, render, to_github, to_json
+from smartkpi.report.style import Style, cells, pad, plain
 from smartkpi.spec.constants import SET
+
+if TYPE_CHECKING:  # a check of definitions waits for no engine
+    from smartkpi.sources.inspect import TableFacts
+
+SHOWN = 4
+"""How many columns with the same remark are named."""
 
 
 def check(path: Path, sets: Mapping[str, str], data: bool, form: str) -> int:
@@ -21,18 +30,58 @@ def check(path: Path, sets: Mapping[str, str], data: bool, form: str) -> int:
     style = style_of(sys.stdout)
     match form:
         case "json":
-            found = {"ok": report.ok, "diagnostics": [to_json(one) for one in report.diagnostics]}
-            write(json.dumps(found, ensure_ascii=not style.unicode, indent=2) + "\n")
+            found: dict[str, Any] = {"ok": report.ok, "diagnostics": [to_json(one) for one in report.diagnostics]}
+            if data:
+                found["tables"] = [_as_dict(one) for one in report.tables]
+            write(json.dumps(found, ensure_ascii=not style.unicode, indent=2, default=str) + "\n")
         case "github":
             write("".join(f"{to_github(one)}\n" for one in report.diagnostics))
         case _:
             text = "\n\n".join(render(one, style.color) for one in report.diagnostics)
             catalog = project.catalog
             size = f"{_count(len(catalog.kpis), 'KPI')}, {_count(len(catalog.datasets), 'dataset')}"
-            write(f"{text}\n\n{_summary(report)}\n" if text else f"no problems: {size}\n")
+            read = f"{_table(report.tables, style)}\n" if report.tables else ""
+            write(f"{text}\n\n{read}{_summary(report)}\n" if text else f"{read}no problems: {size}\n")
     wrong = errors(report.definitions)
     codes = [USAGE for one in wrong if one.span is not None and one.span.source.name == SET]
     return worst((*codes, DEFINITIONS if wrong else FINE, DATA if errors(report.data) else FINE))
+
+
+def _table(tables: Sequence[TableFacts], style: Style) -> str:
+    """Return a line a table: rows, files, columns, and what is missing, left out, or may be cut off."""
+    heads = ("dataset", "rows", "files", "columns", "remarks")
+    rows = [(one.dataset, f"{one.rows:,}", str(one.files or "-"), str(len(one.columns)), _remarks(one))
+            for one in tables]  # fmt: skip
+    widths = [max(cells(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
+    return "".join(
+        "  ".join(
+            (pad(cell, width) if i in (0, 4) else " " * (width - cells(cell)) + cell)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        + "\n"
+        for row in (heads, *rows)
+    )
+
+
+def _remarks(table: TableFacts) -> str:
+    missing = [one for one in table.columns if one.missing]
+    odd = [one for one in table.columns if one.not_numbers]
+    said = [f"{_count(table.skipped, 'bad row')} left out"] if table.skipped else []
+    said += [f"missing: {_some([f'{one.name} {one.missing:,}' for one in missing])}"] if missing else []
+    said += [f"NaN or infinite: {_some([f'{one.name} {one.not_numbers:,}' for one in odd])}"] if odd else []
+    said += [f"no line end at the end of {_some(list(table.cut))}: cut off?"] if table.cut else []
+    return plain("; ".join(said))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _as_dict(table: TableFacts) -> dict[str, Any]:
+    facts = asdict(table)
+    del facts["notes"]
+    return facts | {"cut": list(table.cut)}
 
 
 def _summary(report: Report) -> str:

@@ -147,4 +147,6 @@ def describe(
             "unmatched": dict(known.unmatched),
             "stale": any(c is not None and c.stale for c in covers),
         }
+        if known.bad_rows:
+            found[name]["bad_rows"] = [dict(row) for row in known.bad_rows]
     return found

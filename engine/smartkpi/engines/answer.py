@@ -25,7 +25,8 @@ class Coverage:
 
     ``days`` are the local days with at least one row, sorted; ``edge`` is the first instant (aware, UTC) after the
     latest row (a date covers its day), None without rows; ``rows`` counts all rows, ``left_out`` those left out by
-    reason (`null_time`, `duplicate`, `after_as_of`, …); ``unmatched`` counts rows by the lookup that found nothing.
+    reason (`null_time`, `duplicate`, `after_as_of`, `bad_row`, …); ``unmatched`` counts rows by the lookup that found
+    nothing. ``bad_rows`` has some of the rows that are none: where, why, and their text.
     """
 
     dataset: str
@@ -34,6 +35,7 @@ class Coverage:
     rows: int
     left_out: Mapping[str, int] = field(default_factory=dict)
     unmatched: Mapping[str, int] = field(default_factory=dict)
+    bad_rows: tuple[Mapping[str, str | int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

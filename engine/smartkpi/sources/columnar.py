@@ -10,11 +10,13 @@ from typing import Any
 import polars as pl
 
 from smartkpi.diagnostics import KpiError
-from smartkpi.language.types import Type
+from smartkpi.source import Span
+from smartkpi.sources.audit import Audit
 from smartkpi.sources.delimited import unequal_columns
 from smartkpi.sources.faults import fault, reading
 from smartkpi.sources.files import partitions
 from smartkpi.sources.infer import Writing, convert, infer
+from smartkpi.sources.rows import Rows
 from smartkpi.sources.schema import types_of
 from smartkpi.spec.model import Read
 
@@ -36,8 +38,8 @@ class _File:
     above: Mapping[str, str | None]
 
 
-def open_columnar(read: Read, files: tuple[Path, ...], format_: str) -> tuple[pl.LazyFrame, dict[str, Type], int]:
-    """Return the rows of Parquet or Arrow files as one frame, their types, and how many there are (from the footers).
+def open_columnar(read: Read, files: tuple[Path, ...], format_: str) -> Rows:
+    """Return the rows of Parquet or Arrow files as one frame; how many there are is known from the footers.
 
     Whole numbers and fractions in one column become fractions (exact ones stay exact), any other mix text. Folders
     such as `country=BR` below the one that is read are columns. Raises KpiError: `unreadable-data` naming the file,
@@ -46,7 +48,7 @@ def open_columnar(read: Read, files: tuple[Path, ...], format_: str) -> tuple[pl
     found = []
     for file, above in zip(files, partitions(read, files), strict=True):
         with reading(f"`{file.name}`", read.span):
-            schema = _scan([file], format_, read).collect_schema()
+            schema = scan([file], format_, read.span).collect_schema()
             found.append(_File(file, schema, above))
     first = found[0]
     for one in found:
@@ -62,7 +64,7 @@ def open_columnar(read: Read, files: tuple[Path, ...], format_: str) -> tuple[pl
     whole = parts[0] if len(parts) == 1 else pl.concat(parts)
     with reading(f"`{read.path}`", read.span):
         rows = whole.select(pl.len()).collect().item()
-    return whole, types_of(whole.collect_schema()), rows
+    return Rows(whole, types_of(whole.collect_schema()), Audit(len(files), rows))
 
 
 def _parts(
@@ -77,9 +79,9 @@ def _parts(
     values = _folder_values(files)
     parts = []
     for group in groups.values():
-        scan = _scan([one.path for one in group], format_, read)
+        frame = scan([one.path for one in group], format_, read.span)
         schema = group[0].schema
-        columns = scan.select(_cast(name, schema[name], dtype) for name, dtype in wanted.items())
+        columns = frame.select(_cast(name, schema[name], dtype) for name, dtype in wanted.items())
         literals = [pl.lit(values[name][text], dtype).alias(name) for name, (text, dtype) in _typed(group[0], values)]
         parts.append((columns, literals))
     return parts
@@ -119,7 +121,8 @@ def _unequal_folders(one: _File, first: _File, read: Read) -> KpiError:
     return fault("unequal-columns", message, read.span, "name only files of one kind, or make two datasets")
 
 
-def _scan(files: list[Path], format_: str, read: Read) -> pl.LazyFrame:
+def scan(files: list[Path], format_: str, span: Span | None) -> pl.LazyFrame:
+    """Return Parquet or Arrow files of one schema as one frame."""
     if format_ == "parquet":
         return pl.scan_parquet(files, glob=False, hive_partitioning=False)
     if all(_mark(file) == FILE_MARK for file in files):
@@ -127,7 +130,7 @@ def _scan(files: list[Path], format_: str, read: Read) -> pl.LazyFrame:
     for file in files:
         if _mark(file)[: len(OLD_MARK)] == OLD_MARK:
             message = f"`{file.name}` is Feather of the first version"
-            raise fault("unreadable-data", message, read.span, "save it as Arrow IPC (Feather version 2)")
+            raise fault("unreadable-data", message, span, "save it as Arrow IPC (Feather version 2)")
     return pl.concat(
         [pl.read_ipc_stream(file).lazy() if _mark(file) != FILE_MARK else pl.scan_ipc(file) for file in files]
     )

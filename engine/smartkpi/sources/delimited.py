@@ -7,19 +7,23 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import polars as pl
 
 from smartkpi.diagnostics import KpiError
-from smartkpi.language.types import UNKNOWN, Type
+from smartkpi.language.types import UNKNOWN
 from smartkpi.source import Span
+from smartkpi.sources.audit import SAMPLES, Audit, patience, too_many, without
 from smartkpi.sources.faults import fault, reading
 from smartkpi.sources.files import Fingerprint, fingerprint
 from smartkpi.sources.infer import Writing, convert, infer, make_exact
 from smartkpi.sources.memo import Memo
 from smartkpi.sources.numbers import digits_of, money_type
 from smartkpi.sources.plain import Plain, make_plain
+from smartkpi.sources.records import Look, Records, look, read_records
+from smartkpi.sources.rows import Rows
 from smartkpi.sources.schema import types_of
 from smartkpi.spec.model import Read
 
@@ -29,21 +33,29 @@ GROUPS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
 
 
 @dataclass(frozen=True, slots=True)
-class Audit:
-    """What a first reading of one file found: its columns, its rows, its blank lines, whether it has quotes."""
+class Body:
+    """What a first reading of one file found: its columns, its records, whether it has quotes, and what to read.
 
+    ``plain`` is the file, or a copy without the bad rows that are borne.
+    """
+
+    plain: Plain
     names: tuple[str, ...]
-    rows: int
-    blanks: int
-    quotes: bool
+    records: Records
+    look: Look
+
+    @property
+    def lines(self) -> int:
+        """How many rows the engine should see."""
+        return self.records.rows + self.records.blanks
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is remembered of files that have not changed: an audit each, and the conversion of each column."""
+    """What is remembered of files that have not changed: what each holds, and the conversion of each column."""
 
     separator: str
-    audits: tuple[Audit, ...]
+    bodies: tuple[Body, ...]
     conversions: dict[str, str | None]
 
 
@@ -52,11 +64,11 @@ _memo: Memo[Known] = Memo()
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The rows of delimited files as texts, none dropped; `separator` and `audits` are what they were cut by."""
+    """The rows of delimited files as texts, none dropped; ``separator`` cut them, ``blanks``: some lines are blank."""
 
     frame: pl.LazyFrame
     separator: str
-    audits: tuple[Audit, ...]
+    blanks: bool
 
 
 def open_texts(read: Read, files: tuple[Path, ...], tabs: bool) -> Texts:
@@ -64,23 +76,26 @@ def open_texts(read: Read, files: tuple[Path, ...], tabs: bool) -> Texts:
 
     Raises KpiError as `open_delimited` does.
     """
-    plain = tuple(make_plain(read, file) for file in files)
-    separator = read.separator or ("\t" if tabs else _separator(plain[0], read.span))
-    audits = _audit_all(plain, separator, read.span)
-    raw = _texts(plain, audits, separator, read)
+    separator, bodies = _cut(read, files, tabs)
+    raw = _texts(bodies, separator, read)
+    blanks = any(body.records.blanks for body in bodies)
     with reading(f"`{read.path}`", read.span):
-        _compare_rows(raw, plain, audits, separator, read)
-        if any(audit.blanks for audit in audits):
+        _compare_rows(raw, bodies, separator, read)
+        if blanks:
             raw = raw.filter(~pl.all_horizontal(pl.all().is_null()))
         if sum(size for _, size, _ in fingerprint(files)) <= SMALL:
             raw = raw.collect().lazy()
-    return Texts(raw, separator, audits)
+    return Texts(raw, separator, blanks)
 
 
-def open_delimited(
-    read: Read, files: tuple[Path, ...], tabs: bool, money: frozenset[str] = frozenset()
-) -> tuple[pl.LazyFrame, dict[str, Type], int]:
-    """Return the rows of delimited files as one typed frame, the types of its columns and the number of rows.
+def _cut(read: Read, files: tuple[Path, ...], tabs: bool) -> tuple[str, tuple[Body, ...]]:
+    plain = tuple(make_plain(read, file) for file in files)
+    separator = read.separator or ("\t" if tabs else _separator(plain[0], read.span))
+    return separator, _audit_all(plain, separator, read)
+
+
+def open_delimited(read: Read, files: tuple[Path, ...], tabs: bool, money: frozenset[str] = frozenset()) -> Rows:
+    """Return the rows of delimited files as one typed frame.
 
     Large amounts in columns of ``money`` are kept to the last digit, which a float does not.
     Small files are read into memory once; larger ones are scanned anew by each query. Raises KpiError: `bad-rows`,
@@ -89,23 +104,21 @@ def open_delimited(
     mark: Fingerprint = fingerprint(files)
     key = (mark, read, tabs, money)
     known = _memo.find(key)
-    plain = tuple(make_plain(read, file) for file in files)
-    separator = known.separator if known else read.separator or ("\t" if tabs else _separator(plain[0], read.span))
-    audits = known.audits if known else _audit_all(plain, separator, read.span)
-    raw = _texts(plain, audits, separator, read)
+    separator, bodies = (known.separator, known.bodies) if known else _cut(read, files, tabs)
+    raw = _texts(bodies, separator, read)
     writing = Writing(read.dates, digits_of(read))
     small = sum(size for _, size, _ in mark) <= SMALL
     with reading(f"`{read.path}`", read.span):
         if known is None:
-            _compare_rows(raw, plain, audits, separator, read)
+            _compare_rows(raw, bodies, separator, read)
         if small:
             raw = raw.collect().lazy()
         if known is None:
-            known = Known(separator, audits, infer(raw, writing))
+            known = Known(separator, bodies, infer(raw, writing))
             _refuse_ambiguous(raw, known, read)
             make_exact(raw, known.conversions, sorted(money), writing)
             _memo.keep(key, known)
-        if any(audit.blanks for audit in audits):
+        if any(body.records.blanks for body in bodies):
             raw = raw.filter(~pl.all_horizontal(pl.all().is_null()))
         frame = raw.select(convert(name, kind, writing) for name, kind in known.conversions.items())
         if small:
@@ -114,20 +127,32 @@ def open_delimited(
     types |= {name: UNKNOWN for name, kind in known.conversions.items() if kind is None}
     marks = {name: kind[6:] for name, kind in known.conversions.items() if kind is not None and kind[:6] == "money "}
     types |= {name: money_type(mark) for name, mark in marks.items()}
-    return frame, types, sum(audit.rows for audit in audits)
+    return Rows(frame, types, _summary(bodies), held=small)
 
 
-def _texts(files: tuple[Plain, ...], audits: tuple[Audit, ...], separator: str, read: Read) -> pl.LazyFrame:
+def _summary(bodies: tuple[Body, ...]) -> Audit:
+    bad = [row for body in bodies for row in body.records.bad]
+    return Audit(
+        files=len(bodies),
+        rows=sum(body.records.rows for body in bodies),
+        blanks=sum(body.records.blanks for body in bodies),
+        skipped=len(bad),
+        samples=tuple(bad[:SAMPLES]),
+        cut=tuple(body.plain.name for body in bodies if not body.look.ended),
+    )
+
+
+def _texts(bodies: tuple[Body, ...], separator: str, read: Read) -> pl.LazyFrame:
     """Return all files as one frame of texts; an empty text is null, however it was quoted."""
-    order = audits[0].names
+    order = bodies[0].names
     frames = []
-    for file, audit in zip(files, audits, strict=True):
+    for body in bodies:
         frame = pl.scan_csv(
-            file.path, separator=separator, infer_schema=False, new_columns=list(audit.names),
+            body.plain.path, separator=separator, infer_schema=False, new_columns=list(body.names),
             null_values=list(read.nulls) or None, glob=False, raise_if_empty=False,
         )  # fmt: skip
-        if audit.quotes:
-            frame = frame.with_columns(pl.when(pl.col(n) != "").then(pl.col(n)).alias(n) for n in audit.names)
+        if body.look.quotes:
+            frame = frame.with_columns(pl.when(pl.col(n) != "").then(pl.col(n)).alias(n) for n in body.names)
         frames.append(frame.select(order))
     return frames[0] if len(frames) == 1 else pl.concat(frames)
 
@@ -140,13 +165,24 @@ def _separator(file: Plain, span: Span | None) -> str:
     return max(SEPARATORS, key=lambda separator: counts[separator])
 
 
-def _audit_all(files: tuple[Plain, ...], separator: str, span: Span | None) -> tuple[Audit, ...]:
-    audits = tuple(_audit(file, separator, span) for file in files)
-    first = set(audits[0].names)
-    for file, audit in zip(files, audits, strict=True):
-        if set(audit.names) != first:
-            raise unequal_columns(file, files[0], set(audit.names), first, span)
-    return audits
+def _audit_all(files: tuple[Plain, ...], separator: str, read: Read) -> tuple[Body, ...]:
+    """Look at each line of each file. Raises KpiError where one is bad, or more are than `on_bad_rows` bears."""
+    with _opening(files[0], read.span):
+        looks = [look(file, read.span) for file in files]
+    heads = [_header(file, separator, read.span) for file in files]
+    for file, names in zip(files, heads, strict=True):
+        if set(names) != set(heads[0]):
+            raise unequal_columns(file, files[0], set(names), set(heads[0]), read.span)
+    borne = patience(read.bad, sum(seen.lines for seen in looks), read.span)
+    found = []
+    for file, names, seen in zip(files, heads, looks, strict=True):
+        with _opening(file, read.span):
+            records = read_records(file, seen, separator, len(names), borne)
+            found.append(Body(without(file, records.bad) if records.bad else file, names, records, seen))
+    rows, bad = sum(body.records.rows for body in found), [row for body in found for row in body.records.bad]
+    if len(bad) > Fraction(read.bad) * (rows + len(bad)):
+        raise too_many(read.bad, read.span, bad)
+    return tuple(found)
 
 
 def unequal_columns(
@@ -168,25 +204,6 @@ def _listed(names: list[str]) -> str:
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} others"
 
 
-def _audit(file: Plain, separator: str, span: Span | None) -> Audit:
-    with file.path.open("rb") as stream:
-        start = stream.read(4096)
-        if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start:
-            raise fault(
-                "bad-encoding", f"`{file.name}` is not UTF-8 text", span, "state its `encoding`, or save it as UTF-8"
-            )
-        if b"\n" not in start and b"\r" in start:
-            raise fault("bad-rows", f"the lines of `{file.name}` end in CR alone", span, "save it with LF line ends")
-        stream.seek(0)
-        quotes = any(b'"' in block for block in iter(lambda: stream.read(1 << 20), b""))
-    names = _header(file, separator, span)
-    if quotes:
-        rows, blanks = _count_quoted(file, separator, len(names), span)
-    else:
-        rows, blanks = _count_plain(file, separator, len(names), span)
-    return Audit(names, rows, blanks, quotes)
-
-
 def _header(file: Plain, separator: str, span: Span | None) -> tuple[str, ...]:
     with _opened(file, span) as lines:
         try:
@@ -202,62 +219,18 @@ def _header(file: Plain, separator: str, span: Span | None) -> tuple[str, ...]:
     return names
 
 
-def _count_plain(file: Plain, separator: str, width: int, span: Span | None) -> tuple[int, int]:
-    rows = blanks = 0
-    mark, wanted = separator.encode(), width - 1
-    with file.path.open("rb") as lines:
-        next(lines)
-        for number, line in enumerate(lines, 2):
-            if line.count(mark) != wanted or not line.rstrip(b"\r\n"):
-                if line.rstrip(b"\r\n"):
-                    raise _bad_row(file, number, line.count(mark) + 1, width, span)
-                blanks += 1
-            else:
-                rows += 1
-    return rows, blanks
-
-
-def _count_quoted(file: Plain, separator: str, width: int, span: Span | None) -> tuple[int, int]:
-    rows = blanks = 0
-    with _opened(file, span) as lines:
-        reader = csv.reader(lines, delimiter=separator, strict=True)
-        line = 1
-        try:
-            next(reader)
-            line = reader.line_num + 1
-            for record in reader:
-                if len(record) == width:
-                    rows += 1
-                elif record:
-                    raise _bad_row(file, line, len(record), width, span)
-                else:
-                    blanks += 1
-                line = reader.line_num + 1
-        except csv.Error as error:
-            raise _bad_quote(file, line, span) from error
-    return rows, blanks
-
-
-def _bad_row(file: Plain, line: int, got: int, width: int, span: Span | None) -> KpiError:
-    fields = "1 field" if got == 1 else f"{got} fields"
-    message = f"line {line + file.skipped} of `{file.name}` has {fields}, its header {width}"
-    return fault("bad-rows", message, span, "mend the line; a text that holds the separator needs quotes")
-
-
 def _bad_quote(file: Plain, line: int, span: Span | None) -> KpiError:
     message = f"a quote in line {line + file.skipped} of `{file.name}` is not closed, or text follows it"
     return fault("bad-rows", message, span, 'mend the line; a quote inside quotes is written twice: ""')
 
 
-def _compare_rows(
-    raw: pl.LazyFrame, files: tuple[Plain, ...], audits: tuple[Audit, ...], separator: str, read: Read
-) -> None:
+def _compare_rows(raw: pl.LazyFrame, bodies: tuple[Body, ...], separator: str, read: Read) -> None:
     """Raise where the engine sees other rows than the audit did: a stray quote swallowed some."""
-    if _count(raw) == sum(audit.rows + audit.blanks for audit in audits):
+    if _count(raw) == sum(body.lines for body in bodies):
         return
-    for file, audit in zip(files, audits, strict=True):
-        if _count(_texts((file,), (audit,), separator, read)) != audit.rows + audit.blanks:
-            raise _bad_quote(file, _odd_line(file), read.span)
+    for body in bodies:
+        if _count(_texts((body,), separator, read)) != body.lines:
+            raise _bad_quote(body.plain, _odd_line(body.plain), read.span)
 
 
 def _refuse_ambiguous(raw: pl.LazyFrame, known: Known, read: Read) -> None:
@@ -301,10 +274,15 @@ def _odd_line(file: Plain) -> int:
 
 @contextmanager
 def _opened(file: Plain, span: Span | None) -> Iterator[Iterator[str]]:
-    """Open a file as text; what cannot be opened or decoded is a data error."""
+    """Open a file as lines of text, each decoded when it is asked for; what cannot be is a data error."""
+    with _opening(file, span), file.path.open("rb") as stream:
+        yield (line.decode("utf-8" if number else "utf-8-sig") for number, line in enumerate(stream))
+
+
+@contextmanager
+def _opening(file: Plain, span: Span | None) -> Iterator[None]:
     try:
-        with file.path.open(encoding="utf-8-sig", newline="") as stream:
-            yield stream
+        yield
     except OSError as error:
         raise fault("unreadable-data", f"`{file.name}` cannot be read", span) from error
     except UnicodeDecodeError as error:

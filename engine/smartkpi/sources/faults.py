@@ -35,6 +35,17 @@ def reading(what: str, span: Span | None, subject: str = "") -> Iterator[None]:
         raise _unreadable(what, error, span, subject) from None
 
 
+@contextmanager
+def panicking(what: str) -> Iterator[None]:
+    """Turn a panic of the engine, wherever it comes from, into the error that `what` cannot be read."""
+    try:
+        yield
+    except BaseException as error:
+        if not is_panic(error):
+            raise
+        raise _unreadable(what, error, None, "") from None
+
+
 def _unreadable(what: str, error: BaseException, span: Span | None, subject: str) -> KpiError:
     text = str(error)
     if "utf-8" in text.lower() or "utf8" in text.lower():

@@ -33,7 +33,16 @@ def _boolean(text: pl.Expr) -> pl.Expr:
 
 
 def _time(pattern: str) -> Callable[[pl.Expr], pl.Expr]:
-    return lambda text: text.str.to_datetime(pattern, time_unit="us", strict=False)
+    return lambda text: _of_four_digits(text.str.to_datetime(pattern, time_unit="us", strict=False))
+
+
+def _date(pattern: str) -> Callable[[pl.Expr], pl.Expr]:
+    return lambda text: _of_four_digits(text.str.to_date(pattern, strict=False))
+
+
+def _of_four_digits(moment: pl.Expr) -> pl.Expr:
+    """Return times without those of a year below 1000: `206-01-05` has lost a digit, `05.01.26` is no `%Y`."""
+    return pl.when(moment.dt.year() >= 1000).then(moment)
 
 
 def _padded(inner: Callable[[pl.Expr], pl.Expr]) -> Callable[[pl.Expr], pl.Expr]:
@@ -44,7 +53,7 @@ CONVERSIONS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
     "whole": _whole,
     "fraction": _fraction,
     "boolean": _boolean,
-    "date": lambda text: text.str.to_date("%Y-%m-%d", strict=False),
+    "date": _date("%Y-%m-%d"),
     "time with T": _time("%Y-%m-%dT%H:%M:%S%.f"),
     "time with space": _time("%Y-%m-%d %H:%M:%S%.f"),
     "minute with T": _time("%Y-%m-%dT%H:%M"),
@@ -151,4 +160,4 @@ def _choose(values: pl.Series, writing: Writing, among: Sequence[str]) -> str:
 def _stated(dates: str) -> Callable[[pl.Expr], pl.Expr]:
     if re.search(r"%[-_0]?[HIklMSTRXcsD+]", dates.replace("%D", "")):
         return _time(dates)
-    return lambda text: text.str.to_date(dates, strict=False)
+    return _date(dates)

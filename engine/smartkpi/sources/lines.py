@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import codecs
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from smartkpi.diagnostics import KpiError
-from smartkpi.language.types import UNKNOWN, Type
+from smartkpi.language.types import UNKNOWN
 from smartkpi.source import Span
+from smartkpi.sources.audit import SAMPLES, Audit, BadRow, Patience, patience, shorten, too_many, without
 from smartkpi.sources.delimited import SMALL
 from smartkpi.sources.faults import fault, reading
 from smartkpi.sources.files import fingerprint
 from smartkpi.sources.infer import TIMES, Writing, convert, infer
 from smartkpi.sources.memo import Memo
+from smartkpi.sources.plain import Plain
+from smartkpi.sources.rows import Rows
 from smartkpi.sources.schema import types_of
 from smartkpi.spec.model import Read
 
@@ -30,6 +36,8 @@ KINDS: Mapping[type, str] = {
     dict: "an object",
 }
 LARGE = 2**63
+OBJECTS = "ndjson has an object a line: {…}"
+NO_UTF8 = "is not UTF-8 text"
 
 
 @dataclass(slots=True)
@@ -49,15 +57,16 @@ class Known:
 
     keys: tuple[str, ...]
     seen: Mapping[str, Seen]
-    rows: int
+    audit: Audit
+    files: tuple[Path, ...]
     times: Mapping[str, str | None] = field(default_factory=dict)
 
 
 _memo: Memo[Known] = Memo()
 
 
-def open_lines(read: Read, files: tuple[Path, ...]) -> tuple[pl.LazyFrame, dict[str, Type], int]:
-    """Return the rows of ndjson files as one typed frame, the types of its columns and the number of rows.
+def open_lines(read: Read, files: tuple[Path, ...]) -> Rows:
+    """Return the rows of ndjson files as one typed frame.
 
     A key that a line lacks is null there; lists and objects are no fields; texts are times where all of them are.
     Raises KpiError: `bad-rows`, `bad-encoding`, `mixed-types`, `empty-file`.
@@ -70,21 +79,22 @@ def open_lines(read: Read, files: tuple[Path, ...]) -> tuple[pl.LazyFrame, dict[
         raise fault("empty-file", f"`{read.path}` has no values", read.span, hint)
     writing = Writing(read.dates)
     with reading(f"`{read.path}`", read.span):
-        raw = pl.scan_ndjson(list(files), schema={n: t for n, t in schema.items() if t is not None})
+        raw = pl.scan_ndjson(list(known.files), schema={n: t for n, t in schema.items() if t is not None})
         texts = [name for name, dtype in schema.items() if dtype == pl.String]
         raw = raw.with_columns(_without_nulls(name, read) for name in texts)
-        if raw.select(pl.len()).collect().item() != known.rows:
+        if raw.select(pl.len()).collect().item() != known.audit.rows:
             raise fault("bad-rows", f"`{read.path}` has lines that are no objects", read.span)
         if not known.times:
             times = infer(raw.select(texts), writing, TIMES) if texts else {}
-            known = Known(known.keys, known.seen, known.rows, times)
+            known = replace(known, times=times)
             _memo.keep(key, known)
         frame = raw.with_columns(convert(name, kind, writing) for name, kind in known.times.items())
-        if sum(size for _, size, _ in key[0]) <= SMALL:
+        small = sum(size for _, size, _ in key[0]) <= SMALL
+        if small:
             frame = frame.collect().lazy()
         types = types_of(frame.collect_schema())
     types |= {name: UNKNOWN for name in schema if name not in known.seen or known.times.get(name, "") is None}
-    return frame, types, known.rows
+    return Rows(frame, types, known.audit, held=small)
 
 
 def _without_nulls(name: str, read: Read) -> pl.Expr:
@@ -110,19 +120,39 @@ def _dtype(seen: Seen | None) -> pl.DataType | None:
 def _audit(read: Read, files: tuple[Path, ...]) -> Known:
     seen: dict[str, Seen] = {}
     keys: dict[str, None] = {}
-    rows = 0
+    kinds: dict[str, type] = {}
+    lines = 0
+    if read.bad:
+        for file in files:
+            with _opening(file, read.span), file.open("rb") as stream:
+                lines += sum(1 for _ in stream)
+    borne = patience(read.bad, lines, read.span)
+    rows, kept = 0, []
+    cut: list[str] = []
+    bad: list[BadRow] = []
     for file in files:
-        for number, row in _rows(file, read.span):
+        lost: list[BadRow] = []
+        for number, row in _rows(file, borne, lost, cut):
             rows += 1
             for name, value in row.items():
+                known = kinds.get(name)
+                if value is None or type(value) is known:
+                    keys.setdefault(name)
+                    continue
+                _look(seen, name, value, number, file, read.span)
                 keys.setdefault(name)
-                if value is not None:
-                    _look(seen, name, value, number, file, read.span)
+                if type(value) is not int:  # whole numbers are held against what 64 bits hold, each
+                    kinds[name] = type(value)
+        kept.append(without(Plain(file, file.name), lost).path if lost else file)
+        bad += lost
+    if len(bad) > Fraction(read.bad) * (rows + len(bad)):
+        raise too_many(read.bad, read.span, bad)
     for name, one in seen.items():
         if one.huge and not one.fraction:
             message = f"`{name}` has whole numbers of more than 63 bits (line {one.line} of `{one.file}`)"
             raise fault("mixed-types", message, read.span, "write identifiers as texts, in quotes")
-    return Known(tuple(keys), seen, rows)
+    audit = Audit(len(files), rows, skipped=len(bad), samples=tuple(bad[:SAMPLES]), cut=tuple(cut))
+    return Known(tuple(keys), seen, audit, tuple(kept))
 
 
 def _look(seen: dict[str, Seen], name: str, value: Any, line: int, file: Path, span: Span | None) -> None:
@@ -139,41 +169,66 @@ def _look(seen: dict[str, Seen], name: str, value: Any, line: int, file: Path, s
         known.huge = known.huge or (isinstance(value, int) and not -LARGE <= value < LARGE)
 
 
-def _rows(file: Path, span: Span | None) -> Any:
-    """Yield the number and the object of each line; blank lines are none."""
+def _rows(file: Path, borne: Patience, bad: list[BadRow], cut: list[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield the number and the object of each line; blank lines are none, bad ones go to ``bad``."""
+    line = b"\n"
+    with _opening(file, borne.span), file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            if number == 1 and line.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                message = f"`{file.name}` begins with a byte order mark, which JSON does not have"
+                raise fault("bad-encoding", message, borne.span, "save it as UTF-8 without one")
+            row, why = _object(line)
+            if row is not None:
+                yield number, row
+                continue
+            if why == NO_UTF8 and not borne.share:
+                message = f"line {number} of `{file.name}` is not UTF-8 text"
+                raise fault("bad-encoding", message, borne.span, "JSON is UTF-8: save it so")
+            found = BadRow(file.name, number, why, shorten(line))
+            borne.bear(found, OBJECTS)
+            bad.append(found)
+    if not line.endswith(b"\n"):
+        cut.append(file.name)
+
+
+@contextmanager
+def _opening(file: Path, span: Span | None) -> Iterator[None]:
     try:
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
-                    continue
-                if line.startswith("\ufeff"):
-                    message = f"`{file.name}` begins with a byte order mark, which JSON does not have"
-                    raise fault("bad-encoding", message, span, "save it as UTF-8 without one")
-                yield number, _object(line, number, file, span)
+        yield
     except OSError as error:
         raise fault("unreadable-data", f"`{file.name}` cannot be read", span) from error
-    except UnicodeDecodeError as error:
-        raise fault("bad-encoding", f"`{file.name}` is not UTF-8 text", span, "JSON is UTF-8: save it so") from error
 
 
-def _object(line: str, number: int, file: Path, span: Span | None) -> Mapping[str, Any]:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            raise _bad_line(file, number, "has a key twice", span)
-        return found
+class _RefusedError(Exception):
+    """A line that JSON lets pass and we do not, with the reason."""
 
-    def refuse(name: str) -> None:
-        raise _bad_line(file, number, f"has `{name}`, which is no value of JSON", span)
 
+def _object(line: bytes) -> tuple[Mapping[str, Any] | None, str]:
+    """Return the object of a line, or what is wrong with it."""
     try:
-        found = json.loads(line, object_pairs_hook=once, parse_constant=refuse)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise _bad_line(file, number, "is no JSON", span) from error
-    if not isinstance(found, dict):
-        raise _bad_line(file, number, "is no object", span)
+        found = _decoder().decode(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        return None, NO_UTF8
+    except _RefusedError as error:
+        return None, str(error)
+    except (ValueError, RecursionError):  # also digits beyond what Python reads
+        return None, "is no JSON"
+    return (found, "") if isinstance(found, dict) else (None, "is no object")
+
+
+@cache
+def _decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _RefusedError("has a key twice")
     return found
 
 
-def _bad_line(file: Path, number: int, what: str, span: Span | None) -> KpiError:
-    return fault("bad-rows", f"line {number} of `{file.name}` {what}", span, "ndjson has an object a line: {…}")
+def _refuse(name: str) -> None:
+    raise _RefusedError(f"has `{name}`, which is no value of JSON")

@@ -105,9 +105,10 @@ def look(read: Read) -> TableFacts:
         texts = open_texts(sniffed.read, files, tabs)
         with reading(f"`{read.path}`", read.span):
             written = sniff_writing(sniffed.read, texts.frame, texts.separator)
-        cut = Cut(texts.separator, any(audit.blanks for audit in texts.audits))
+        cut = Cut(texts.separator, texts.blanks)
         guesses = (*sniffed.guesses, *written.guesses)
-    frame, types, rows = READERS[form](written.read, files)
+    opened = READERS[form](written.read, files)
+    frame, types, rows = opened.frame, opened.types, opened.audit.rows
     with reading(f"`{read.path}`", read.span):
         if form not in ("csv", "tsv"):
             texts_of = [name for name, type_ in types.items() if type_.kind is Kind.TEXT]

@@ -51,14 +51,15 @@ def make_plain(read: Read, file: Path) -> Plain:
 
 
 @cache
-def _folder() -> Path:
+def temporary() -> Path:
+    """Return the folder of copies, which goes when the process ends."""
     folder = Path(tempfile.mkdtemp(prefix="smartkpi-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
 def _copy(read: Read, file: Path) -> Plain:
-    target = Path(tempfile.mkdtemp(dir=_folder())) / f"rows{file.suffix}"
+    target = Path(tempfile.mkdtemp(dir=temporary())) / f"rows{file.suffix}"
     encoding = "utf-8-sig" if codec(read) == "utf-8" else codec(read)
     kept = 0
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,18 +13,20 @@ import polars as pl
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.language.types import Kind, Type
 from smartkpi.source import Span
-from smartkpi.sources.columnar import open_columnar
+from smartkpi.sources.audit import Audit
+from smartkpi.sources.columnar import open_columnar, scan
 from smartkpi.sources.columns import money_columns, time_columns
 from smartkpi.sources.delimited import open_delimited
 from smartkpi.sources.faults import fault, reading
-from smartkpi.sources.files import Fingerprint, find_files, fingerprint
+from smartkpi.sources.files import FORMATS, Fingerprint, find_files, fingerprint
 from smartkpi.sources.infer import are_dates
 from smartkpi.sources.lines import open_lines
 from smartkpi.sources.memo import Memo
+from smartkpi.sources.rows import Rows
 from smartkpi.sources.schema import types_of
 from smartkpi.spec.model import Catalog, Contract, Dataset, Read
 
-Reader = Callable[..., tuple[pl.LazyFrame, Mapping[str, Type], int]]
+Reader = Callable[..., Rows]
 
 READERS: Mapping[str, Reader] = {
     "csv": partial(open_delimited, tabs=False),
@@ -32,7 +35,7 @@ READERS: Mapping[str, Reader] = {
     "parquet": partial(open_columnar, format_="parquet"),
     "arrow": partial(open_columnar, format_="arrow"),
 }
-"""What opens the files of a format: one frame, the types of its columns, the number of rows."""
+"""What opens the files of a format."""
 
 SLICEABLE = frozenset(("parquet", "arrow"))
 """The formats of which a slice can be read without what is before it."""
@@ -45,7 +48,7 @@ class Table:
     ``schema`` has the columns that the language can use; ``polars`` the data types of all. ``origin`` says where the
     rows come from, for messages; ``rows_hint`` how many there are, where that is known for nothing. ``sliceable``
     says that a slice can be read without what is before it (Parquet, tables in memory). ``mark`` tells one state of
-    the files from another; it is None for a table handed over.
+    the files from another; it is None for a table handed over, ``audit`` too. ``held``: the rows are in memory.
     """
 
     name: str
@@ -57,6 +60,8 @@ class Table:
     span: Span | None = field(default=None, compare=False, repr=False)
     sliceable: bool = False
     mark: Fingerprint | None = None
+    audit: Audit | None = None
+    held: bool = True
 
 
 def open_table(dataset: Dataset, handed: object | None = None, contracts: Iterable[Contract] = ()) -> Table:
@@ -128,18 +133,57 @@ _dates: Memo[bool] = Memo()
 def _open_files(dataset: Dataset, read: Read, money: frozenset[str]) -> Table:
     files, form = find_files(read)
     _refuse_options(read, form)
-    frame, types, rows = READERS[form](read, files, **({"money": money} if form in ("csv", "tsv") else {}))
-    return Table(
+    mark = fingerprint(files)
+    more = {"money": money} if form in ("csv", "tsv") else {}
+    rows = READERS[form](replace(read, bad=dataset.on_bad_rows), files, **more)
+    table = Table(
         name=dataset.name,
-        frame=frame,
-        schema=types,
-        polars=dict(frame.collect_schema()),
+        frame=rows.frame,
+        schema=rows.types,
+        polars=dict(rows.frame.collect_schema()),
         origin=f"`{read.path}`",
-        rows_hint=rows,
+        rows_hint=rows.audit.rows,
         span=read.span or dataset.span,
         sliceable=form in SLICEABLE,
-        mark=fingerprint(files),
+        mark=mark,
+        audit=rows.audit,
+        held=rows.held,
     )
+    refuse_changed(table)
+    return table
+
+
+def refuse_changed(table: Table) -> None:
+    """Raise KpiError (`unreadable-data`) where a file is no longer what it was when the table was opened."""
+    for path, size, time in table.mark or ():
+        try:
+            now = fingerprint((Path(path),))
+        except OSError:
+            now = ()
+        if now != ((path, size, time),):
+            message = f"`{Path(path).name}` changed while it was read"
+            hint = "ask again when it is whole; a file that grows all the time is best copied first"
+            raise fault("unreadable-data", message, table.span, hint, subject=f"dataset:{table.name}")
+
+
+def samples_of(table: Table) -> tuple[Mapping[str, str | int], ...]:
+    """Return some of the bad rows that are left out of a table, as plain data."""
+    found = () if table.audit is None else table.audit.samples
+    return tuple({"file": row.file, "line": row.line, "why": row.why, "text": row.text} for row in found)
+
+
+def accuse(table: Table, error: KpiError) -> KpiError:
+    """Return the error with the file named that cannot be read, where a table has several."""
+    files = [Path(path) for path, _, _ in table.mark or ()]
+    form = FORMATS.get(files[0].suffix.lower()) if files else None
+    if len(files) > 1 and form is not None and form in SLICEABLE:
+        for file in files:
+            try:
+                with reading(f"`{file.name}`", table.span, f"dataset:{table.name}"):
+                    scan([file], form, table.span).select(pl.all().null_count()).collect()
+            except KpiError as found:
+                return found
+    return error
 
 
 def _refuse_options(read: Read, format_: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -48,6 +49,7 @@ ENCODINGS = (
     *("cp1250", "cp1251", "cp1252", "windows-1252", "big5", "shift_jis", "cp932", "euc-jp", "euc-kr", "koi8-r"),
 )
 """Encodings that a misspelt one is likely to be."""
+_SHARE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?|\.[0-9]{1,9}")
 
 
 def build_dataset(name: str, node: Node, span: Span, base: Path, problems: Problems) -> Dataset | None:
@@ -67,6 +69,7 @@ def build_dataset(name: str, node: Node, span: Span, base: Path, problems: Probl
         covers=_covers(node.get("covers"), problems),
         gaps="zero" if text(node.get("gaps")) == "zero" else None,
         span=span,
+        on_bad_rows=_tolerance(node.get("on_bad_rows"), problems),
         lookups=_lookups(node.get("lookups"), problems),
         every=_every(node.get("every"), events, problems),
         keep=_kept(node, problems),
@@ -200,6 +203,23 @@ def _read(node: Node | None, base: Path, problems: Problems) -> Read | None:
         thousands=_sign(node.get("thousands")),
         span=place.span,
     )
+
+
+def _tolerance(node: Node | None, problems: Problems) -> Decimal:
+    """Return the share of bad rows that may be left out: none, unless `skip` states one."""
+    if isinstance(node, Scalar) and node.written != "fail":
+        hint = "write `fail`, or `{skip: 0.1%}`"
+        problems.append(Diagnostic("bad-value", f"`on_bad_rows` cannot be `{node.written}`", node.span, hint))
+    share = node.get("skip") if isinstance(node, Fields) else None
+    if not isinstance(share, Scalar):
+        return Decimal(0)
+    digits, percent = share.written.strip().removesuffix("%"), share.written.strip().endswith("%")
+    found = Decimal(digits) / (100 if percent else 1) if _SHARE.fullmatch(digits) else Decimal(-1)
+    if not 0 <= found < 1:
+        message = f"`skip` is a share of the rows below 100%, not `{share.written}`"
+        problems.append(Diagnostic("bad-value", message, share.span, "such as `0.1%`"))
+        return Decimal(0)
+    return found
 
 
 def _sign(node: Node | None) -> str | None:

@@ -19,7 +19,7 @@ SECTIONS = {
 _CALENDAR = ("year_start", "periods", "hours", "notes")
 _KPI = ("window", "goal", "goals", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
-_DATASET = ("on_bad_rows", "additive")
+_DATASET = ("additive",)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 

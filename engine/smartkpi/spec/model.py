@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -117,7 +118,10 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Where rows are: a path, glob or folder relative to ``base``, and how to read it."""
+    """Where rows are: a path, glob or folder relative to ``base``, and how to read it.
+
+    ``bad`` is the share of bad rows that its dataset bears.
+    """
 
     path: str
     base: Path
@@ -130,6 +134,7 @@ class Read:
     skip_footer: int = 0
     decimal: str | None = None
     thousands: str | None = None
+    bad: Decimal = Decimal(0)
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
@@ -160,7 +165,10 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Rows and what they mean. ``read`` is None where a table is handed over in Python."""
+    """Rows and what they mean. ``read`` is None where a table is handed over in Python.
+
+    ``on_bad_rows`` is the share of rows that may be left out as bad, and told of; else one bad row is an error.
+    """
 
     name: str
     read: Read | None
@@ -173,6 +181,7 @@ class Dataset:
     gaps: Literal["zero"] | None
     span: Span = field(compare=False, repr=False)
     lookups: Mapping[str, Lookup] = field(default_factory=lambda: EMPTY)
+    on_bad_rows: Decimal = Decimal(0)
     every: Grain | None = None
     keep: Formula | None = None
 

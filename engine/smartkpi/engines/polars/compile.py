@@ -18,7 +18,7 @@ from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Plan, Scan
 from smartkpi.semantics.formula import Apply, Expr, Literal, LookedUp
 from smartkpi.sources.faults import reading
-from smartkpi.sources.tables import Table
+from smartkpi.sources.tables import Table, accuse, refuse_changed
 from smartkpi.spec.model import Lookup
 from smartkpi.tree import walk
 
@@ -82,8 +82,12 @@ class Opened:
 
     def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
         """Run a query over the dataset. Raises KpiError for data that cannot be read."""
-        with reading(self.table.origin, self.table.span, f"dataset:{self.table.name}"):
-            return collect(frame, self.engine)
+        try:
+            with reading(self.table.origin, self.table.span, f"dataset:{self.table.name}"):
+                return collect(frame, self.engine)
+        except KpiError as error:
+            refuse_changed(self.table)
+            raise accuse(self.table, error) from error
 
 
 def collect(frame: pl.LazyFrame, engine: Any = "in-memory") -> pl.DataFrame:

@@ -17,6 +17,10 @@ from smartkpi.engines.polars.partials import ROWS
 from smartkpi.engines.polars.times import Clock, Span, before, day_of, end_of, to_zone, within
 from smartkpi.plan.nodes import Plan, Scan
 from smartkpi.semantics.formula import Column, Expr, TypedDataset
+from smartkpi.sources.faults import fault
+
+FIRST_DAY, LAST_DAY = date(1, 1, 2), date(9999, 12, 30)
+"""Between which days instants of any zone are dates."""
 
 
 def times_of(dataset: TypedDataset) -> tuple[Expr, ...]:
@@ -66,7 +70,7 @@ def from_level(opened: Opened, level: Level1, small: pl.DataFrame, left_out: dic
     table = collect(days_of.agg(pl.col(ROWS).sum(), latest.max().alias(LATEST)))
     known, out = table.filter(pl.col("day").is_not_null()), table.filter(pl.col("day").is_null())
     counted, late = known.filter(~pl.col("cut")), known.filter(pl.col("cut"))
-    days = counted["day"].unique().sort().to_list()
+    days = _days(opened, counted["day"])
     last = counted[LATEST].max()
     if days and LATEST not in small.columns and level.clock.form != "date":
         last = opened.collect(latest_query(opened, level.clock, days[-1])).item()
@@ -103,7 +107,7 @@ def coverage_query(opened: Opened, times: Sequence[Expr]) -> pl.LazyFrame:
     return frame.group_by(names).agg(pl.len().cast(pl.Int64).alias(ROWS), *latest)
 
 
-def from_query(dataset: str, found: pl.DataFrame, count: int, zone: str, left_out: dict[str, int]) -> Coverage:
+def from_query(opened: Opened, found: pl.DataFrame, count: int, zone: str, left_out: dict[str, int]) -> Coverage:
     """Read coverage off the result of coverage_query."""
     days: set[date] = set()
     latest: list[Any] = []
@@ -112,13 +116,25 @@ def from_query(dataset: str, found: pl.DataFrame, count: int, zone: str, left_ou
         has = pl.col(f"__day{place}").is_not_null()
         cut = pl.col(f"__cut{place}") if f"__cut{place}" in found.columns else pl.lit(value=False)
         mine = found.filter(has & ~cut)
-        days.update(mine[f"__day{place}"].unique().to_list())
+        days.update(_days(opened, mine[f"__day{place}"]))
         latest.append(mine[f"__latest{place}"].max())
         usable, late = usable | (has & ~cut), late | has
     null = _count(found.filter(~late))
     cut_off = _count(found.filter(late & ~usable))
     rows = _count(found) + sum(left_out.values())
-    return Coverage(dataset, tuple(sorted(days)), _edge(latest, zone), rows, _left_out(left_out, null, cut_off))
+    name = opened.table.name
+    return Coverage(name, tuple(sorted(days)), _edge(latest, zone), rows, _left_out(left_out, null, cut_off))
+
+
+def _days(opened: Opened, found: pl.Series) -> list[date]:
+    """Return days in order. Raises KpiError (`time-out-of-range`) where one is no date of the calendar."""
+    days = found.unique().sort()
+    if not days.drop_nulls().is_between(FIRST_DAY, LAST_DAY).all():
+        name = opened.table.name
+        message = f"dataset `{name}` has times beyond the years 1 to 9999"
+        hint = "milliseconds since 1970 are `epoch_ms(…)`, seconds `epoch_s(…)`; or the file is damaged"
+        raise fault("time-out-of-range", message, opened.table.span, hint, subject=f"dataset:{name}")
+    return days.to_list()
 
 
 def _count(found: pl.DataFrame) -> int:

@@ -27,7 +27,9 @@ from smartkpi.engines.polars.slices import is_large
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Plan, Scan
 from smartkpi.semantics.formula import TypedDataset, TypedLookup
-from smartkpi.sources.tables import Table
+from smartkpi.sources.audit import left_out
+from smartkpi.sources.faults import panicking
+from smartkpi.sources.tables import Table, refuse_changed, samples_of
 
 
 @dataclass(slots=True)
@@ -39,7 +41,9 @@ class PolarsEngine:
 
     def collect(self, plan: Plan) -> Answer:
         """Run a plan's scans. Raises KpiError for data that cannot be used."""
-        return _Run(self, plan).answer()
+        origins = " and ".join(self.tables[name].origin for name in plan.profiles if name in self.tables)
+        with panicking(origins):
+            return _Run(self, plan).answer()
 
     def explain(self, plan: Plan) -> str:
         """Return for each scan the optimised logical plan and the nodes of the physical one, as text."""
@@ -95,6 +99,9 @@ class _Run:
         for name in plan.profiles:
             if name not in coverage:
                 coverage[name] = self.profile(name)
+        for opened in self.opened.values():
+            if not opened.table.held:
+                refuse_changed(opened.table)
         ordered = {name: self.complete(coverage[name]) for name in plan.profiles}
         self.notes += [
             _no_time(plan.datasets[name], one) for name, one in ordered.items() if "null_time" in one.left_out
@@ -108,10 +115,11 @@ class _Run:
         )
 
     def complete(self, found: Coverage) -> Coverage:
-        """Return what is known of a dataset's rows, with what lookups and preferences found."""
+        """Return what is known of a dataset's rows, with what lookups, preferences and the audit found."""
         elsewhere = self.elsewhere.get(found.dataset)
         left_out = found.left_out if elsewhere is None else {**found.left_out, "preferred_elsewhere": elsewhere}
-        return replace(found, left_out=left_out, unmatched=self.unmatched.get(found.dataset, {}))
+        bad, unmatched = samples_of(self.engine.tables[found.dataset]), self.unmatched.get(found.dataset, {})
+        return replace(found, left_out=left_out, unmatched=unmatched, bad_rows=bad)
 
     def apart(self, scan: Scan, opened: Opened, days: Sequence[date]) -> Iterator[tuple[Grain, pl.DataFrame]]:
         """Yield the answer of a scan that has a query of its own at each grain, perhaps in slices of time."""
@@ -163,7 +171,7 @@ class _Run:
             rows = opened.collect(opened.table.frame.select(pl.len())).item() if hint is None else hint
             return Coverage(name, (), None, rows, self.left_out[name])
         found = self.run(opened, coverage_query(opened, times))
-        return from_query(name, found, len(times), self.plan.calendar.timezone, self.left_out[name])
+        return from_query(opened, found, len(times), self.plan.calendar.timezone, self.left_out[name])
 
     def examine(self, scan: Scan, opened: Opened, level: Level1, small: pl.DataFrame) -> None:
         """Look at the columns in which some value is no number, which is noted, or too large, which is an error."""
@@ -201,6 +209,9 @@ class _Run:
         opened = replace(opened, rows=replace(opened.rows, spans=spans_of(opened, dataset)))
         opened = replace(opened, lookups=dataset.spec.lookups)
         self.left_out[name] = {}
+        if table.audit is not None and table.audit.skipped:
+            self.left_out[name]["bad_row"] = table.audit.skipped
+            self.notes.append(left_out(name, table.audit, table.span))
         orders = tuple(one for one in (dataset.time, dataset.keep) if one is not None)
         if dataset.key and (needed := looked_up((*dataset.key, *orders))):
             opened = attach(opened, dataset, needed, self.other)

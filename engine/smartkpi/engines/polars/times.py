@@ -62,7 +62,8 @@ def read_iso(text: pl.Expr, zone: str) -> pl.Expr:
     day = text.str.to_date("%Y-%m-%d", strict=False).cast(LOCAL)
     offsets = [clock + blank + "%#z" for clock in clocks for blank in ("", " ")]
     aware = [text.str.to_datetime(clock, time_unit="us", strict=False) for clock in offsets]
-    return pl.coalesce(*aware, localise(pl.coalesce(*naive, day), zone).dt.convert_time_zone("UTC"))
+    found = pl.coalesce(*aware, localise(pl.coalesce(*naive, day), zone).dt.convert_time_zone("UTC"))
+    return pl.when(found.dt.year() >= 1000).then(found)  # `206-01-05` has lost a digit
 
 
 @cache
