@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,8 @@ def test_the_bad_example_gives_the_code_and_the_good_one_nothing(
     bad.mkdir()
     good.mkdir()
     monkeypatch.chdir(bad)
+    for name, value in re.findall(r"^# (SMARTKPI_\w+)=(.*)$", ENTRIES[code].bad, re.MULTILINE):
+        monkeypatch.setenv(name, value)
     found = run(ENTRIES[code].bad, ENTRIES[code].stage)
     assert [d.code for d in found] == [code]
     hold(code, ENTRIES[code].bad, rendered(found), update)

@@ -169,7 +169,7 @@ KEYS = {
     "kpi": (model.Kpi, {"name", "span", "origin"}, ("extends", *later._KPI)),
     "dataset": (model.Dataset, {"name", "span"}, (*later._DATASET, "label", "description")),
     "binding": (model.Binding, {"event", "span"}, ("key", "prefer")),
-    "read": (model.Read, {"base", "span", "bad"}, ()),
+    "read": (model.Read, {"base", "span", "bad", "within"}, ()),
     "calendar": (model.Calendar, {"span"}, later._CALENDAR),
     "event": (model.Contract, {"name", "span"}, ("is", "key")),
     "case": (model.Case, {"span"}, ()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -61,6 +62,7 @@ class Project:
     loaded: Loaded = field(compare=False)
     data: Mapping[str, object] = field(default_factory=dict, compare=False)
     sets: Mapping[str, str] = field(default_factory=dict)
+    within: str | Path | None = None
 
     @property
     def catalog(self) -> Catalog:
@@ -73,7 +75,7 @@ class Project:
 
     def with_sets(self, sets: Mapping[str, str]) -> Project:
         """Return the project with other values of constants."""
-        return load(self.source, self.data, {**self.sets, **sets}) if sets else self
+        return load(self.source, self.data, {**self.sets, **sets}, self.within) if sets else self
 
     def usable(self) -> Loaded:
         """Return what was loaded. Raises UsageError where `sets` names no constant: it would change nothing."""
@@ -172,20 +174,27 @@ class Project:
 
         outcomes = run_cases(check(self.usable().catalog))
         if update and fill(outcomes, self.catalog.files):
-            return run_cases(load(self.source, self.data, self.sets).typed())
+            return run_cases(load(self.source, self.data, self.sets, self.within).typed())
         return outcomes
 
 
 def load(
-    source: DataSource, data: Mapping[str, object] | None = None, sets: Mapping[str, str] | None = None
+    source: DataSource,
+    data: Mapping[str, object] | None = None,
+    sets: Mapping[str, str] | None = None,
+    within: str | Path | None = None,
 ) -> Project:
     """Load a project: a file, a folder, or the same as plain data.
 
     ``data`` maps datasets to tables (Polars, pandas, Arrow, DuckDB) to be used instead of what they read; ``sets``
-    gives constants other values. Wrong definitions do not raise: `check` tells them, `run` leaves them out.
+    gives constants other values. Wrong definitions do not raise: `check` tells them, `run` leaves them out. No file
+    that is read, links followed, may lead out of the folder ``within`` (else: the variable SMARTKPI_WITHIN), if one is
+    set: for services that run what others write.
     """
     given = dict(sets or {})
-    return Project(source, load_spec(source, given), _snapshots(data or {}), given)
+    folder = within or os.environ.get("SMARTKPI_WITHIN")
+    loaded = load_spec(source, given, Path(folder) if folder else None)
+    return Project(source, loaded, _snapshots(data or {}), given, within)
 
 
 def _snapshots(data: Mapping[str, object]) -> dict[str, object]:

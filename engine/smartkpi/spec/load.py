@@ -11,7 +11,7 @@ from smartkpi.diagnostics import Diagnostic, KpiError, errors
 from smartkpi.source import Source
 from smartkpi.spec.build import build
 from smartkpi.spec.document import read_document
-from smartkpi.spec.files import find_files, read_file
+from smartkpi.spec.files import find_files, keep_inside, read_file
 from smartkpi.spec.include import Unit, read_part
 from smartkpi.spec.model import Catalog
 from smartkpi.spec.plain import dump
@@ -27,30 +27,34 @@ class Loaded:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def load(source: Path | str | Mapping[str, Any], sets: Mapping[str, str] | None = None) -> Loaded:
+def load(
+    source: Path | str | Mapping[str, Any], sets: Mapping[str, str] | None = None, within: Path | None = None
+) -> Loaded:
     """Read a project: a file, a folder, or plain data. Wrong input ends in diagnostics, never in an exception.
 
     ``sets`` gives constants other values, written as in the file. Paths of datasets and includes start from the file
-    that holds them, of plain data from the working directory.
+    that holds them, of plain data from the working directory. Where there is a folder ``within``, none of them, nor a
+    file of the project, may lead out of it.
     """
     if isinstance(source, Mapping):
-        return _load_plain(source, sets or {})
+        return _load_plain(source, sets or {}, within)
     path = Path(source)
     problems: list[Diagnostic] = []
     whole, files = find_files(path, problems)
+    files = keep_inside(files, within, problems, None)
     read = ((read_file(file, problems), file.parent) for file in files)
     documents = tuple((document, base) for document, base in read if document is not None)
-    unit = Unit(str(path), documents, tuple(files), whole=whole)
+    unit = Unit(str(path), documents, tuple(files), whole=whole, within=within)
     loaded = _assemble(unit, path.parent if whole else path, sets or {}, problems)
     return replace(loaded, catalog=replace(loaded.catalog, files=tuple(files)))
 
 
-def _load_plain(data: Mapping[str, Any], sets: Mapping[str, str]) -> Loaded:
+def _load_plain(data: Mapping[str, Any], sets: Mapping[str, str], within: Path | None) -> Loaded:
     try:
         document = read_document(Source("<project>", dump(data)))
     except KpiError as error:
         return Loaded(Catalog(Path.cwd()), error.diagnostics)
-    return _assemble(Unit("<project>", ((document, Path.cwd()),)), Path.cwd(), sets, [])
+    return _assemble(Unit("<project>", ((document, Path.cwd()),), within=within), Path.cwd(), sets, [])
 
 
 def _assemble(unit: Unit, root: Path, sets: Mapping[str, str], problems: list[Diagnostic]) -> Loaded:
@@ -58,6 +62,10 @@ def _assemble(unit: Unit, root: Path, sets: Mapping[str, str], problems: list[Di
     if not unit.whole and not part.documents and not errors(problems):
         problems.append(Diagnostic("no-definitions", f"no YAML file in `{root}` has a key of a project", hint=_KEYS))
     catalog, found = build(part, root, sets)
+    if unit.within is not None:
+        bound = {name: replace(one, read=one.read and replace(one.read, within=unit.within))
+                 for name, one in catalog.datasets.items()}  # fmt: skip
+        catalog = replace(catalog, datasets=bound)
     return Loaded(catalog, _in_order((*problems, *found)))
 
 

@@ -120,7 +120,7 @@ class Binding:
 class Read:
     """Where rows are: a path, glob or folder relative to ``base``, and how to read it.
 
-    ``bad`` is the share of bad rows that its dataset bears.
+    ``bad`` is the share of bad rows that its dataset bears; ``within`` a folder that no file may lead out of.
     """
 
     path: str
@@ -135,6 +135,7 @@ class Read:
     decimal: str | None = None
     thousands: str | None = None
     bad: Decimal = Decimal(0)
+    within: Path | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
