@@ -315,7 +315,8 @@ def folded(cell: Cell, function: str, values: list[Value], options: tuple[syntax
         return Value(float(n), sized=True, n=n)
     if function == "distinct":
         return Value(float(len(set(numbers))), sized=True, n=len(set(numbers)))
-    exact = sum(value.exact for value in values) if values and values[0].exact is not None else None
+    amounts = [value.exact for value in values if value.exact is not None]
+    exact = sum(amounts, Fraction(0)) if values and len(amounts) == n else None
     if function == "sum":
         return Value(float(exact if exact is not None else sum(numbers)), sized=True, n=n, exact=exact)
     if not values:

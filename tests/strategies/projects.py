@@ -283,6 +283,7 @@ def per_entity(draw: st.DrawFn, event: Event, where: str, money: bool) -> str:
     by_period = timed and draw(st.booleans())
     if money:
         values = [f"sum({name}.revenue{where})", f"avg({name}.revenue)", f"sum({name}.revenue) / {name}"]
+        values.append(f"if({name} > 1, avg({name}.revenue), sum({name}.revenue))")
         return draw(over_entities(event, where, values, by_period, True))
     number = f"{name}.{draw(st.sampled_from([one for one in NUMBERS if one in event.fields]))}"
     thing = f"{name}.{draw(st.sampled_from([one for one in THINGS if one in event.fields]))}"

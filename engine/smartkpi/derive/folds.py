@@ -169,8 +169,7 @@ def _aggregate(one: Fold, values: pl.DataFrame, name: str) -> pl.DataFrame:
     keys = [*one.keep, "i"]
     if one.function in ORDERED:
         return _in_order(one, values, keys, name)
-    exact = "money" in values.columns
-    found = values.group_by(keys).agg(_aggregates(one, name, exact))
+    found = values.group_by(keys).agg(_aggregates(one, name, values))
     finished = found.with_columns(_finished(one, name, found.columns))
     return finished.drop(f"{name}.high", f"{name}.low", f"{name}.exact", strict=False)
 
@@ -187,8 +186,11 @@ def _in_order(one: Fold, values: pl.DataFrame, keys: list[str], name: str) -> pl
     return sizes.rename({SIZE: f"{name}.n"}).with_columns(value)
 
 
-def _aggregates(one: Fold, name: str, exact: bool) -> list[pl.Expr]:
-    """Return the aggregates of a fold: sums in two parts that do not depend on the order of the entities."""
+def _aggregates(one: Fold, name: str, values: pl.DataFrame) -> list[pl.Expr]:
+    """Return the aggregates of a fold: sums in two parts that do not depend on the order of the entities.
+
+    Of money, the sum is exact where all of its values are: a formula that chooses may have given others too.
+    """
     value = pl.col("value")
     size = pl.len().cast(pl.Int64).alias(f"{name}.n")
     match one.function:
@@ -199,13 +201,17 @@ def _aggregates(one: Fold, name: str, exact: bool) -> list[pl.Expr]:
         case "min" | "max":
             return [getattr(value, one.function)().alias(f"{name}.value"), size]
         case "sum" | "avg":
-            if exact:
+            exact = []
+            if "money" in values.columns:
                 kept = f"{name}.money" if one.function == "sum" else f"{name}.exact"
-                return [pl.col("money").sum().alias(kept), size]
+                money = pl.col("money")
+                if not values["money"].null_count():
+                    return [money.sum().alias(kept), size]
+                exact = [pl.when(money.null_count() == 0).then(money.sum()).alias(kept)]
             whole = (value * SCALE).round(0).cast(pl.Int128, strict=False)
             high = pl.when(value.abs() < HUGE).then(whole).otherwise(pl.lit(0, pl.Int128))
             low = value - high.cast(pl.Float64) / SCALE
-            return [high.sum().alias(f"{name}.high"), low.sum().alias(f"{name}.low"), size]
+            return [*exact, high.sum().alias(f"{name}.high"), low.sum().alias(f"{name}.low"), size]
         case _:
             raise AssertionError(f"no aggregate of entities: {one.function}")
 
@@ -218,10 +224,10 @@ def _finished(one: Fold, name: str, known: list[str]) -> list[pl.Expr]:
     if one.function in ("min", "max"):
         return []
     summed = next((column for column in (f"{name}.money", f"{name}.exact") if column in known), None)
-    if summed is not None:
-        total = pl.col(summed).cast(pl.Float64)
-    else:
-        total = pl.col(f"{name}.high").cast(pl.Float64) / SCALE + pl.col(f"{name}.low")
+    totals = [] if summed is None else [pl.col(summed).cast(pl.Float64)]
+    if f"{name}.high" in known:
+        totals.append(pl.col(f"{name}.high").cast(pl.Float64) / SCALE + pl.col(f"{name}.low"))
+    total = pl.coalesce(totals)
     return [(total if one.function == "sum" else total / size).alias(value)]
 
 
@@ -233,7 +239,8 @@ def _fill(spine: pl.DataFrame, one: Fold, name: str, pieces: Pieces) -> pl.DataF
     spine = spine.join(covered, on="i", how="left", maintain_order="left")
     names = [column for column in (f"{name}.{part}" for part in ("value", "money", "n")) if column in spine.columns]
     zeros = names if one.function in ZERO_FILLED else [f"{name}.n"]
-    filled = [(pl.col(column).fill_null(0) if column in zeros else pl.col(column)).alias(column) for column in names]
+    none = pl.col(f"{name}.n").is_null()
+    filled = [pl.when(none & (c in zeros)).then(pl.lit(0).cast(spine.schema[c])).otherwise(c).alias(c) for c in names]
     spine = spine.with_columns(pl.when(pl.col("own").is_not_null()).then(e).alias(e.meta.output_name()) for e in filled)
     if one.grain is None or not known.filter(~(pl.col("complete") & pl.col("whole"))).height:
         return spine.drop("own")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
@@ -11,7 +11,7 @@ from typing import assert_never
 
 import polars as pl
 
-from smartkpi.derive.rounding import round_significant
+from smartkpi.derive.rounding import round_significant, to_float
 from smartkpi.engines.polars.functions import SCALAR
 from smartkpi.language.types import Kind
 from smartkpi.plan.nodes import Component, Fold, Formula, Plan, Rank, Result, Revised, Step, Value
@@ -26,12 +26,16 @@ MONEY = pl.Decimal(38, 6)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Where the parts of a node stand. ``why`` None: never null; ``money`` None: not exact; ``n`` None: has none."""
+    """Where the parts of a node stand. ``why`` None: never null; ``money`` None: not exact; ``n`` None: has none.
+
+    ``sizeless`` says in which periods a node with ``n`` has none after all, as a version is in force that has none.
+    """
 
     value: pl.Expr
     why: pl.Expr | None = None
     money: pl.Expr | None = None
     n: pl.Expr | None = None
+    sizeless: pl.Expr | None = None
 
 
 @dataclass(slots=True)
@@ -126,7 +130,7 @@ def _add_level(build: _Build, nodes: list[Formula]) -> None:
         if made.n is not None:
             added.append(made.n.cast(pl.Int64).alias(f"{name}.n"))
             n = pl.col(f"{name}.n")
-        placed.append((node, name, Parts(pl.col(name), made.why, money, n)))
+        placed.append((node, name, Parts(pl.col(name), made.why, money, n, made.sizeless)))
     build.frame = build.frame.with_columns(added)
     reasons: list[pl.Expr] = []
     for node, name, made in placed:
@@ -136,7 +140,7 @@ def _add_level(build: _Build, nodes: list[Formula]) -> None:
                 pl.when(made.value.is_null()).then(made.why).otherwise(OK).cast(pl.UInt8).alias(f"{name}.why")
             )
             why = pl.col(f"{name}.why")
-        build.parts[node] = Parts(made.value, why, made.money, made.n)
+        build.parts[node] = replace(made, why=why)
     if reasons:
         build.frame = build.frame.with_columns(reasons)
 
@@ -167,23 +171,34 @@ def _revised(node: Revised, versions: list[Parts]) -> Parts:
         choose([pl.lit(OK) if one.why is None else one.why for one in versions]),
         maybe([one.money for one in versions], pl.lit(None, dtype=MONEY)),
         maybe([one.n for one in versions], pl.lit(None, dtype=pl.Int64)),
+        choose([_sizeless(one) for one in versions]) if any(_may_lack(one) for one in versions) else None,
     )
+
+
+def _may_lack(parts: Parts) -> bool:
+    return parts.n is None or parts.sizeless is not None
+
+
+def _sizeless(parts: Parts) -> pl.Expr:
+    """Return where a node has no n, whatever the data."""
+    return pl.lit(parts.n is None) if parts.sizeless is None else parts.sizeless
 
 
 def _rank(build: _Build, node: Rank) -> Parts:
     """Return the place of each segment that has begun, among those of its period, by the value as it is shown."""
     made = build.parts[node.argument]
     begun = pl.col("i") >= pl.col(build.presences[node.presence])
-    if made.money is None:
+    measured = build.frame.select(made.value.cast(pl.Float64).alias("value"), money=made.money)
+    if made.money is not None and measured["money"].null_count() == measured["value"].null_count():
+        value = made.money
+    else:  # amounts that are not exact, or not all of them
         column = f"#{len(build.frame.columns)}.ranked"
-        rounded = round_significant(build.frame.select(made.value.cast(pl.Float64)).to_series())
+        rounded = to_float(round_significant(measured["value"]), measured["money"])
         build.frame = build.frame.with_columns(rounded.alias(column))
         value = pl.col(column)
-    else:
-        value = made.money
     place = pl.when(begun).then(value).rank("min", descending=node.descending).over("i")
     why = pl.lit(UNDEFINED) if made.why is None else pl.when(begun).then(made.why).otherwise(UNDEFINED)
-    return Parts(place.cast(pl.Float64), why, None, made.n)
+    return Parts(place.cast(pl.Float64), why, None, made.n, made.sizeless)
 
 
 def ranked(plan: Plan, steps: Iterable[Step]) -> Iterator[tuple[str, ...]]:
@@ -265,7 +280,11 @@ def _apply(node: Apply, args: list[Parts]) -> Parts:
         return Parts(mean, pl.lit(NO_DATA), n=present.n)
     value = SCALAR[node.function](*values)
     why = None if node.type.kind is Kind.BOOLEAN else _why(node, args)
-    return Parts(value, why, _money(node, args), _size(node, args))
+    sized = [arg for arg in args if arg.n is not None]
+    sizeless = None
+    if sized and all(arg.sizeless is not None for arg in sized):
+        sizeless = pl.all_horizontal(_sizeless(arg) for arg in sized)
+    return Parts(value, why, _money(node, args), _size(node, args), sizeless)
 
 
 def _why(node: Apply, args: list[Parts]) -> pl.Expr:
@@ -317,7 +336,10 @@ def _size(node: Apply, args: list[Parts]) -> pl.Expr | None:
     """Return n: of a ratio that of its denominator, of a sum the sum, else the least that the arguments have."""
     sizes = [arg.n for arg in args]
     if node.function == "/":
-        return sizes[1] if sizes[1] is not None else sizes[0]
+        upper, lower = sizes
+        if lower is None or upper is None or args[1].sizeless is None:
+            return upper if lower is None else lower
+        return pl.when(args[1].sizeless).then(upper).otherwise(lower)
     known = [size for size in sizes if size is not None]
     if len(known) <= 1:
         return known[0] if known else None
