@@ -76,19 +76,20 @@ def chosen(mix: str) -> list[Spec]:
     return mixed() if mix == "mixed" else specs(int(mix))
 
 
-def project(folder: str, mix: str) -> dict[str, Any]:
-    """Return the project of a mix of KPIs as plain data."""
-    return {
-        "datasets": {
-            "log": {
-                "read": f"{folder}/*.parquet",
-                "time": "ts",
-                "fields": {"amount": {"is": "amount", "unit": "money", "currency": "USD"}},
-                "events": {event: f'event == "{event}"' for event in EVENTS},
-            }
-        },
-        "kpis": {spec.name: spec.formula for spec in chosen(mix)},
+def project(folder: str, mix: str, visitors: str = "") -> dict[str, Any]:
+    """Return the project of a mix of KPIs as plain data, with the table of visitors that events look up, if any."""
+    log: dict[str, Any] = {
+        "read": f"{folder}/*.{'csv' if folder.endswith('-csv') else 'parquet'}",
+        "time": "ts",
+        "fields": {"amount": {"is": "amount", "unit": "money", "currency": "USD"}},
+        "events": {event: f'event == "{event}"' for event in EVENTS},
     }
+    datasets: dict[str, Any] = {"log": log}
+    if visitors:
+        datasets["visitors"] = {"read": visitors, "time": "none", "key": "visitor_id"}
+        log["lookups"] = {"visitor": {"dataset": "visitors", "on": "visitor_id", "fields": ["segment"]}}
+        log["fields"]["segment"] = "visitor.segment"
+    return {"datasets": datasets, "kpis": {spec.name: spec.formula for spec in chosen(mix)}}
 
 
 def words(condition: Condition, equal: str, quote: str) -> str:

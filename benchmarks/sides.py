@@ -21,7 +21,7 @@ def smartkpi(folder: Path, mix: str, by: tuple[str, ...]) -> Prepared:
     """Ours: what a user calls, from the loaded project to the tidy result with states, flags and provenance."""
     import smartkpi as product
 
-    opened = product.load(project(str(folder), mix))
+    opened = product.load(project(str(folder), mix, str(table_of(folder)) if "segment" in by else ""))
 
     def answer() -> Callable[[], pl.DataFrame]:
         frame = opened.run(grain="day", by=list(by)).frame
@@ -43,15 +43,14 @@ def two_level(folder: Path, mix: str, by: tuple[str, ...]) -> Prepared:
     code = pl.sum_horizontal(
         *(_condition(mask).fill_null(False).cast(pl.UInt32) * (1 << bit) for bit, mask in enumerate(masks))
     )
-    scan = (
-        pl.scan_parquet(folder / "*.parquet")
-        .group_by(pl.col("ts").dt.truncate("1d").alias("day"), *by, "event", code.alias("code"))
-        .agg(
-            rows=pl.len().cast(pl.Int64),
-            amount=(pl.col("amount") * MICRO).round().cast(pl.Int128).sum(),
-            present=pl.col("amount").count().cast(pl.Int64),
-            quantity=pl.col("quantity").cast(pl.Int128).sum(),
-        )
+    rows = pl.scan_parquet(folder / "*.parquet")
+    if "segment" in by:
+        rows = rows.join(pl.scan_parquet(table_of(folder)), on="visitor_id", how="left")
+    scan = rows.group_by(pl.col("ts").dt.truncate("1d").alias("day"), *by, "event", code.alias("code")).agg(
+        rows=pl.len().cast(pl.Int64),
+        amount=(pl.col("amount") * MICRO).round().cast(pl.Int128).sum(),
+        present=pl.col("amount").count().cast(pl.Int64),
+        quantity=pl.col("quantity").cast(pl.Int128).sum(),
     )
 
     def kpi(spec: Spec) -> pl.Expr:
@@ -78,6 +77,16 @@ def two_level(folder: Path, mix: str, by: tuple[str, ...]) -> Prepared:
         return lambda: _long(wide, by)
 
     return answer
+
+
+def smartkpi_of_csv(folder: Path, mix: str, by: tuple[str, ...]) -> Prepared:
+    """Ours, over the same events in CSV files."""
+    return smartkpi(folder.with_name(f"{folder.name}-csv"), mix, by)
+
+
+def table_of(folder: Path) -> Path:
+    """Return the table of visitors that belongs to a folder of events."""
+    return folder.with_name(f"visitors-{folder.name.split('-')[1]}.parquet")
 
 
 def _apart(folder: Path, wanted: list[Spec], by: tuple[str, ...]) -> Iterator[pl.DataFrame]:
@@ -161,7 +170,13 @@ def duckdb_filter(folder: Path, mix: str, by: tuple[str, ...]) -> Prepared:
     return answer
 
 
-SIDES = {"smartkpi": smartkpi, "two-level": two_level, "duckdb-filter": duckdb_filter, "query-a-kpi": query_a_kpi}
+SIDES = {
+    "smartkpi": smartkpi,
+    "smartkpi-csv": smartkpi_of_csv,
+    "two-level": two_level,
+    "duckdb-filter": duckdb_filter,
+    "query-a-kpi": query_a_kpi,
+}
 
 
 def _condition(condition: Condition) -> pl.Expr:

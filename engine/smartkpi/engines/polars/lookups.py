@@ -279,11 +279,19 @@ def _count_taken(opened: Opened, dataset: TypedDataset, lookups: Sequence[TypedL
     return int(rows[_LIVE].sum())
 
 
+def _without_match(opened: Opened, join: Join) -> pl.LazyFrame:
+    """Return the rows that find no row of the other side; by one key alone without a join, which takes a third."""
+    if len(join.keys) == 1 and join.time is None and not join.after:
+        (mine,), (name,) = join.mine, join.keys
+        key, known = pl.col(name), pl.lit(join.small[name].unique().implode())
+        return opened.frame.select(mine.alias(name)).filter(key.is_null() | ~key.is_in(known))
+    rows = joined(opened, (LookedUp((join.name,), "", UNKNOWN),))
+    return rows.filter(~pl.col(join.live).fill_null(value=False))
+
+
 def _count_unmatched(opened: Opened, lookup: TypedLookup) -> tuple[int, str]:
-    nodes = (LookedUp((lookup.name,), "", UNKNOWN),)
     join = opened.joins[lookup.name]
-    missing = ~pl.col(join.live).fill_null(value=False)
-    frame = joined(opened, nodes).filter(missing)
+    frame = _without_match(opened, join)
     present = pl.all_horizontal(pl.col(name).is_not_null() for name in join.keys)
     firsts = [pl.col(name).filter(present).min().alias(name) for name in join.keys]
     found = opened.collect(frame.select(pl.len().cast(pl.Int64).alias("__rows"), *firsts))
