@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "engine")]
-LIMITS: Mapping[str, float] = {"csv": 15, "csv, quoted": 20, "ndjson": 20, "parquet": 1}
+LIMITS: Mapping[str, float] = {"csv": 10, "csv, quoted": 16, "ndjson": 14, "parquet": 1}
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ import polars as pl
 from smartkpi.diagnostics import KpiError
 from smartkpi.source import Span
 from smartkpi.sources.audit import Audit
+from smartkpi.sources.checksums import hold_checksums
 from smartkpi.sources.delimited import unequal_columns
 from smartkpi.sources.faults import fault, reading
 from smartkpi.sources.files import partitions
@@ -21,6 +22,9 @@ from smartkpi.sources.schema import types_of
 from smartkpi.spec.model import Read
 
 FILE_MARK, OLD_MARK = b"ARROW1", b"FEA1"
+
+LARGE = 256 * 1024 * 1024
+"""Files of more bytes are held against their checksums by a check of the data only."""
 
 DIGITS = 38
 """How many digits a fixed-point number has at most."""
@@ -50,6 +54,9 @@ def open_columnar(read: Read, files: tuple[Path, ...], format_: str) -> Rows:
         with reading(f"`{file.name}`", read.span):
             schema = scan([file], format_, read.span).collect_schema()
             found.append(_File(file, schema, above))
+    if format_ == "parquet":
+        with reading(f"`{read.path}`", read.span):
+            hold_checksums(files, read.span, LARGE)
     first = found[0]
     for one in found:
         if set(one.schema) != set(first.schema):

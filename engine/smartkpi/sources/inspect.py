@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from smartkpi.diagnostics import Diagnostic, Note, Severity
 from smartkpi.sources.audit import LONGEST
+from smartkpi.sources.checksums import hold_checksums
 from smartkpi.sources.faults import reading
+from smartkpi.sources.files import FORMATS
 from smartkpi.sources.infer import CONVERSIONS, Writing, convert
 from smartkpi.sources.tables import Table
 
@@ -51,6 +54,9 @@ def inspect(table: Table) -> TableFacts:
     """Read every value of a table once. Raises KpiError where one cannot be read."""
     looks = [look.alias(f"{what} {name}") for name in table.polars for what, look in _looks(name, table).items()]
     with reading(table.origin, table.span, f"dataset:{table.name}"):
+        if not table.held and table.mark is not None:
+            files = [Path(path) for path, _, _ in table.mark]
+            hold_checksums([file for file in files if FORMATS.get(file.suffix.lower()) == "parquet"], table.span)
         found = table.frame.select(pl.len().alias("rows"), *looks).collect().row(0, named=True)
     audit = table.audit
     return TableFacts(
