@@ -211,6 +211,28 @@ def test_parts_of_one_table_are_one_dataset(here: Path, kpi: Kpi) -> None:
     }
 
 
+def test_currencies_are_not_added(here: Path, kpi: Kpi) -> None:
+    write("sales.csv", "date,amount,currency\n2026-01-05,10.5,EUR\n2026-01-06,20,USD\n2026-01-07,1.5,EUR\n")
+    assert kpi("init sales.csv").exit_code == FINE
+    rows = holds("kpis.yml").run("total_*", grain="all").to_dicts()
+    assert {row["kpi"]: (row["money"], row["currency"]) for row in rows} == {
+        "total_amount_eur": (12, "EUR"),
+        "total_amount_usd": (20, "USD"),
+    }
+    write("sales.csv", "date,amount,currency\n2026-01-05,10.5,EUR\n2026-01-06,20,EUR\n")
+    assert kpi("init sales.csv -o one").exit_code == FINE
+    (row,) = holds("one").run("total_amount", grain="all").to_dicts()
+    assert (row["money"], row["currency"]) == (30.5, "EUR")
+
+
+def test_an_amount_belongs_to_the_event_that_has_it(here: Path, kpi: Kpi) -> None:
+    rows = "2026-01-05T10:00:00,chat,\n2026-01-05T10:30:00,reply,30.5\n2026-01-05T11:00:00,chat,\n" * 2
+    write("log.csv", f"ts,event,wait_minutes\n{rows}2026-01-05T11:30:00,reply,10.5\n")
+    assert kpi("init log.csv").exit_code == FINE
+    (row,) = holds("kpis.yml").run("average_wait_minutes", grain="all").to_dicts()
+    assert row["value"] == pytest.approx(71.5 / 3)
+
+
 def test_one_file_that_cannot_be_read_does_not_stop_the_others(here: Path, kpi: Kpi) -> None:
     write("data/log.csv", LOG)
     write("data/broken.csv", "a,b\n1,2\n3\n")

@@ -10,14 +10,15 @@ from typing import Any
 import polars as pl
 
 from smartkpi.language.types import Kind, Type
-from smartkpi.sources.delimited import open_texts
+from smartkpi.sources.delimited import SMALL, open_texts
 from smartkpi.sources.faults import reading
 from smartkpi.sources.files import find_files
 from smartkpi.sources.look_keys import find_keys
 from smartkpi.sources.look_times import TimeFacts, find_times
 from smartkpi.sources.places import Cut, Place, find_places
+from smartkpi.sources.plain import keep
 from smartkpi.sources.sniff import Guess, sniff_text
-from smartkpi.sources.tables import READERS
+from smartkpi.sources.tables import READERS, SLICEABLE
 from smartkpi.sources.writing import ISO, Odd, Written, sniff_dates, sniff_writing
 from smartkpi.spec.model import Read
 
@@ -110,6 +111,8 @@ def look(read: Read) -> TableFacts:
     opened = READERS[form](written.read, files)
     frame, types, rows = opened.frame, opened.types, opened.audit.rows
     with reading(f"`{read.path}`", read.span):
+        if form not in SLICEABLE and sum(file.stat().st_size for file in files) > SMALL:
+            frame = keep(frame)
         if form not in ("csv", "tsv"):
             texts_of = [name for name, type_ in types.items() if type_.kind is Kind.TEXT]
             written = sniff_dates(written.read, frame.select(pl.col(texts_of).cast(pl.String))) if texts_of else written

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import polars as pl
+
 from smartkpi.source import Span
 from smartkpi.sources.faults import fault
 from smartkpi.sources.files import Fingerprint, fingerprint
@@ -56,6 +58,13 @@ def temporary() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="smartkpi-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def keep(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Return rows that are looked at many times from a file that is quick to read, for as long as the process runs."""
+    target = Path(tempfile.mkdtemp(dir=temporary())) / "rows.parquet"
+    frame.sink_parquet(target, compression="lz4")
+    return pl.scan_parquet(target)
 
 
 def _copy(read: Read, file: Path) -> Plain:

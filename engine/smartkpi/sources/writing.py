@@ -138,6 +138,9 @@ def _find_digits(raw: pl.LazyFrame, sample: Mapping[str, pl.Series], separator: 
     """Return the decimal sign and the sign between thousands, from the shapes of all numbers of the file."""
     any_shape = "|".join(_CLOSED.values())
     likely = [n for n, values in sample.items() if _share(_bare(values), any_shape) >= MOSTLY and _signed(values)]
+    pointed = any(values.str.contains(r"^[+-]?\d+\.(?:\d{1,2}|\d{4,})$").any() for values in sample.values())
+    if separator != ";" and likely:
+        likely = _unread(raw, likely)
     if not likely:
         return _Digits()
     bare = {name: pl.col(name).str.strip_chars().str.replace_all(_MARKS, "") for name in likely}
@@ -148,7 +151,17 @@ def _find_digits(raw: pl.LazyFrame, sample: Mapping[str, pl.Series], separator: 
     ).collect().row(0, named=True)  # fmt: skip
     counts = {name: {shape: counted[f"{shape}\0{name}"] or 0 for shape in _SHAPES} for name in likely}
     totals = {shape: sum(one[shape] for one in counts.values()) for shape in _SHAPES}
+    totals["point decimal"] += pointed
     return _decide(totals, separator, lambda shape: _example(raw, likely, shape))
+
+
+def _unread(raw: pl.LazyFrame, names: Sequence[str]) -> list[str]:
+    """Return the columns that are no numbers as they stand: only they say that signs mean something else."""
+    asked = (
+        (pl.col(n).is_not_null() & pl.col(n).cast(pl.Float64, strict=False).is_null()).any().alias(n) for n in names
+    )
+    found = raw.select(asked).collect().row(0, named=True)
+    return [name for name in names if found[name]]
 
 
 def _signed(values: pl.Series) -> bool:
@@ -312,6 +325,8 @@ def _odd_numbers(
     found = {}
     for name, values in sample.items():
         if name in known or _share(values, _AT_START) < MOSTLY or bool(values.str.contains(r"^0\d").any()):
+            continue
+        if not digits.stated and not _unread(raw, [name]):
             continue
         parsed = fraction(pl.col(name).str.strip_chars(), digits)
         wrong = _wrong(raw, name, {"number": parsed}, nulls)["number"]

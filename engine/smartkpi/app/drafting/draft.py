@@ -8,7 +8,8 @@ from typing import Any
 
 from smartkpi.app.drafting.kpis import Bound, Counted, draft_kpis
 from smartkpi.app.drafting.model import Draft, DraftDataset, Part
-from smartkpi.app.drafting.names import identifier, is_plain, singular, stem, tokens, unique
+from smartkpi.app.drafting.money import filled_events, money_fields
+from smartkpi.app.drafting.names import column_text, identifier, is_plain, singular, stem, tokens, unique
 from smartkpi.app.drafting.roles import Roles, find_roles, is_daily_unique, reads_as_column
 from smartkpi.app.drafting.words import CURRENCIES, NOISE
 from smartkpi.sources.look import ColumnFacts, TableFacts
@@ -34,6 +35,7 @@ class Work:
     fields: dict[str, Part] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    money: dict[str, tuple[Part, ...]] = field(default_factory=dict)
 
     def field(self, column: ColumnFacts | str) -> str:
         """Return the name by which a column is a field; one that is no name gets one."""
@@ -87,7 +89,9 @@ def work_of(name: str, facts: TableFacts, relations: Sequence[Relation]) -> Work
     """Return a table as it is drafted: with its roles and what it looks up."""
     own = tuple(one for one in relations if one.table == name)
     looked_up = any(one.other == name for one in relations)
-    return Work(name, facts, find_roles(facts), own, looked_up, taken={one.name for one in facts.columns})
+    work = Work(name, facts, find_roles(facts), own, looked_up, taken={one.name for one in facts.columns})
+    work.money = money_fields(work)
+    return work
 
 
 def read_of(facts: TableFacts, path: str) -> str | dict[str, Any]:
@@ -178,11 +182,6 @@ def _clock_text(time: TimeFacts, names: Sequence[str]) -> str:
             return column
 
 
-def column_text(name: str) -> str:
-    """Return a column as an expression names it."""
-    return name if is_plain(name) else 'col("{}")'.format(name.replace('"', '""'))
-
-
 def _time_notes(time: TimeFacts, facts: TableFacts) -> list[str]:
     notes = []
     if time.how in (How.SECONDS, How.MILLISECONDS, How.MICROSECONDS):
@@ -263,7 +262,7 @@ def _events(work: Work, timed: bool, taken: set[str]) -> tuple[tuple[Part, ...],
         parts.append(part)
         counted.append(what)
     events = tuple((name, work.facts.rows) for name in rows)
-    return tuple(parts), Bound(work.name, roles, work.field, events, tuple(counted))
+    return tuple(parts), Bound(work.name, roles, work.field, events, tuple(counted), work.money, {})
 
 
 def _row_name(work: Work) -> str:
@@ -275,16 +274,18 @@ def _named_events(work: Work, taken: set[str]) -> tuple[tuple[Part, ...], Bound]
     """Bind an event for each value of the column that names events."""
     column = work.roles.event
     assert column is not None
-    parts, counts = [], []
+    parts, counts, events = [], [], {}
     for value, count in column.values[:MOST_EVENTS]:
         name = _take(identifier(str(value)), work, taken)
         quoted = str(value).replace('"', '""')
         parts.append(Part(name, f'{column_text(column.name)} == "{quoted}"'))
         counts.append((name, count))
+        events[value] = name
     reason = f"`{column.name}` names the event: it has {column.distinct} values"
     left = f"; the {MOST_EVENTS} most frequent ones are here" if column.distinct > MOST_EVENTS else ""
     parts[0] = replace(parts[0], notes=(reason + left,))
-    return tuple(parts), Bound(work.name, work.roles, work.field, tuple(counts), ())
+    filled = filled_events(work, events)
+    return tuple(parts), Bound(work.name, work.roles, work.field, tuple(counts), (), work.money, filled)
 
 
 def _take(name: str, work: Work, taken: set[str]) -> str:
@@ -312,19 +313,11 @@ def _counted(one: ColumnFacts, work: Work, taken: set[str]) -> tuple[Part, Count
 
 def _fields(work: Work) -> list[Part]:
     """Return the fields of a table: money with its unit, and names for columns that have none."""
-    money = {}
-    for one in work.roles.amounts:
-        if one.money and one.column.type is not None and one.column.type.unit.name != "money":
-            name = work.field(one.column)
-            body: dict[str, Any] = {} if is_plain(one.column.name) else {"column": one.column.name}
-            unit = {"unit": "money"} | ({"currency": one.currency} if one.currency else {})
-            money[one.column.name] = Part(name, {**body, **unit})
-    if money and not all("currency" in part.body for part in money.values()):
-        first = next(iter(money))
-        money[first] = replace(money[first], notes=("money by its name: add its currency, such as `currency: EUR`",))
     for column in work.roles.dimensions[:MOST_FIELDS]:
         work.field(column)
-    return [*money.values(), *(part for column, part in work.fields.items() if column not in money)]
+    money = [part for parts in work.money.values() for part in parts]
+    known = {part.name for part in money}
+    return [*money, *(part for part in work.fields.values() if part.name not in known)]
 
 
 # What else could be said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +26,18 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a dataset provides: events of rows with how many they are, counted events; `field` names its columns."""
+    """What a dataset provides: events of rows with how many they are, counted events; `field` names its columns.
+
+    ``money`` has the fields of its amounts by column, ``filled`` the events whose rows have them.
+    """
 
     dataset: str
     roles: Roles
     field: Callable[[ColumnFacts | str], str]
     events: tuple[tuple[str, int], ...]
     counted: tuple[Counted, ...]
+    money: Mapping[str, tuple[Part, ...]]
+    filled: Mapping[str, tuple[str, ...]]
 
 
 def draft_kpis(bound: Sequence[Bound], taken: set[str]) -> tuple[Part, ...]:
@@ -56,7 +61,7 @@ def _of_counts(one: Bound, taken: set[str]) -> list[Part]:
             found.append(Part(name, body, ("by day only: people of several days are not to be added",)))
         else:
             found.append(Part(name, event.event))
-    return found + (_amounts(one, one.events[0][0], taken) if one.events else [])
+    return found + (_amounts(one, taken) if one.events else [])
 
 
 def _count_name(event: Counted) -> str:
@@ -81,7 +86,7 @@ def _of_rows(one: Bound, taken: set[str]) -> list[Part]:
     for who in one.roles.entities[:1]:
         name = unique(plural(identifier(about(who) or who.name)), taken)
         found.append(Part(name, f"distinct({main}.{one.field(who)})", (f"by `{who.name}`, those of `{main}`",)))
-    return found + _amounts(one, _paid(one), taken) + _shares(one, taken)
+    return found + _amounts(one, taken) + _shares(one, taken)
 
 
 def _shown(one: Bound) -> list[str]:
@@ -99,35 +104,47 @@ def _main(one: Bound) -> str:
     return max(one.events, key=lambda pair: pair[1])[0]
 
 
-def _paid(one: Bound) -> str:
-    """Return the event that amounts belong to: the last step of a funnel, else what most rows are."""
-    steps = [(step, event) for event, _ in one.events if (step := steps_of(event)) is not None]
-    orders = [event for step, event in steps if step == len(words.STEPS) - 1]
-    return orders[0] if orders else _main(one)
+def _home(one: Bound, amount: Amount) -> str:
+    """Return the event that an amount belongs to: of those that have it the last step of a funnel, else the main."""
+    able = one.filled.get(amount.column.name) or tuple(event for event, _ in one.events)
+    orders = [event for event in able if steps_of(event) == len(words.STEPS) - 1]
+    often = dict(one.events)
+    return orders[0] if orders else max(able, key=lambda event: often[event])
 
 
-def _amounts(one: Bound, event: str, taken: set[str]) -> list[Part]:
+def _amounts(one: Bound, taken: set[str]) -> list[Part]:
     sums = [a for a in one.roles.amounts if a.adds][:MOST_SUMS]
-    means = [a for a in one.roles.amounts if not a.adds and _varies(a)][:MOST_MEANS]
+    means = [a for a in one.roles.amounts if not a.adds and a.column.distinct > 1][:MOST_MEANS]
     found = []
     for amount in sums:
-        name = unique(_amount_name(amount, "total"), taken)
-        found.append(Part(name, f"sum({event}.{one.field(amount.column)})"))
+        event = _home(one, amount)
+        for name in _names(one, amount):
+            title = _titled(_amount_name(amount, "total", name), event, taken)
+            found.append(Part(title, f"sum({event}.{name})"))
     for amount in means:
-        name = unique(_amount_name(amount, "average"), taken)
+        event, name = _home(one, amount), _names(one, amount)[0]
+        title = _titled(_amount_name(amount, "average", name), event, taken)
         note = f"a mean: adding up `{amount.column.name}` would say nothing"
-        found.append(Part(name, f"avg({event}.{one.field(amount.column)})", (note,)))
+        found.append(Part(title, f"avg({event}.{name})", (note,)))
     return found
 
 
-def _varies(amount: Amount) -> bool:
-    return amount.column.distinct > 1
+def _names(one: Bound, amount: Amount) -> list[str]:
+    """Return the fields of an amount: one a currency where there are several."""
+    return [part.name for part in one.money.get(amount.column.name, ())] or [one.field(amount.column)]
 
 
-def _amount_name(amount: Amount, prefix: str) -> str:
-    said = [
-        word for word in tokens(amount.column.name.rpartition(".")[2]) if word not in words.CURRENCIES and word != "in"
-    ]
+def _titled(name: str, event: str, taken: set[str]) -> str:
+    """Return a name for a KPI of an amount; one that there is already is told apart by the event."""
+    prefix, _, rest = name.partition("_")
+    return unique(name if name not in taken else f"{prefix}_{event}_{rest}", taken)
+
+
+def _amount_name(amount: Amount, prefix: str, field: str) -> str:
+    written = amount.column.name.rpartition(".")[2]
+    said = [word for word in tokens(written) if word not in words.CURRENCIES and word != "in"]
+    if amount.currency is None and tokens(field)[-1:] != tokens(written)[-1:]:
+        said += tokens(field)[-1:]
     name = identifier("_".join(said) or amount.column.name)
     return name if name.startswith((prefix, "avg", "mean")) else f"{prefix}_{name}"
 

@@ -41,6 +41,11 @@ def is_plain(name: str) -> bool:
     return spelt and name not in reserved_words() and name not in IMPLICIT
 
 
+def column_text(name: str) -> str:
+    """Return a column as an expression names it."""
+    return name if is_plain(name) else 'col("{}")'.format(name.replace('"', '""'))
+
+
 def unique(name: str, taken: set[str]) -> str:
     """Return a name that nothing else has, and take it."""
     found, number = name, 2

@@ -7,7 +7,6 @@ from typing import Any
 
 from smartkpi.app.drafting.draft import (
     Work,
-    column_text,
     is_small,
     lookup_name,
     lookups_of,
@@ -17,7 +16,7 @@ from smartkpi.app.drafting.draft import (
     work_of,
 )
 from smartkpi.app.drafting.model import Draft, DraftDataset, Part
-from smartkpi.app.drafting.names import is_plain, unique
+from smartkpi.app.drafting.names import column_text, is_plain, unique
 from smartkpi.app.drafting.packs import Bound, Given, Missing, event_body, map_pack
 from smartkpi.sources.look import TableFacts
 from smartkpi.sources.relate import Relation
@@ -113,7 +112,8 @@ def _dataset(
     events = tuple(Part(one.contract.name, event_body(one.source, column_text), _reasons(one)) for one in bound)
     for column in work.roles.dimensions[:MOST_FIELDS]:
         work.field(column)
-    aliases = [part for part in work.fields.values() if part.name not in fields]
+    segments = {column.name for column in work.roles.dimensions}
+    aliases = [part for name, part in work.fields.items() if name in segments and part.name not in fields]
     return DraftDataset(
         title,
         read_of(work.facts, read),

@@ -212,6 +212,8 @@ def _field(
     facts = tables[source.table]
     unit = None if field.unit is None else field.unit.name
     if unit == "money":
+        if roles.currency is not None:
+            return None  # amounts of several currencies do not add up
         money = _money(field.name, contract, source, roles.amounts, used)
         return _product(contract, facts, roles.amounts) if money is None and roles.event is None else money
     if field.description.get("en").casefold().startswith("true"):

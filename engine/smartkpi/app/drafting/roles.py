@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from smartkpi.app.drafting import words
 from smartkpi.app.drafting.names import stem, tokens
@@ -40,6 +40,7 @@ class Roles:
     flags: tuple[ColumnFacts, ...]
     dimensions: tuple[ColumnFacts, ...]
     key: ColumnFacts | None
+    currency: ColumnFacts | None = None
 
 
 def find_roles(facts: TableFacts) -> Roles:
@@ -51,6 +52,7 @@ def find_roles(facts: TableFacts) -> Roles:
     daily = time is not None and not time.clock and facts.rows <= DAILY_ROWS * max(time.days, 1)
     event = None if daily and _counts(rest, facts) else _event(rest, facts)
     counts = _counts(rest, facts) if event is None and _is_counted(rest, facts, daily) else ()
+    currency = next((one for one in rest if _says_currency(one)), None)
     used = {one.name for one in (*counts, *((event,) if event else ()))}
     rest = [one for one in rest if one.name not in used]
     return Roles(
@@ -60,11 +62,27 @@ def find_roles(facts: TableFacts) -> Roles:
         next((one for one in rest if one.kind is Kind.TEXT and _has(one, words.STATUS) and one.distinct <= 20), None),
         counts,
         _entities(rest, facts),
-        tuple(sorted((a for one in rest if (a := _amount(one)) is not None), key=lambda a: not a.money)),
+        _amounts(rest, currency),
         tuple(one for one in rest if one.kind is Kind.BOOLEAN),
         tuple(one for one in rest if _is_dimension(one, facts)),
         key,
+        currency if currency is not None and currency.distinct > 1 else None,
     )
+
+
+def _amounts(rest: Sequence[ColumnFacts], currency: ColumnFacts | None) -> tuple[Amount, ...]:
+    """Return the amounts, money first; where all rows are of one currency, in that."""
+    found = sorted((amount for one in rest if (amount := _amount(one)) is not None), key=lambda one: not one.money)
+    if currency is None or currency.distinct > 1:
+        return tuple(found)
+    code = str(currency.values[0][0])
+    return tuple(replace(one, currency=one.currency or code) if one.money else one for one in found)
+
+
+def _says_currency(one: ColumnFacts) -> bool:
+    """Say whether every value is the code of a currency."""
+    codes = one.kind is Kind.TEXT and 0 < one.distinct == len(one.values)
+    return codes and all(str(value).isupper() and str(value).casefold() in words.CURRENCIES for value, _ in one.values)
 
 
 def _has(one: ColumnFacts, known: frozenset[str]) -> bool:

@@ -42,6 +42,13 @@ def scalar(text: str) -> str:
     risky = ": " in text or " #" in text or text.endswith(":") or text != text.strip() or text.casefold() in _WORDS
     if _PLAIN.fullmatch(text) and not risky and not text.startswith(("...", "---")):
         return text
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """Return a text in quotes: single ones where it has double ones, so that a formula reads as it is."""
+    if '"' in text and "'" not in text and text.isprintable():
+        return f"'{text}'"
     return _SPECIAL.sub(lambda m: f"\\u{ord(m[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
@@ -105,4 +112,4 @@ def _flow(value: Any) -> str:
         case str() if _IN_FLOW.fullmatch(value) and value.casefold() not in _WORDS and not value[0].isdigit():
             return scalar(value) if value[0] not in "-*. " else json.dumps(value)
         case _:
-            return _SPECIAL.sub(lambda m: f"\\u{ord(m[0]):04x}", json.dumps(str(value), ensure_ascii=False))
+            return _quoted(str(value))
