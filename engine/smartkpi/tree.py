@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 Node = TypeVar("Node")
 
-PLAIN = frozenset(("span", "name_span", "type"))
+PLAIN = frozenset(("span", "name_span", "type", "window", "shift"))
 """Fields of nodes that hold no nodes, though dataclasses."""
 
 

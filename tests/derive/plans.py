@@ -60,7 +60,7 @@ def step(id: str, formula: Formula, presence: Sequence[str], kind: Type = NUMBER
             ids[node.id] = None
         if isinstance(node, Apply):
             stack.extend(node.args)
-    return Step(id, f"kpi_{id}", formula, kind, tuple(ids), tuple(presence))
+    return Step(id, f"kpi_{id}", formula, kind, tuple(ids), tuple(presence), reads=tuple((id, ()) for id in ids))
 
 
 def frame(rows: Mapping[Any, Mapping[str, Any]] | Sequence[Mapping[str, Any]], **kinds: Any) -> pl.DataFrame:

@@ -9,9 +9,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smartkpi.derive.coverage import FULL, NONE, PART, cover, edge_of, judge
+from smartkpi.derive.coverage import FULL, NONE, PART, cover, judge
 from smartkpi.derive.spine import lay_out, lay_out_one, unplaced
-from smartkpi.engines.answer import Coverage
+from smartkpi.engines.answer import Coverage, edge_of
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.spec.model import Covers

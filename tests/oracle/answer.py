@@ -26,13 +26,15 @@ from tests.oracle.formula import (
     compute,
     is_ratio,
     leaves,
+    meant,
     periods_of,
     runs,
     shown,
     withins,
 )
 from tests.oracle.revisions import in_force, turns
-from tests.oracle.rows import FIRST, EventRow, Row, World, ends_at, event_rows, has_field, starts_at
+from tests.oracle.rows import FIRST, EventRow, Row, World, day_of, ends_at, event_rows, has_field, starts_at
+from tests.oracle.time import GRAINS, Option, Window, as_long, before, seen_part, shift_fits, take, window_fits
 from tests.oracle.values import NoNames, compare, evaluate
 
 Segment = tuple[Any, ...]
@@ -101,7 +103,8 @@ class Asked:
     def own_grain(self) -> str:
         if self.kpi.grain or any(dataset.timeless for dataset in self.datasets):
             return self.kpi.grain or "all"
-        return next(grain for grain in ("month", "week", "quarter", "year", "all") if self.holds_all(grain))
+        usual = ("day",) if self.kpi.window else ()
+        return next(grain for grain in (*usual, "month", "week", "quarter", "year", "all") if self.holds_all(grain))
 
     def holds_all(self, grain: str) -> bool:
         """Whether no period of a grain cuts one that a row stands for, or that a value is of."""
@@ -145,7 +148,7 @@ class Asked:
 
     @cached_property
     def leaves(self) -> list[Leaf]:
-        found = [leaves(world, kpi.formula.expr, around(kpi, self.outer)) for world, kpi in self.versions.values()]
+        found = [leaves(world, meant(kpi), around(kpi, self.outer)) for world, kpi in self.versions.values()]
         return list(dict.fromkeys(leaf for version in found for leaf in version))
 
     def is_dated(self) -> bool:
@@ -202,7 +205,13 @@ class Asked:
             return True
         if not self.holds_all(self.grain):
             return True
-        if any(adds_over_time(world, self.grain, kpi.formula.expr) for world, kpi in self.versions.values()):
+        if not all(
+            all(window_fits(window, self.grain, periods_of(self.world, leaf.event)) for window in leaf.windows)
+            and all(shift_fits(shift, self.grain) for shift in leaf.shifts)
+            for leaf in self.leaves
+        ):
+            return True
+        if any(adds_over_time(world, self.grain, meant(kpi)) for world, kpi in self.versions.values()):
             return True
         filtered = {name for condition in self.outer for name in fields_of(self.world, condition)}
         apart = {leaf.event for leaf in self.leaves if not leaf.whole} or {leaf.event for leaf in self.leaves}
@@ -211,7 +220,7 @@ class Asked:
             needed = {*filtered, *(question.by if event in apart else ())}
             return not self.world.providers(event) or not all(has_field(self.world, event, f) for f in needed)
 
-        within = set().union(*(withins(world, kpi.formula.expr) for world, kpi in self.versions.values()))
+        within = set().union(*(withins(world, meant(kpi)) for world, kpi in self.versions.values()))
         return any(lacks(leaf.event) for leaf in self.leaves) or not within <= {*question.by}
 
     def tells_apart(self, event: str) -> bool:
@@ -311,13 +320,70 @@ class Asked:
         return period_of(self.grain, self.since, self.zone, self.week_start)
 
     def is_complete(self, period: Period, segment: Segment | None = None) -> bool:
-        """Whether nothing is missing: the period is over, covered by all datasets, and no count in it is null."""
+        """Whether nothing is missing: the period is over, covered by all datasets, and no count in it is null.
+
+        The same holds for each stretch of time that an aggregate takes instead.
+        """
         assert self.edge is not None
-        return all(is_complete(period, found, self.edge) for found in self.coverages.values()) and not any(
-            row.weight is None and row.passes((*leaf.around, *leaf.own))
-            for leaf in self.leaves
-            for row in self.rows(leaf.event, period, segment)
+        return all(is_complete(period, found, self.edge) for found in self.coverages.values()) and all(
+            self.knows(leaf, period, segment) for leaf in self.leaves
         )
+
+    def knows(self, leaf: Leaf, period: Period, segment: Segment | None) -> bool:
+        """Whether nothing is missing in the stretch of time that an aggregate takes for a period."""
+        assert self.edge is not None
+        for shift in leaf.shifts:
+            period = self.before(period, shift)
+        stretch = self.stretch(period, leaf.window)
+        known = [self.coverages[dataset.name] for dataset in self.world.providers(leaf.event)]
+        covered = all(is_complete(self.begun(stretch, leaf.window, found), found, self.edge) for found in known)
+        rows = self.rows(leaf.event, stretch, segment, leaf.window)
+        unknown = any(row.weight is None and row.passes((*leaf.around, *leaf.own)) for row in rows)
+        return not unknown and (covered or not (leaf.window or leaf.shifts))
+
+    def stretch(self, period: Period, window: Window | None) -> Period:
+        """The stretch of time that a window takes for a period, as far as the as-of lets one see."""
+        if window is None:
+            return period
+        assert self.edge is not None
+        return take(window, self.seen(period), self.grain, self.zone, self.week_start)
+
+    @property
+    def stood(self) -> str:
+        """The coarsest period that counted rows stand for, and which is never cut in two; else a day."""
+        return max(("day", *self.stood_for), key=GRAINS.index)
+
+    def seen(self, period: Period) -> Period:
+        """The part of a period that the as-of lets one see."""
+        assert self.edge is not None
+        return seen_part(period, self.grain, self.edge, self.stood, self.zone, self.week_start)
+
+    def begun(self, stretch: Period, window: Window | None, found: Coverage) -> Period:
+        """A stretch as one dataset can know it: all of the past begins where its coverage does."""
+        if window is None or window[0] != "cumulative" or not found.days:
+            return stretch
+        first = min(*found.days, stretch.last)
+        return replace(stretch, first=first, start=min(midnight(first, self.zone), stretch.end - TICK))
+
+    def before(self, period: Period, shift: Option) -> Period:
+        """The period that a shift leads to; of one that the as-of cuts, or that was cut itself, as many days of it."""
+        assert self.edge is not None
+        seen = self.seen(period)
+        whole = period_of(
+            self.grain, period.start if self.grain == "hour" else period.first, self.zone, self.week_start
+        )
+        earlier, _ = before(whole, shift, self.grain, self.zone, self.week_start)
+        return earlier if seen.last == whole.last else as_long(earlier, seen, self.stood, self.zone, self.week_start)
+
+    def is_clamped(self, period: Period) -> bool:
+        """Whether a period that this one is held against lacks a day or week of its number."""
+        for leaf in self.leaves:
+            earlier = period
+            for shift in leaf.shifts:
+                earlier, clamped = before(earlier, shift, self.grain, self.zone, self.week_start)
+                if clamped:
+                    return True
+        return False
 
     @cached_property
     def cells(self) -> dict[tuple[str, Key], dict[Segment, list[EventRow]]]:
@@ -329,41 +395,68 @@ class Asked:
                     found.setdefault((event, period.key), {}).setdefault(self.segment(event, row), []).append(row)
         return found
 
-    def rows(self, event: str, period: Period, segment: Segment | None) -> list[EventRow]:
-        """The rows of an event in a cell (no segment: those of all)."""
-        cell = self.cells.get((event, period.key), {})
-        return [row for rows in cell.values() for row in rows] if segment is None else cell.get(segment, [])
+    def rows(
+        self, event: str, stretch: Period, segment: Segment | None, window: Window | None = None
+    ) -> list[EventRow]:
+        """The rows of an event in a stretch of time and a segment (none: of all)."""
+        if window is not None:
+            found = self.events[event]
+            rows = [row for row in found if segment is None or self.segment(event, row) == segment]
+        else:
+            cell = self.cells.get((event, stretch.key), {})
+            rows = [row for rows in cell.values() for row in rows] if segment is None else cell.get(segment, [])
+        return [row for row in rows if self.is_in(row, stretch)]
 
-    def cell(self, period: Period, segment: Segment | None, within: Mapping[str, Any] = MappingProxyType({})) -> Cell:
+    def is_in(self, row: EventRow, stretch: Period) -> bool:
+        if row.time is None:
+            return True
+        if self.grain == "hour":
+            return isinstance(row.time, datetime) and stretch.start <= row.time < stretch.end
+        return stretch.first <= day_of(row.time, self.zone) <= stretch.last
+
+    def cell(
+        self,
+        period: Period,
+        segment: Segment | None,
+        within: Mapping[str, Any] = MappingProxyType({}),
+        window: Window | None = None,
+    ) -> Cell:
         """The cell of a period and a segment; without one, of all segments that have some values."""
         edge = self.edge
         assert edge is not None
         read = {leaf.event: [self.coverages[d.name] for d in self.world.providers(leaf.event)] for leaf in self.leaves}
         known = within if segment is None else dict(zip(self.question.by, segment, strict=False))
+        stretch = self.stretch(period, window)
 
         def rows(event: str) -> list[EventRow]:
-            found = self.rows(event, period, segment)
+            found = self.rows(event, stretch, segment, window)
             return [row for row in found if all(row.field(name) == value for name, value in within.items())]
 
         def whole(fields: tuple[str, ...]) -> Cell | None:
             if not {*fields} <= {*known}:
                 return None
-            return self.cell(period, None, {name: known[name] for name in fields})
+            return self.cell(period, None, {name: known[name] for name in fields}, window)
 
         def peers(leaves: list[Leaf]) -> list[Cell] | None:
             if segment is None:
                 return None
             begun = [one for one, start in self.segments(leaves).items() if start <= period.start]
-            return [self.cell(period, one) for one in begun] if segment in begun else []
+            return [self.cell(period, one, window=window) for one in begun] if segment in begun else []
 
         def covered(event: str) -> bool:
-            return any(is_covered(period, found, edge) for found in read[event])
+            return any(is_covered(self.begun(stretch, window, found), found, edge) for found in read[event])
+
+        def over(window: Window) -> Cell:
+            return self.cell(period, segment, within, window)
+
+        def earlier(shift: Option) -> Cell:
+            return self.cell(self.before(period, shift), segment, within)
 
         def parts(grain: str) -> list[Cell]:
             return [self.part(one, world, rows, read) for one in self.parts(period, grain)]
 
         world = self.at(period.first)[0]
-        return Cell(world, rows, covered, whole, peers, self.kpi.direction, parts)
+        return Cell(world, rows, covered, whole, peers, over, earlier, self.kpi.direction, parts=parts)
 
     def parts(self, period: Period, grain: str) -> list[Period]:
         """The periods of a grain in another, as far as they lie in it."""
@@ -395,7 +488,10 @@ class Asked:
         def covered(event: str) -> bool:
             return any(is_covered(part, found, edge) for found in read[event])
 
-        return Cell(world, inside, covered, lambda fields: None, lambda leaves: None, self.kpi.direction)
+        def none(what: Any) -> Any:
+            return None
+
+        return Cell(world, inside, covered, none, none, none, none, self.kpi.direction)
 
     def runs_over_all(self, period: Period) -> bool:
         """Whether each covered period that a `per` runs over is whole and known in full."""
@@ -420,8 +516,12 @@ class Asked:
         assert edge is not None
         cell = self.cell(period, segment)
         kpi = self.at(period.first)[1]
-        value = shown(compute(cell, kpi.formula.expr, around(kpi, self.outer)))
+        value = shown(compute(cell, meant(kpi), around(kpi, self.outer)))
         flags = [] if self.is_complete(period, segment) and self.runs_over_all(period) else ["incomplete"]
+        if any(leaf.shifts for leaf in self.leaves):
+            seen = self.seen(period)
+            flags += ["like_for_like"] if seen.last < period.last else []
+            flags += ["clamped"] if self.is_clamped(period) else []
         if any(is_stale_in(period, found, edge) for found in self.coverages.values()):
             flags.append("stale")
         found = {"value": value.number, "money": value.exact, "n": value.n, "state": value.state, "flags": flags}
@@ -432,7 +532,7 @@ class Asked:
         own_grain = self.grain == self.own_grain
         if not kpi.thresholds or value is None:
             return None
-        shares = [is_ratio(world, one.formula.expr) for world, one in self.versions.values() if not is_void(one)]
+        shares = [is_ratio(world, meant(one)) for world, one in self.versions.values() if not is_void(one)]
         if not own_grain and not all(shares):
             return None
         if "incomplete" in flags:

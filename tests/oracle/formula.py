@@ -12,6 +12,7 @@ from smartkpi.language import syntax
 from smartkpi.spec.model import Kpi
 from smartkpi.tree import rewrite
 from tests.oracle.rows import EventRow, World, is_money, micros, starts_at
+from tests.oracle.time import SHIFTS, WINDOWS, Option, Window, option
 from tests.oracle.values import SECONDS, TESTS, clean, evaluate, numeric
 
 OF_ALL = ("median", "quantile", "stddev", "first", "last")
@@ -37,37 +38,61 @@ class Value:
 class Leaf:
     """An aggregate in a KPI: its event, the conditions around it (the question's and those of KPIs), and its own.
 
-    ``whole``: it stands in a `total`, so that its rows need not have the fields of segments.
+    ``whole``: it stands in a `total`, so that its rows need not have the fields of segments. ``windows`` are
+    those around it, of which the innermost counts, ``shifts`` lead to the period that it is of, the outermost first.
     """
 
     event: str
     around: Conditions
     own: Conditions = ()
     whole: bool = False
+    windows: tuple[Window, ...] = ()
+    shifts: tuple[Option, ...] = ()
+
+    @property
+    def window(self) -> Window | None:
+        return self.windows[-1] if self.windows else None
 
 
 @dataclass(frozen=True)
 class Cell:
     """Where a formula is computed: the rows of an event in this period and segment, and whether they are known.
 
-    ``whole`` gives the cell of all segments that agree with this one in some fields, None where it has no such field;
-    ``peers`` those of the segments that have begun by the rows of some leaves, this one first, empty where this has
-    not, None where it is over several segments; ``direction`` is that of the KPI being computed. ``parts`` gives the
-    cells of the calendar periods of a grain that lie in this one's period.
+    ``only`` narrows the rows down; ``over`` gives the cell of a window of the period, ``before`` that of the period
+    which a shift leads to. ``whole`` gives the cell of all segments that agree with this one in some fields, None where
+    it has no such field; ``peers`` those of the segments that have begun by the rows of some leaves, this one first,
+    empty where this has not, None where it is over several segments; ``direction`` is that of the KPI being computed.
+    ``parts`` gives the cells of the calendar periods of a grain that lie in this one's period.
     """
 
     world: World
-    rows: Callable[[str], list[EventRow]]
+    found: Callable[[str], list[EventRow]]
     covered: Callable[[str], bool]
     whole: Callable[[tuple[str, ...]], Cell | None]
     peers: Callable[[list[Leaf]], list[Cell] | None]
+    over: Callable[[Window], Cell]
+    before: Callable[[Option], Cell]
     direction: str | None = None
     parts: Callable[[str], list[Cell]] = lambda grain: []
+    only: Callable[[EventRow], bool] = lambda row: True
+
+    def rows(self, event: str) -> list[EventRow]:
+        return [row for row in self.found(event) if self.only(row)]
+
+    def within(self, window: Window | None) -> Cell:
+        """This cell, over a window."""
+        return self if window is None else replace(self.over(window), direction=self.direction, only=self.only)
 
 
 def constant(world: World, name: syntax.Name) -> syntax.Expr | None:
     found = world.catalog.constants.get(name.text)
     return found.formula.expr if found else None
+
+
+def meant(kpi: Kpi) -> syntax.Expr:
+    """The formula of a KPI, with its window around it."""
+    expr = kpi.formula.expr
+    return expr if kpi.window is None else syntax.Apply("trailing", (expr, kpi.window), expr.span, expr.span)
 
 
 def around(kpi: Kpi, outer: Conditions) -> Conditions:
@@ -82,7 +107,7 @@ def leaves(world: World, expr: syntax.Expr, conditions: Conditions) -> list[Leaf
             return leaves(world, value, conditions) + asked
         case syntax.Name() if expr.text in world.catalog.kpis:
             kpi = world.catalog.kpis[expr.text]
-            return leaves(world, kpi.formula.expr, around(kpi, conditions))
+            return leaves(world, meant(kpi), around(kpi, conditions))
         case syntax.Name():
             return [] if constant(world, expr) else [Leaf(expr.text, conditions)]
         case syntax.Where(syntax.Name() as operand, condition) if operand.text in world.catalog.kpis:
@@ -93,6 +118,13 @@ def leaves(world: World, expr: syntax.Expr, conditions: Conditions) -> list[Leaf
         case syntax.Apply(function, args) if function in AGGREGATES:
             event, _, own = split(args[0])
             return [Leaf(event, conditions, own)]
+        case syntax.Apply(function, (x, *_)) if function in WINDOWS:
+            window = (function, option(expr, world.catalog.constants))
+            return [replace(leaf, windows=(window, *leaf.windows)) for leaf in leaves(world, x, conditions)]
+        case syntax.Apply(function, (x, *_)) if function in SHIFTS:
+            now, shift = leaves(world, x, conditions), option(expr, world.catalog.constants)
+            then = [replace(leaf, shifts=(shift, *leaf.shifts)) for leaf in now]
+            return then if function == "previous" else now + then
         case syntax.Apply("total", (x,)):
             return [replace(leaf, whole=True) for leaf in leaves(world, x, conditions)]
         case syntax.Apply("share" | "rank", args):
@@ -107,9 +139,11 @@ def withins(world: World, expr: syntax.Expr) -> set[str]:
     """The fields that shares are taken within, directly and through other KPIs."""
     match expr:
         case syntax.Name() if expr.text in world.catalog.kpis:
-            return withins(world, world.catalog.kpis[expr.text].formula.expr)
+            return withins(world, meant(world.catalog.kpis[expr.text]))
         case syntax.Where(operand, _):
             return withins(world, operand)
+        case syntax.Apply(function, (x, *_)) if function in (*WINDOWS, *SHIFTS):
+            return withins(world, x)
         case syntax.Apply("share", (x, syntax.Name() as field)):
             return {field.text} | withins(world, x)
         case syntax.Apply(_, args):
@@ -140,7 +174,7 @@ def adds_over_time(world: World, grain: str, expr: syntax.Expr) -> bool:
     """Whether a formula counts or sums, directly or through references, what must not be added over time."""
     match expr:
         case syntax.Name() if expr.text in world.catalog.kpis:
-            return adds_over_time(world, grain, world.catalog.kpis[expr.text].formula.expr)
+            return adds_over_time(world, grain, meant(world.catalog.kpis[expr.text]))
         case syntax.Name():
             return not constant(world, expr) and is_daily(world, grain, expr.text, None)
         case syntax.Where(operand, _):
@@ -156,6 +190,8 @@ def adds_over_time(world: World, grain: str, expr: syntax.Expr) -> bool:
             field = inner.parts[-1] if function in ("sum", "avg") and isinstance(inner, syntax.Name) else None
             summed = field is not None and (function == "sum" or counted)
             return (counts and is_daily(world, grain, event, None)) or (summed and is_daily(world, grain, event, field))
+        case syntax.Apply(function, (x, *_)) if function in (*WINDOWS, *SHIFTS):
+            return adds_over_time(world, grain, x)
         case syntax.Apply(_, args):
             return any(adds_over_time(world, grain, arg) for arg in args)
         case _:
@@ -230,7 +266,7 @@ def compute(cell: Cell, expr: syntax.Expr, conditions: Conditions) -> Value:
             return Value(None, "undefined")
         case syntax.Name() if expr.text in kpis:
             kpi = kpis[expr.text]
-            return compute(replace(cell, direction=kpi.direction), kpi.formula.expr, around(kpi, conditions))
+            return compute(replace(cell, direction=kpi.direction), meant(kpi), around(kpi, conditions))
         case syntax.Name():
             named = constant(cell.world, expr)
             return compute(cell, named, ()) if named else aggregate(cell, "count", expr, conditions)
@@ -244,6 +280,11 @@ def compute(cell: Cell, expr: syntax.Expr, conditions: Conditions) -> Value:
             return over_entities(cell, function, per, conditions, tuple(options))
         case syntax.Apply(function, args) if function in AGGREGATES:
             return aggregate(cell, function, args[0], conditions, args[1:])
+        case syntax.Apply(function, (x, *_)) if function in WINDOWS:
+            return compute(cell.within((function, option(expr, cell.world.catalog.constants))), x, conditions)
+        case syntax.Apply(function, (x, *_)) if function in SHIFTS:
+            earlier = replace(cell.before(option(expr, cell.world.catalog.constants)), direction=cell.direction)
+            return compared(cell, function, x, earlier, conditions)
         case syntax.Apply("total", (x,)):
             return total_of(cell, x, (), conditions)
         case syntax.Apply("share", (x, *fields)):
@@ -255,6 +296,20 @@ def compute(cell: Cell, expr: syntax.Expr, conditions: Conditions) -> Value:
             return combine(function, [compute(cell, arg, conditions) for arg in args])
         case _:
             raise AssertionError(f"not a formula: {expr}")
+
+
+def compared(cell: Cell, function: str, x: syntax.Expr, earlier: Cell, conditions: Conditions) -> Value:
+    """A value held against that of an earlier period; growth from nothing, or from below it, is undefined."""
+    before = compute(earlier, x, conditions)
+    if function == "previous":
+        return before
+    now = compute(cell, x, conditions)
+    if function == "change":
+        return combine("-", [now, before])
+    grown = combine("-", [combine("/", [now, before]), Value(1.0)])
+    if now.number is not None and before.number is not None and before.number <= 0:
+        return replace(grown, number=None, state="undefined")
+    return grown
 
 
 def named(condition: syntax.Expr, value: syntax.Expr) -> syntax.Expr:
@@ -290,7 +345,7 @@ def over_entities(
             if fits and value.number is not None:
                 values.append(value)
     if function == "sum" and not values:  # an exact sum of nothing is exact
-        nothing = compute(replace(cells[0], rows=lambda event: []), per.value, conditions)
+        nothing = compute(replace(cells[0], found=lambda event: []), per.value, conditions)
         return Value(0.0, sized=True, n=0, exact=None if nothing.exact is None else Fraction(0))
     return folded(cell, function, values, options)
 
@@ -305,7 +360,7 @@ def entities(cell: Cell, per: syntax.Per, conditions: Conditions, names: list[st
     rows = [row for leaf in inside for row in cell.rows(leaf.event) if row.passes((*leaf.around, *leaf.own))]
     for one in {entity(row) for row in rows}:
         if None not in one:
-            yield replace(cell, rows=lambda event, one=one: [row for row in cell.rows(event) if entity(row) == one])
+            yield replace(cell, only=lambda row, one=one: cell.only(row) and entity(row) == one)
 
 
 def folded(cell: Cell, function: str, values: list[Value], options: tuple[syntax.Expr, ...]) -> Value:
@@ -515,8 +570,10 @@ def is_ratio(world: World, expr: syntax.Expr) -> bool:
     match expr:
         case syntax.Apply("/" | "share", _):
             return True
+        case syntax.Apply(function, (x, *_)) if function in WINDOWS:
+            return is_ratio(world, x)
         case syntax.Name() if expr.text in world.catalog.kpis:
-            return is_ratio(world, world.catalog.kpis[expr.text].formula.expr)
+            return is_ratio(world, meant(world.catalog.kpis[expr.text]))
         case syntax.Where(operand, _):
             return is_ratio(world, operand)
         case _:

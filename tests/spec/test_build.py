@@ -244,7 +244,7 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
         ("kpis: {a: {formula: order, thresholds: {good: value > 3}}}\n", [("not-yet", "kpi:a")]),
         ("kpis: {a: {formula: order, thresholds: {good: above 3, for: 3}}}\n", [("not-yet", "kpi:a")]),
         ("kpis: {a: {formula: order, reviewed: 2026-02-30}}\n", [("bad-value", "kpi:a")]),
-        ("kpis: {a: {formula: order, window: 28d}}\n", [("not-yet", "kpi:a")]),
+        ("kpis: {a: {formula: order, lint: {long: fine}}}\n", [("not-yet", "kpi:a")]),
         ("kpis: {a: {extends: pack}}\n", [("nothing-to-extend", "kpi:a")]),
         ("kpis: {a: {formula: order, goal: {target: 6%, deadline: 2026-12-31}}}\n", [("not-yet", "kpi:a")]),
         (
@@ -304,7 +304,7 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
         ("tests: [{name: t, expect: [{kpi: a, value: many}]}]\n", [("bad-value", "test:t")]),
         ('tests: [{name: t, given: {a: "x | y\\n1"}, expect: [{kpi: a}]}]\n', [("bad-table", "test:t")]),
         (
-            "kpis: {a: {formula: x y, window: 1d, grain: z}}\n",
+            "kpis: {a: {formula: x y, lint: {long: fine}, grain: z}}\n",
             [("syntax", "kpi:a"), ("not-yet", "kpi:a"), ("unknown-grain", "kpi:a")],
         ),
     ],

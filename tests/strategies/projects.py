@@ -33,16 +33,25 @@ class Event:
     clock: bool
     united: bool = False
     periods: frozenset[str] = frozenset()
+    daily: bool = False
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula as drawn: its text, the events that it reads, whether it is money."""
+    """A formula as drawn: its text, the events that it reads, whether it is money.
+
+    ``whole``: no window is taken of it; ``shifted``: an earlier period stands in it; ``grains`` are those that it fits;
+    ``folded``: a `per` does.
+    """
 
     text: str
     events: frozenset[str]
     money: bool = False
     ranked: bool = False
+    whole: bool = False
+    shifted: bool = False
+    grains: frozenset[str] = frozenset(("hour", *GRAINS))
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,9 +177,17 @@ def datasets(
             if draw(st.integers(0, 5)) == 0:
                 binding["additive"] = "not over time"
         bound[event] = binding or "all rows"
-        found.append(Event(event, seen, counted, clock))
+        found.append(Event(event, seen, counted, clock, daily="additive" in binding))
     found = [replace(event, periods=stood_for(written, event.counted)) for event in found]
     return {**written, "events": bound}, found
+
+
+def made_of_whole(length: str, period: str) -> bool:
+    """Whether a window of some length is whole periods that rows stand for."""
+    if period == "week":
+        return length in ("7d", "28d", "2w")
+    months = {"month": ("1mo", "1q", "1y"), "quarter": ("1q", "1y"), "year": ("1y",)}
+    return period in ("hour", "day") or length in months[period]
 
 
 def stood_for(written: Mapping[str, Any], counted: bool) -> frozenset[str]:
@@ -231,9 +248,9 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
     if money and "person.spend" in event.fields and draw(st.integers(0, 2)) == 0:
         return Formula(f"sum({event.name}.person.spend{where})", only, True)
     if money and not event.counted and draw(st.integers(0, 2)) == 0:
-        return Formula(draw(per_entity(event, where, money=True)), only, True)
+        return Formula(draw(per_entity(event, where, money=True)), only, True, whole=True, folded=True)
     if money:
-        return Formula(f"sum({event.name}.revenue{where})", only, True)
+        return Formula(f"sum({event.name}.revenue{where})", only, True, whole=event.daily)
     numbers = [name for name in NUMBERS if name in event.fields]
     things = [name for name in THINGS if name in event.fields]
     functions = ["count", "bare", "sum", "avg", "wait"]
@@ -241,7 +258,8 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
         functions += ["min", "max", "distinct", "per", "per"]
     if not event.counted and not event.united:
         functions += ["median", "quantile", "stddev", *(["first", "last"] if "at" in event.fields else [])]
-    match draw(st.sampled_from(functions)):
+    chosen = draw(st.sampled_from(functions))
+    match chosen:
         case "bare":
             text = f"({event.name}{where})" if where else event.name
         case "count":
@@ -256,7 +274,54 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
             text = f"quantile({event.name}.{draw(st.sampled_from(numbers))}{where}, {draw(st.sampled_from(SHARES))})"
         case function:
             text = f"{function}({event.name}.{draw(st.sampled_from(numbers))}{where})"
-    return Formula(text, only)
+    return Formula(text, only, whole=event.daily or chosen in WHOLE, folded=chosen == "per")
+
+
+WHOLE = ("distinct", "median", "quantile", "stddev", "first", "last", "per")
+LENGTHS = ("1d", "3d", "7d", "28d", "400d", "2w", "1mo", "1q", "1y")
+SHIFTS: Mapping[str, tuple[str, ...]] = {
+    "": ("hour", "day", "week", "month", "quarter", "year"),
+    ", 1d": ("hour", "day"),
+    ", 7d": ("hour", "day", "week"),
+    ", 2w": ("hour", "day", "week"),
+    ", 52w": ("hour", "day", "week"),
+    ", 1mo": ("hour", "day", "month"),
+    ", 1q": ("hour", "day", "month", "quarter"),
+    ", 1y": ("hour", "day", "week", "month", "quarter", "year"),
+    ", 2h": ("hour",),
+}
+
+
+@st.composite
+def timed(draw: st.DrawFn, x: Formula, events: Mapping[str, Event]) -> Formula:
+    """A formula over a window, or held against an earlier period; as it was where it has no history."""
+    read = [events[name] for name in x.events]
+    if x.folded or any("at" not in event.fields for event in read):
+        return x
+    clock = all(event.clock for event in read)
+    if x.whole or x.shifted or x.ranked or draw(st.booleans()):
+        function = draw(st.sampled_from(("previous", "change", "growth")))
+        usable = {shift: x.grains & {*grains} for shift, grains in SHIFTS.items() if clock or "h" not in shift}
+        fitting = {shift: grains for shift, grains in usable.items() if grains}
+        if not fitting:
+            return x
+        shift = draw(st.sampled_from(sorted(fitting)))
+        grains = fitting[shift]
+        money = x.money and function != "growth"
+        return replace(x, text=f"{function}({x.text}{shift})", grains=grains, money=money, shifted=True)
+    function = draw(st.sampled_from(("trailing", "trailing", "to_date", "cumulative")))
+    if function == "cumulative":
+        return replace(x, text=f"cumulative({x.text})")
+    periods = {period for event in read for period in event.periods}
+    if function == "trailing":
+        lengths = [length for length in LENGTHS if all(made_of_whole(length, period) for period in periods)]
+        return replace(x, text=f"trailing({x.text}, {draw(st.sampled_from(lengths))})") if lengths else x
+    order = ("hour", *GRAINS[:-1])
+    to = draw(st.sampled_from(order[1:]))
+    if not all(made_of(to, period) for period in periods):
+        return x
+    grains = x.grains & {*order[: order.index(to) + 1]}
+    return replace(x, text=f"to_date({x.text}, {to})", grains=grains) if grains else x
 
 
 @st.composite
@@ -330,12 +395,23 @@ def formulas(draw: st.DrawFn, events: list[Event], known: Mapping[str, Formula])
         if fitting and draw(st.integers(0, 2)) == 0:
             name = draw(st.sampled_from(fitting))
             read = known[name].events
+            text = name
             if draw(st.booleans()):
-                return Formula(name, read, money)
-            common = frozenset.intersection(*(event.fields for event in events if event.name in read))
-            return Formula(f"({name} where {draw(conditions(common - {'at'}))})", read, money)
-        return draw(aggregates(draw(st.sampled_from(events)), money))
+                common = frozenset.intersection(*(event.fields for event in events if event.name in read))
+                text = f"({name} where {draw(conditions(common - {'at'}))})"
+            found = replace(known[name], text=text)
+        else:
+            event = draw(st.sampled_from(events))
+            found = draw(aggregates(event, money))
+            periods = event.periods | periods_in(found.text, known)
+            whole = frozenset(g for g in found.grains if all(made_of(g, period) for period in periods))
+            found = replace(found, grains=whole)
+        if draw(st.integers(0, 3)) == 0:
+            over = draw(timed(found, by_name))
+            return over if over.money == money else found
+        return found
 
+    by_name = {event.name: event for event in events}
     money = draw(st.integers(0, 3)) == 0
     a, b, n = part(money), part(money), part(False)
     shape = draw(st.sampled_from(MONEY_SHAPES if money else SHAPES))
@@ -347,8 +423,22 @@ def formulas(draw: st.DrawFn, events: list[Event], known: Mapping[str, Formula])
     ranked = any(formula.ranked and re.search(rf"\b{name}\b", f"{a.text} {b.text}") for name, formula in known.items())
     if ranked and re.search("total|share|rank", shape):
         shape = "{a}"
+    used = [found for key, found in zip("abn", (a, b, n), strict=True) if f"{{{key}}}" in shape]
+    grains = frozenset.intersection(*(found.grains for found in used))
+    if not grains:
+        shape, used, grains, read = "{a}", [a], a.grains, a.events
     text = shape.format(a=a.text, b=b.text, n=n.text, f=field)
-    return Formula(text, read, money and shape != "{a} / {b}", ranked or "rank(" in text)
+    found = Formula(
+        text,
+        read,
+        money and shape != "{a} / {b}",
+        ranked or "rank(" in text,
+        any(found.whole for found in used),
+        any(found.shifted for found in used),
+        grains,
+        any(found.folded for found in used),
+    )
+    return draw(timed(found, by_name)) if draw(st.integers(0, 5)) == 0 else found
 
 
 THRESHOLDS: list[dict[str, str]] = [
@@ -379,10 +469,12 @@ def revised(
         kind = draw(st.integers(0, 2))
         if kind:
             other = draw(formulas(events, known))
-            if other.money != formula.money or other.ranked:
+            unlike = other.money != formula.money or other.ranked or other.shifted or not other.grains >= formula.grains
+            if unlike or (other.whole and not formula.whole):
                 other = replace(formula, text=f"({formula.text}) * 2")
             one["formula"] = other.text
-            formula = replace(formula, events=formula.events | other.events)
+            folded = formula.folded or other.folded
+            formula = replace(formula, events=formula.events | other.events, folded=folded)
         if kind != 1:
             one["thresholds"] = draw(st.sampled_from(THRESHOLDS))
         found.append(one)
@@ -406,6 +498,11 @@ def kpis(
     for i in range(draw(st.integers(1, 5))):
         name = f"k{i}"
         formula = draw(formulas(events, known))
+        by_name = {event.name: event for event in events}
+        clock = all(by_name[event].clock for event in formula.events)
+        timeless = any("at" not in by_name[event].fields for event in formula.events)
+        if not formula.grains - (frozenset() if clock else {"hour"}) or (timeless and "all" not in formula.grains):
+            formula = Formula(events[0].name, frozenset({events[0].name}), whole=events[0].daily)
         definition: dict[str, Any] = {"formula": formula.text}
         if draw(st.integers(0, 5)) == 0:
             formula = replace(formula, text=f"({formula.text}) * {draw(st.sampled_from(('hurdle', 'late')))}")
@@ -418,9 +515,28 @@ def kpis(
             )
         periods = {period for event in events if event.name in formula.events for period in event.periods}
         periods |= periods_in(formula.text, known)
-        grains = [grain for grain in GRAINS[:4] if all(made_of(grain, period) for period in periods)]
-        if grains and draw(st.integers(0, 3)) == 0:
-            definition["grain"] = draw(st.sampled_from(grains))
+        history = all("at" in by_name[event].fields for event in formula.events)
+        if history and not (formula.whole or formula.shifted or formula.ranked) and draw(st.integers(0, 5)) == 0:
+            lengths = [length for length in LENGTHS if all(made_of_whole(length, period) for period in periods)]
+            if lengths:
+                definition["window"] = draw(st.sampled_from(lengths))
+        clock = all(by_name[event].clock for event in formula.events)
+        fitting = [
+            grain
+            for grain in ("hour", *GRAINS)
+            if grain in formula.grains
+            and (clock or grain != "hour")
+            and all(made_of(grain, period) for period in periods)
+        ]
+        usual = next(
+            grain
+            for grain in (*(("day",) if "window" in definition else ()), "month", "week", "quarter", "year", "all")
+            if all(made_of(grain, period) for period in periods)
+        )
+        if usual not in fitting:
+            definition["grain"] = draw(st.sampled_from(fitting))
+        elif draw(st.integers(0, 3)) == 0 and (common := [g for g in GRAINS[:4] if g in fitting]):
+            definition["grain"] = draw(st.sampled_from(common))
         if draw(st.integers(0, 3)) == 0:
             definition["direction"] = draw(st.sampled_from(("higher", "lower", "none")))
         if draw(st.booleans()):
@@ -446,7 +562,8 @@ def shared(draw: st.DrawFn, event: Event, definitions: dict[str, Any], found: Ma
     both, clock = event.fields & names, event.clock and second.time != "date" and not second.timeless
     alike = (first.time == "date") == (second.time == "date") and not first.timeless and not second.timeless
     periods = event.periods | stood_for(written, counted)
-    return Event(event.name, both if alike else both - {"at"}, event.counted or counted, clock, True, periods)
+    fields = both if alike else both - {"at"}
+    return Event(event.name, fields, event.counted or counted, clock, True, periods, event.daily)
 
 
 def numbered(table: Table, place: int) -> Table:

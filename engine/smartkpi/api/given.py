@@ -15,7 +15,6 @@ from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.types import BARE, PLAIN, UNKNOWN, Kind, Type, Unit
 from smartkpi.language.units import Mismatch
 from smartkpi.periods.calendar import Calendar
-from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key, parse_moment
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.formula import Aggregate, Apply, Expr, Field, TypedKpi, Version
@@ -25,6 +24,8 @@ from smartkpi.spec.model import Binding, Case, Catalog, Column, Covers, Dataset,
 from smartkpi.tree import walk
 
 TIME, COUNT = "time", "count"
+LONG = 101
+"""So many years before what a test speaks of its events are covered: no window or shift reaches further back."""
 NUMERIC = frozenset(("sum", "avg", "min", "max"))
 DTYPES: Mapping[Kind, pl.DataType] = {
     Kind.NUMBER: pl.Float64(),
@@ -96,7 +97,7 @@ def _refuse_unknown(checked: Checked, case: Case) -> None:
 
 
 def _covers(calendar: Calendar, case: Case) -> Covers | None:
-    """Return coverage from the first day of the first year that a test speaks of, week included, to after its last.
+    """Return coverage from long before the first day that a test speaks of to after its last.
 
     The as-of cuts the end; that one is stated keeps silent events from being taken for stale ones.
     """
@@ -104,8 +105,7 @@ def _covers(calendar: Calendar, case: Case) -> Covers | None:
     if not days:
         return None
     first, last = min(days), max(days)
-    keys = [calendar.key(grain, first) for grain in (Grain.YEAR, Grain.WEEK)]
-    start = min(key for key in keys if not isinstance(key, datetime))
+    start = date(max(first.year - LONG, 1), 1, 1)
     return Covers(start, date.fromordinal(min(last.toordinal() + 366, date.max.toordinal() - 366)))
 
 

@@ -46,6 +46,10 @@ KINDS: Mapping[FunctionKind, tuple[str, str]] = {
         "Aggregates",
         "They make one number of many rows, and stand in formulas. Each takes `where`: `count(order where late)`.",
     ),
+    "time": (
+        "Windows and earlier periods",
+        "A window (`28d`, `1mo`) goes down to the aggregates in x; with a shift (`1y`) x is that of an earlier period.",
+    ),
     "segment": (
         "Over all segments",
         "They hold x against all segments of the question (`--by`), computed anew from all their rows, never summed.",

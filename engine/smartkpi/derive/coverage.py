@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -35,25 +35,6 @@ class Cover:
     days: tuple[date, ...] | None = None
     stale: bool = False
     timeless: bool = False
-
-
-def edge_of(plan: Plan, coverage: Mapping[str, Coverage], datasets: Iterable[str]) -> datetime | None:
-    """Return the first instant that no longer counts for a KPI over these datasets; None without any row or as-of."""
-    match plan.as_of:
-        case datetime():
-            return plan.as_of + TICK
-        case date():
-            return plan.calendar.midnight(plan.as_of + DAY)
-        case None:
-            edges = ((name, coverage[name].edge) for name in datasets if name in coverage)
-            ends = (_end(plan, plan.datasets[name], edge) for name, edge in edges if edge is not None)
-            return max(ends, default=None)
-
-
-def _end(plan: Plan, dataset: TypedDataset, edge: datetime) -> datetime:
-    """Return the end of what the latest row stands for."""
-    period = dataset.spec.period
-    return edge if period is None else plan.calendar.whole(period, edge)[1]
 
 
 def cover_timeless(dataset: TypedDataset, found: Coverage | None) -> Cover | None:

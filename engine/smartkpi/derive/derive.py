@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -10,10 +10,20 @@ from typing import Any
 
 import polars as pl
 
-from smartkpi.derive.coverage import FULL, NONE, TICK, Cover, cover, cover_timeless, describe, edge_of, judge
+from smartkpi.derive.coverage import FULL, TICK, Cover, cover, cover_timeless, describe, judge
 from smartkpi.derive.folds import fold, folds_of
 from smartkpi.derive.formula import OK, Parts, evaluate, ranked
 from smartkpi.derive.pieces import Pieces, as_asked, divide
+from smartkpi.derive.reached import (
+    Judged,
+    Reached,
+    as_reached,
+    complete_in,
+    marks_of,
+    null_rows,
+    place_all,
+    reach_out,
+)
 from smartkpi.derive.spine import (
     Answers,
     Periods,
@@ -23,14 +33,18 @@ from smartkpi.derive.spine import (
     first_rows,
     gather,
     null_counts,
-    place,
+    point,
+    reach_back,
 )
+from smartkpi.derive.stretches import attach_stretches
 from smartkpi.derive.tidy import TALL, tidy
 from smartkpi.derive.window import Window, count_cells, lay_out_periods, too_many_cells, windows_of
 from smartkpi.diagnostics import Diagnostic
-from smartkpi.engines.answer import Answer
+from smartkpi.engines.answer import Answer, edge_of
 from smartkpi.periods.grain import Grain
+from smartkpi.periods.windows import Path, grid_of, is_cut
 from smartkpi.plan.nodes import Output, Plan, Step
+from smartkpi.plan.scans import is_gridded
 
 MAX_CELLS = 5_000_000
 
@@ -99,52 +113,81 @@ def _groups(plan: Plan, edges: Mapping[str, datetime | None]) -> list[Group]:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A group before its formulas: answers, periods, coverage (columns of ``periods.frame``) and each KPI's window.
+    """A group before its formulas: answers, periods, coverage (columns of ``reached.frame``) and each KPI's window.
 
     ``presences`` names the column of ``firsts`` with the first period of a row in any of some components.
 
     ``uncovered`` names the column that says where a component has no coverage at all, for those that lack some;
-    ``pieces`` are the periods, and their parts, over which folds run.
+    ``pieces`` are the periods, and their parts, over which folds run; ``gridded`` the components that are added up over
+    stretches of time.
     """
 
     steps: Mapping[str, Step]
     answers: Answers
     frames: tuple[pl.DataFrame, ...]
     firsts: pl.DataFrame
-    periods: Periods
+    reached: Reached
     windows: tuple[Window, ...]
     uncovered: Mapping[str, str]
     presences: Mapping[tuple[str, ...], str]
     pieces: Mapping[Grain | None, Pieces]
+    gridded: tuple[str, ...]
 
 
 def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, pl.DataType], limit: int) -> _Prepared:
     by_id = {step.id: step for step in plan.steps}
     steps = {output.step: by_id[output.step] for _, output in group.outputs if output.step is not None}
     wanted = dict.fromkeys(id for step in steps.values() for id in (*step.components, *step.presence))
-    frames = answer.frames.get(group.grain, ())
-    answers = gather(frames, group.grain, plan.by, plan.components, wanted, dimensions)
+    reads = dict.fromkeys(read for step in steps.values() for read in step.reads)
+    gridded = tuple(dict.fromkeys(id for id, path in reads if _is_gridded(plan, group.grain, id, path)))
+    frames, stretches = answer.frames.get(group.grain, ()), answer.stretches.get(group.grain, ())
+    grids = answer.frames.get(grid_of(group.grain), ()) if gridded else ()
+    answers = gather(frames, group.grain, plan.by, plan.components, wanted, dimensions, stretches, grids, gridded)
     firsts = first_rows(answers, (id for step in steps.values() for id in step.presence))
     covers = {name: _cover(plan, answer, name, group.edge) for name in group.datasets}
     known = [found.begin for found in covers.values() if found is not None and not found.timeless]
     present = [steps[output.step].presence for _, output in group.outputs if output.step is not None]
     periods = lay_out_periods(plan, group.grain, group.edge, firsts, present, known, limit)
+    reached = reach_out(plan, group.grain, periods, group.edge, reads, group.datasets)
     inner = dict.fromkeys(id for step in steps.values() for id in step.inside)
-    periods, uncovered = _judge(plan, group, periods, covers, wanted | inner)
-    pieces: dict[Grain | None, Pieces] = {None: as_asked(periods, uncovered)}
-    for grain in {grain for step in steps.values() for _, grain in step.inner if grain is not None}:
-        parts, silent = _judge(plan, group, divide(plan.calendar, periods, grain, limit), covers, inner)
-        pieces[grain] = Pieces(grain, parts.frame, silent)
-    placed = place(answers, periods)
-    nulls = null_counts(placed, wanted)
+    reached, uncovered = _judge(plan, group, reached, covers, steps.values(), wanted | inner)
+    pieces = _divide(plan, group, periods, covers, steps.values(), limit)
+    placed = place_all(answers, reached, plan.components)
+    missing = {step.id: _missing(plan, step, answers, placed, reached, gridded) for step in steps.values()}
     presences = {
         presence: f"first.{i}"
         for i, presence in enumerate(
             dict.fromkeys((*(step.presence for step in steps.values()), *ranked(plan, steps.values())))
         )
     }
-    firsts, windows = windows_of(plan, group.outputs, steps, periods, firsts, nulls, presences)
-    return _Prepared(steps, answers, tuple(placed), firsts, periods, windows, uncovered, presences, pieces)
+    firsts, windows = windows_of(plan, group.outputs, steps, periods, firsts, reached, missing, presences)
+    return _Prepared(steps, answers, tuple(placed), firsts, reached, windows, uncovered, presences, pieces, gridded)
+
+
+def _is_gridded(plan: Plan, grain: Grain, id: str, path: Path) -> bool:
+    """Say whether a component is added up from days or hours: over a window, or over a part of a period."""
+    component = plan.components[id]
+    return is_gridded(component) and (component.window is not None or (bool(path) and is_cut(grain)))
+
+
+def _missing(
+    plan: Plan,
+    step: Step,
+    answers: Answers,
+    placed: Sequence[pl.DataFrame],
+    reached: Reached,
+    gridded: Collection[str],
+) -> set[int]:
+    """Return the periods in whose answer, of a step, some row's count is null."""
+    nulls = null_counts(placed, step.components)
+    rows = reached.frame["i"].to_list()
+    found: set[int] = set()
+    for id, path in step.reads:
+        where = null_rows(answers.grids, id, reached, plan.components[id].window) if id in gridded else nulls.get(id)
+        if where:
+            at = reached.follow(path).to_list()
+            found |= {number for number, row in zip(rows, at, strict=True) if row is not None and rows[row] in where}
+    return found
 
 
 def _cover(plan: Plan, answer: Answer, name: str, edge: datetime | None) -> Cover | None:
@@ -155,10 +198,15 @@ def _cover(plan: Plan, answer: Answer, name: str, edge: datetime | None) -> Cove
 
 
 def _judge(
-    plan: Plan, group: Group, periods: Periods, covers: Mapping[str, Cover | None], wanted: Mapping[str, None]
-) -> tuple[Periods, dict[str, str]]:
-    """Add to each period whether it is complete, reaches into a silence, and which events it does not cover."""
-    frame = periods.frame
+    plan: Plan,
+    group: Group,
+    reached: Reached,
+    covers: Mapping[str, Cover | None],
+    steps: Iterable[Step],
+    wanted: Mapping[str, None],
+) -> tuple[Reached, dict[str, str]]:
+    """Add to each period which steps are complete in it, whether it reaches into a silence, which events it lacks."""
+    frame = reached.frame
     judged = {name: judge(frame, found) for name, found in covers.items()}
     timeless = all(found is not None and found.timeless for found in covers.values())
     over = pl.lit(value=timeless) if group.edge is None else (pl.col("end") <= group.edge).fill_null(value=False)
@@ -167,19 +215,39 @@ def _judge(
         pl.all_horizontal(over, *(pl.lit(column == FULL) for column in judged.values())).alias("complete"),
         pl.any_horizontal(pl.lit(value=False), *silent).alias("stale"),
     )
+    known = Judged(plan, replace(reached, frame=frame), covers)
     uncovered: dict[str, str] = {}
-    columns: dict[str, bool] = {}
     for id in wanted:
-        event = plan.components[id].event
-        name = f"uncovered.{event}"
-        if name not in columns:
-            providers = [judged[d] for d, dataset in plan.datasets.items() if event in dataset.events and d in judged]
-            missing = pl.all_horizontal(pl.lit(value=True), *(pl.lit(column == NONE) for column in providers))
-            frame = frame.with_columns(missing.alias(name))
-            columns[name] = bool(frame[name].any())
-        if columns[name]:
-            uncovered[id] = name
-    return replace(periods, frame=frame), uncovered
+        column, _ = known.columns_of(plan.components[id].event, plan.components[id].window)
+        if known.reached.frame[column].any():
+            uncovered[id] = column
+    for step in steps:
+        parts, clamped = marks_of(step, known.reached)
+        own = [
+            complete_in(step, plan, known, frame["complete"]).alias(f"complete.{step.id}"),
+            parts.alias(f"like_for_like.{step.id}"),
+            clamped.alias(f"clamped.{step.id}"),
+        ]
+        known.reached = replace(known.reached, frame=known.reached.frame.with_columns(own))
+    return known.reached, uncovered
+
+
+def _divide(
+    plan: Plan,
+    group: Group,
+    periods: Periods,
+    covers: Mapping[str, Cover | None],
+    steps: Collection[Step],
+    limit: int,
+) -> dict[Grain | None, Pieces]:
+    """Return the periods shown, and their parts, over which folds run, with what is known of each."""
+    inner = dict.fromkeys(id for step in steps for id in step.inside)
+    asked, silent = _judge(plan, group, as_reached(periods), covers, (), inner)
+    pieces: dict[Grain | None, Pieces] = {None: as_asked(replace(periods, frame=asked.frame), silent)}
+    for grain in {grain for step in steps for _, grain in step.inner if grain is not None}:
+        parts, silent = _judge(plan, group, as_reached(divide(plan.calendar, periods, grain, limit)), covers, (), inner)
+        pieces[grain] = Pieces(grain, parts.frame, silent)
+    return pieces
 
 
 def _values(
@@ -189,19 +257,32 @@ def _values(
     steps, windows = prepared.steps, prepared.windows
     distinct = {(window.first, window.low, window.high): window for window in windows}
     low = pl.min_horizontal([window.lowest() for window in distinct.values()])
+    reached = prepared.reached
+    paths = dict.fromkeys(path for step in steps.values() for _, path in step.reads if path)
     spine = build_spine(prepared.firsts, low, max(window.high for window in windows))
+    spine = reach_back(spine, reached.frame, ([reached.shifts[shift] for shift in path] for path in paths))
     ids = dict.fromkeys(id for step in steps.values() for id in step.components)
     groups = [name for name in prepared.answers.segments.columns if name.startswith("of.") and name not in plan.by]
     if groups:
         numbers = prepared.answers.segments.select("sid", *groups)
         spine = spine.join(numbers, on="sid", how="left", maintain_order="left")
-    spine = attach(spine, prepared.frames, ids, plan.components)
-    spine = spine.join(prepared.periods.frame.drop("last"), on="i", how="left", maintain_order="left")
+    spine = spine.join(reached.frame.drop("last"), on="i", how="left", maintain_order="left")
+    spine = point(spine, reached.frame, reached.shifts.values())
+    columns = {id: reached.windows[plan.components[id].window] for id in prepared.gridded}
+    frames = [frame.drop(columns, strict=False) for frame in prepared.frames]
+    grids = (prepared.answers.grids, prepared.gridded, plan.components, columns, group.grain)
+    spine = attach_stretches(spine, *grids)
+    spine = attach(spine, frames, ids, plan.components)
     firsts = prepared.firsts.select("sid", *(name for name in prepared.firsts.columns if name.startswith("first.")))
     spine = spine.join(firsts, on="sid", how="left", maintain_order="left")
     folds = folds_of(plan, steps.values())
     folded = fold(plan, answer, prepared.pieces, prepared.answers.segments, spine, folds, limit)
-    spine, parts = evaluate(folded.spine, plan, steps.values(), prepared.uncovered, prepared.presences, folded.parts)
+    spine, parts = evaluate(
+        folded.spine, plan, steps.values(), prepared.uncovered, prepared.presences, folded.parts, reached.shifts
+    )
+    spine = spine.with_columns(
+        gap for step in steps.values() for gap in _gaps(step, spine, reached, prepared.uncovered)
+    )
     dimensions = [prepared.answers.segments[name].gather(spine["sid"]) for name in plan.by]
     spine = spine.with_columns(dimensions)
     shown: dict[tuple[str | None, int, int], list[_Shown]] = {}
@@ -211,7 +292,7 @@ def _values(
         partial = tuple(folded.partial[one] for one in folds_of(plan, [step]) if one in folded.partial)
         one = _Shown(k, step, parts[output.step], window, partial)
         shown.setdefault((window.first, window.low, window.high), []).append(one)
-    tall = pl.concat([_stack(plan, kpis, spine, prepared.uncovered) for kpis in shown.values()])
+    tall = pl.concat([_stack(plan, kpis, spine) for kpis in shown.values()])
     return tall, folded.left_out
 
 
@@ -229,17 +310,16 @@ class _Shown:
     partial: tuple[str, ...]
 
 
-def _stack(plan: Plan, kpis: list[_Shown], spine: pl.DataFrame, uncovered: Mapping[str, str]) -> pl.DataFrame:
+def _stack(plan: Plan, kpis: list[_Shown], spine: pl.DataFrame) -> pl.DataFrame:
     """Return the tall table of KPIs with the same window, from one selection of all their columns."""
     known = set(spine.columns)
-    made = {f"{one.k}.{name}": e for one in kpis for name, e in _own(one, uncovered, known).items()}
-    complete = (~pl.col("complete")).alias("incomplete")
-    wide = spine.lazy().filter(kpis[0].window.holds()).select("i", "start", "end", "stale", complete, *plan.by, **made)
+    made = {f"{one.k}.{name}": e for one in kpis for name, e in _own(one, known).items()}
+    wide = spine.lazy().filter(kpis[0].window.holds()).select("i", "start", "end", "stale", *plan.by, **made)
     columns = {column.name: column for column in wide.collect(engine="in-memory").get_columns()}
     period = columns.pop("i")
     if kpis[0].window.shown is not None:
         columns["shown"] = period == kpis[0].window.shown
-    constant = {"why": OK, "shown": True, "unknown": False, "uncovered": False}
+    constant = dict.fromkeys(("unknown", "uncovered", "like_for_like", "clamped"), False) | {"why": OK, "shown": True}
     tall = []
     for name, kind in TALL.items():
         values = [one.k for one in kpis] if name == "k" else [constant.get(name)]
@@ -250,14 +330,33 @@ def _stack(plan: Plan, kpis: list[_Shown], spine: pl.DataFrame, uncovered: Mappi
     return pl.DataFrame([*tall, *(pl.concat([columns[name]] * len(kpis)) for name in plan.by)])
 
 
-def _own(one: _Shown, uncovered: Mapping[str, str], known: AbstractSet[str]) -> dict[str, pl.Expr]:
+def _own(one: _Shown, known: AbstractSet[str]) -> dict[str, pl.Expr]:
     """Return the columns of the tall table that one KPI has for itself."""
-    parts, ids = one.parts, (*one.step.components, *one.step.inside)
+    parts, step = one.parts, one.step
     made = {"value": parts.value.cast(pl.Float64), "why": parts.why, "money": parts.money, "n": parts.n}
-    if counts := [pl.col(f"{id}_null").fill_null(0) > 0 for id in ids if f"{id}_null" in known]:
-        made["unknown"] = pl.any_horizontal(counts)
-    if counts or one.partial:
-        made["incomplete"] = ~pl.col("complete") | pl.any_horizontal(*counts, *one.partial)
-    if missing := {uncovered[id] for id in ids if id in uncovered}:
-        made["uncovered"] = pl.any_horizontal(sorted(missing))
+    gaps = [pl.col(name) for name in (*one.partial, f"unknown.{step.id}") if name in known]
+    made["incomplete"] = pl.any_horizontal(~pl.col(f"complete.{step.id}"), *gaps)
+    if f"unknown.{step.id}" in known:
+        made["unknown"] = pl.col(f"unknown.{step.id}")
+    if f"lacks.{step.id}" in known:
+        made["uncovered"] = pl.col(f"lacks.{step.id}")
+    if any(path for _, path in step.reads):
+        made |= {mark: pl.col(f"{mark}.{step.id}") for mark in ("like_for_like", "clamped")}
     return {name: e for name, e in made.items() if e is not None}
+
+
+def _gaps(step: Step, spine: pl.DataFrame, reached: Reached, uncovered: Mapping[str, str]) -> Iterator[pl.Expr]:
+    """Yield whether some row's count is null in what a step reads, and whether data lacks there, if that may be."""
+
+    def there(column: str, path: Path) -> pl.Expr:
+        found = pl.col(column)
+        for shift in reversed(path):
+            found = found.gather(pl.col(reached.shifts[shift]))
+        return found
+
+    counts = [there(f"{id}_null", path) for id, path in step.reads if f"{id}_null" in spine.columns]
+    if counts:
+        yield pl.any_horizontal(count.fill_null(0) > 0 for count in counts).alias(f"unknown.{step.id}")
+    lacks = [there(uncovered[id], path) for id, path in step.reads if id in uncovered]
+    if lacks:
+        yield pl.any_horizontal(lack.fill_null(value=True) for lack in lacks).alias(f"lacks.{step.id}")

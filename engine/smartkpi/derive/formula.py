@@ -14,7 +14,8 @@ import polars as pl
 from smartkpi.derive.rounding import round_significant, to_float
 from smartkpi.engines.polars.functions import SCALAR
 from smartkpi.language.types import Kind
-from smartkpi.plan.nodes import Component, Fold, Formula, Plan, Rank, Result, Revised, Step, Value
+from smartkpi.periods.windows import Shift
+from smartkpi.plan.nodes import Component, Earlier, Fold, Formula, Plan, Rank, Result, Revised, Step, Value
 from smartkpi.semantics.formula import Apply, Literal
 
 OK, UNDEFINED, NO_DATA = 0, 1, 2
@@ -49,6 +50,7 @@ class _Build:
     uncovered: Mapping[str, str]
     steps: Mapping[str, Step]
     presences: Mapping[tuple[str, ...], str]
+    shifts: Mapping[Shift, str]
     parts: dict[Formula, Parts] = field(default_factory=dict)
     depths: dict[Formula, int] = field(default_factory=dict)
 
@@ -60,15 +62,16 @@ def evaluate(
     uncovered: Mapping[str, str],
     presences: Mapping[tuple[str, ...], str] = MappingProxyType({}),
     folds: Mapping[Fold, Parts] = MappingProxyType({}),
+    shifts: Mapping[Shift, str] = MappingProxyType({}),
 ) -> tuple[pl.DataFrame, dict[str, Parts]]:
     """Return the frame with the columns of all steps, and where the parts of each step stand.
 
     ``frame`` has a raw column a component, by its id. ``uncovered`` names, for components that some period does not
     cover, the boolean column that says where; ``presences`` the columns with a segment's first period, for ranks;
-    ``folds`` where the parts of folds stand already.
+    ``folds`` where the parts of folds stand already; ``shifts`` the columns with the row that each leads to.
     """
     by_id = {step.id: step for step in plan.steps}
-    build = _Build(frame, frame.schema, plan.components, plan.samples, uncovered, by_id, presences)
+    build = _Build(frame, frame.schema, plan.components, plan.samples, uncovered, by_id, presences, shifts)
     for one, made in folds.items():
         build.parts[one] = made
     wanted = list(steps)
@@ -90,7 +93,7 @@ def _depth(build: _Build, node: Formula) -> int:
                 below = -1
             case Result():
                 below = _depth(build, build.steps[node.id].formula)
-            case Rank():
+            case Rank() | Earlier():
                 below = _depth(build, node.argument)
             case Apply():
                 below = max((_depth(build, arg) for arg in _args(node)), default=-1)
@@ -145,8 +148,10 @@ def _add_level(build: _Build, nodes: list[Formula]) -> None:
         build.frame = build.frame.with_columns(reasons)
 
 
-def _parts(build: _Build, node: Apply | Value | Revised) -> Parts:
+def _parts(build: _Build, node: Apply | Value | Revised | Earlier) -> Parts:
     """Return the expressions of one node; `why` is what holds where the value is null."""
+    if isinstance(node, Earlier):
+        return _earlier(build.parts[node.argument], pl.col(build.shifts[node.shift]))
     if isinstance(node, Value):
         return _component(build, node.id)
     if isinstance(node, Revised):
@@ -184,10 +189,23 @@ def _sizeless(parts: Parts) -> pl.Expr:
     return pl.lit(parts.n is None) if parts.sizeless is None else parts.sizeless
 
 
+def _earlier(made: Parts, row: pl.Expr) -> Parts:
+    """Return the parts that stand in another row of the same segment."""
+
+    def there(expr: pl.Expr) -> pl.Expr:
+        return expr if expr.meta.is_literal() else expr.gather(row)
+
+    why = pl.lit(UNDEFINED) if made.why is None else there(made.why)
+    why = pl.when(row.is_null()).then(NO_DATA).otherwise(why)
+    money, n = (None if part is None else there(part) for part in (made.money, made.n))
+    sizeless = None if made.sizeless is None else there(made.sizeless & pl.col("i").is_not_null())
+    return Parts(there(made.value), why, money, n, sizeless)
+
+
 def _rank(build: _Build, node: Rank) -> Parts:
     """Return the place of each segment that has begun, among those of its period, by the value as it is shown."""
     made = build.parts[node.argument]
-    begun = pl.col("i") >= pl.col(build.presences[node.presence])
+    begun = pl.col("at") >= pl.col(build.presences[node.presence])
     measured = build.frame.select(made.value.cast(pl.Float64).alias("value"), money=made.money)
     if made.money is not None and measured["money"].null_count() == measured["value"].null_count():
         value = made.money
@@ -218,7 +236,7 @@ def reached(plan: Plan, steps: Iterable[Step]) -> Iterator[Formula]:
         seen.add(node)
         yield node
         match node:
-            case Rank():
+            case Rank() | Earlier():
                 stack.append(node.argument)
             case Result():
                 stack.append(by_id[node.id].formula)
@@ -278,13 +296,18 @@ def _apply(node: Apply, args: list[Parts]) -> Parts:
         total, present = args
         mean = pl.when(present.value != 0).then(total.value / present.value)
         return Parts(mean, pl.lit(NO_DATA), n=present.n)
-    value = SCALAR[node.function](*values)
+    value = _growth(*values) if node.function == "growth" else SCALAR[node.function](*values)
     why = None if node.type.kind is Kind.BOOLEAN else _why(node, args)
     sized = [arg for arg in args if arg.n is not None]
     sizeless = None
     if sized and all(arg.sizeless is not None for arg in sized):
         sizeless = pl.all_horizontal(_sizeless(arg) for arg in sized)
     return Parts(value, why, _money(node, args), _size(node, args), sizeless)
+
+
+def _growth(now: pl.Expr, before: pl.Expr) -> pl.Expr:
+    """Return by how much a value grew, as a share of what it was: undefined from nothing, or from below it."""
+    return pl.when(before > 0).then(now / before - 1)
 
 
 def _why(node: Apply, args: list[Parts]) -> pl.Expr:
@@ -335,7 +358,7 @@ def _sum(amounts: list[pl.Expr]) -> pl.Expr:
 def _size(node: Apply, args: list[Parts]) -> pl.Expr | None:
     """Return n: of a ratio that of its denominator, of a sum the sum, else the least that the arguments have."""
     sizes = [arg.n for arg in args]
-    if node.function == "/":
+    if node.function in ("/", "growth"):
         upper, lower = sizes
         if lower is None or upper is None or args[1].sizeless is None:
             return upper if lower is None else lower

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from smartkpi.engines.answer import PERIOD
+from smartkpi.engines.answer import FROM, PERIOD, UPTO
 from smartkpi.periods.calendar import Calendar, Key
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Component
@@ -89,12 +89,15 @@ class Answers:
     """The engine's answers at one grain: frames with PERIOD (but for `all`), `sid` and cells, each cell in one.
 
     ``segments`` has a row a segment: `sid`, its dimensions, and for each smaller set of dimensions that some frames
-    have, a column that numbers its values; those frames have that column in place of `sid`.
+    have, a column that numbers its values; those frames have that column in place of `sid`. ``grids`` have what is to
+    be added up, by day or hour; ``stretches`` FROM and UPTO in place of PERIOD.
     """
 
     grain: Grain
     segments: pl.DataFrame
     frames: tuple[pl.DataFrame, ...]
+    grids: tuple[pl.DataFrame, ...] = ()
+    stretches: tuple[pl.DataFrame, ...] = ()
 
 
 def gather(
@@ -104,26 +107,52 @@ def gather(
     components: Mapping[str, Component],
     wanted: Iterable[str],
     dimensions: Mapping[str, pl.DataType],
+    stretches: Iterable[pl.DataFrame] = (),
+    grids: Iterable[pl.DataFrame] = (),
+    gridded: Iterable[str] = (),
 ) -> Answers:
     """Return the wanted cells of an answer's frames, cells that several datasets answer added up."""
-    ids = set(wanted)
-    period = [] if grain is Grain.ALL else [PERIOD]
-    kept: dict[tuple[str, ...], list[pl.DataFrame]] = {by: []}
+    ids = list(wanted)
+    period = () if grain is Grain.ALL else (PERIOD,)
+    whole = [id for id in ids if components[id].window is None]
+    sorts = [
+        (period, _keep(frames, period, by, whole, dimensions)),
+        ((PERIOD,), _keep(grids, (PERIOD,), by, list(gridded), dimensions, parts=True)),
+        ((FROM, UPTO), _keep(stretches, (FROM, UPTO), by, ids, dimensions)),
+    ]
+    segments = _segments([frame for _, kept in sorts for frame in kept.get(by, ())], by, dimensions)
+    found: list[tuple[pl.DataFrame, ...]] = []
+    for keys, kept in sorts:
+        placed: list[pl.DataFrame] = []
+        for own, some in kept.items():
+            united = unite(some, [*keys, *own], components)
+            column = "sid" if own == by else f"of.{','.join(own)}"
+            if own != by and column not in segments.columns:
+                segments = _grouped(segments, own, column)
+            placed += [_number(frame, segments, own, column) for frame in united]
+        found.append(tuple(placed))
+    return Answers(grain, segments, *found)
+
+
+def _keep(
+    frames: Iterable[pl.DataFrame],
+    keys: tuple[str, ...],
+    by: tuple[str, ...],
+    wanted: Collection[str],
+    dimensions: Mapping[str, pl.DataType],
+    *,
+    parts: bool = False,
+) -> dict[tuple[str, ...], list[pl.DataFrame]]:
+    """Return the wanted cells of frames by the dimensions that they have; with the ``parts`` of sums."""
+    columns = {f"{id}{suffix}" for id in wanted for suffix in ("", "_null", *(("_high", "_low") if parts else ()))}
+    kept: dict[tuple[str, ...], list[pl.DataFrame]] = {}
     for frame in frames:
-        cells = [name for name in frame.columns if name in ids or name.removesuffix("_null") in ids]
-        if any(name in ids for name in cells):
+        cells = [name for name in frame.columns if name in columns]
+        if cells:
             own = tuple(name for name in by if name in frame.columns)
             cast = [pl.col(name).cast(dimensions[name]) for name in own if frame.schema[name] != dimensions[name]]
-            kept.setdefault(own, []).append(frame.select(*period, *own, *cells).with_columns(cast))
-    segments = _segments(kept[by], by, dimensions)
-    placed: list[pl.DataFrame] = []
-    for own, some in kept.items():
-        united = unite(some, [*period, *own], components)
-        column = "sid" if own == by else f"of.{','.join(own)}"
-        if own != by:
-            segments = _grouped(segments, own, column)
-        placed += [_number(frame, segments, own, column) for frame in united]
-    return Answers(grain, segments, tuple(placed))
+            kept.setdefault(own, []).append(frame.select(*keys, *own, *cells).with_columns(cast))
+    return kept
 
 
 def _grouped(segments: pl.DataFrame, own: tuple[str, ...], column: str) -> pl.DataFrame:
@@ -208,12 +237,11 @@ def first_rows(answers: Answers, presence: Iterable[str]) -> pl.DataFrame:
     return found.with_columns(pl.lit(None, dtype=kind).alias(id) for id in wanted if id not in found.columns)
 
 
-def place(answers: Answers, periods: Periods) -> list[pl.DataFrame]:
-    """Return the frames with the number `i` of the period in place of its key; rows elsewhere are left out."""
+def place(answers: Answers, numbers: pl.DataFrame) -> list[pl.DataFrame]:
+    """Return the frames with the number `i` of the period in place of its `key`; rows elsewhere are left out."""
     if answers.grain is Grain.ALL:
         return [frame.with_columns(pl.lit(0, dtype=pl.Int64).alias("i")) for frame in answers.frames]
-    numbers = pl.DataFrame({PERIOD: periods.series(), "i": periods.frame["i"]})
-    return [frame.join(numbers, on=PERIOD, how="inner").drop(PERIOD) for frame in answers.frames]
+    return [frame.join(numbers, left_on=PERIOD, right_on="key", how="inner").drop(PERIOD) for frame in answers.frames]
 
 
 def null_counts(frames: Iterable[pl.DataFrame], ids: Iterable[str]) -> dict[str, set[int]]:
@@ -236,6 +264,29 @@ def build_spine(segments: pl.DataFrame, low: pl.Expr, high: int) -> pl.DataFrame
     ranges = segments.select("sid", low.alias("low")).drop_nulls("low")
     ranges = ranges.select("sid", pl.int_ranges("low", high + 1).alias("i"))
     return ranges.explode("i").sort("i", "sid")
+
+
+def point(spine: pl.DataFrame, frame: pl.DataFrame, shifts: Iterable[str]) -> pl.DataFrame:
+    """Return the spine with, for each shift, the row of the same segment that it leads to in place of a number."""
+    rows = spine.select("sid", "i").with_row_index("row")
+    for name in shifts:
+        to = frame.select("i", pl.col("i").gather(pl.col(name)).alias("to"))
+        found = rows.select("sid", "i").join(to, on="i", how="left", maintain_order="left")
+        found = found.join(rows, left_on=["sid", "to"], right_on=["sid", "i"], how="left", maintain_order="left")
+        spine = spine.with_columns(found["row"].alias(name))
+    return spine
+
+
+def reach_back(spine: pl.DataFrame, frame: pl.DataFrame, paths: Iterable[Sequence[str]]) -> pl.DataFrame:
+    """Return the spine with the rows that shifts lead to from it; ``paths`` name their columns in ``frame``."""
+    added = [spine]
+    for path in paths:
+        here = spine
+        for name in path:
+            to = frame.select("i", pl.col("i").gather(pl.col(name)).alias("to"))
+            here = here.join(to, on="i", how="inner").select("sid", pl.col("to").alias("i")).drop_nulls("i")
+            added.append(here)
+    return pl.concat(added).unique().sort("i", "sid") if len(added) > 1 else spine
 
 
 def attach(

@@ -15,7 +15,7 @@ from smartkpi.semantics.formula import Apply, Literal
 INSTANT = pl.Datetime("us", "UTC")
 UNAVAILABLE = 3
 STATES = ("ok", "undefined", "no_data", "unavailable")
-FLAGS = ((), ("incomplete",), ("stale",), ("incomplete", "stale"))
+FLAGS = ("incomplete", "like_for_like", "clamped", "stale")
 TOTAL = {"+", "-", "*", "neg", "abs", "round", "floor", "ceil", "least", "greatest", "coalesce", "if", "mean"}
 """Functions that give no null of their own."""
 
@@ -29,6 +29,8 @@ TALL: Mapping[str, pl.DataType] = {
     "n": pl.Int64(),
     "incomplete": pl.Boolean(),
     "stale": pl.Boolean(),
+    "like_for_like": pl.Boolean(),
+    "clamped": pl.Boolean(),
     "unknown": pl.Boolean(),
     "uncovered": pl.Boolean(),
     "shown": pl.Boolean(),
@@ -89,9 +91,11 @@ def _gather(values: Iterable[str | None], numbers: pl.Series, name: str) -> pl.S
 
 
 def _flags(rows: pl.DataFrame) -> pl.Series:
-    incomplete, stale = (rows[name].fill_null(value=False).cast(pl.UInt32) for name in ("incomplete", "stale"))
-    number = incomplete + stale * 2
-    return pl.Series("flags", [list(flags) for flags in FLAGS], dtype=pl.List(pl.String)).gather(number)
+    number = pl.Series([0], dtype=pl.UInt32).new_from_index(0, rows.height)
+    for bit, name in enumerate(FLAGS):
+        number = number + rows[name].fill_null(value=False).cast(pl.UInt32) * (1 << bit)
+    sets = [[name for bit, name in enumerate(FLAGS) if number_ >> bit & 1] for number_ in range(1 << len(FLAGS))]
+    return pl.Series("flags", sets, dtype=pl.List(pl.String)).gather(number)
 
 
 def _type(output: Output, steps: Mapping[str, Step]) -> Type | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from smartkpi.derive.reached import Reached
 from smartkpi.derive.spine import Periods, key_type, lay_out, lay_out_one, unplaced
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.periods.calendar import Key
@@ -116,35 +117,38 @@ def windows_of(
     steps: Mapping[str, Step],
     periods: Periods,
     firsts: pl.DataFrame,
-    nulls: Mapping[str, AbstractSet[int]],
+    reached: Reached,
+    missing: Mapping[str, AbstractSet[int]],
     columns: Mapping[tuple[str, ...], str],
 ) -> tuple[pl.DataFrame, tuple[Window, ...]]:
     """Return the window of each KPI, and the segments with the columns that the windows name.
 
-    ``columns`` has the name of a column for each presence, that of every KPI among them.
+    ``columns`` has the name of a column for each presence, that of every KPI among them; ``missing`` the periods of
+    each step in which a count is null.
     """
     asked = [steps[output.step] for _, output in outputs if output.step is not None]
     none = pl.lit(None, dtype=key_type(periods.grain))
     found = firsts.select("sid", *((pl.min_horizontal(p) if p else none).alias(name) for p, name in columns.items()))
-    numbers = [_numbers(found[name], periods).alias(name) for name in columns.values()]
+    numbers = [_numbers(found[name], reached).alias(name) for name in columns.values()]
     begins = {column.name: column.min() for column in numbers}
-    complete = periods.frame["complete"].to_list()
+    shown = reached.frame.filter(pl.col("i").is_between(0, periods.frame.height - 1))
     windows = []
     for step in asked:
-        missing = set[int]().union(*(nulls.get(id, ()) for id in step.components))
         column = columns[step.presence]
-        windows.append(_window(plan, periods, complete, missing, column, begins[column]))
+        complete = shown[f"complete.{step.id}"].to_list()
+        windows.append(_window(plan, periods, complete, missing[step.id], column, begins[column]))
     return firsts.with_columns(numbers), tuple(windows)
 
 
-def _numbers(first: pl.Series, periods: Periods) -> pl.Series:
+def _numbers(first: pl.Series, periods: Reached) -> pl.Series:
     """Return the number of each segment's first period, null where it has no row."""
     if periods.grain is Grain.ALL:
         return first.cast(pl.Int64)
     if periods.keys == (None,):  # a period without place holds them all
         numbers = pl.Series([0], dtype=pl.Int64).new_from_index(0, len(first))
     else:
-        numbers = periods.series().search_sorted(first).cast(pl.Int64)
+        keys = pl.Series(periods.keys, dtype=key_type(periods.grain))
+        numbers = keys.search_sorted(first).cast(pl.Int64) + periods.low
     return numbers.set(first.is_null(), None)
 
 
@@ -159,7 +163,7 @@ def _window(
         return Window(1, 0, column)
     if not plan.scorecard:
         return Window(last, last, None) if begin is None else Window(0, last, column)
-    start = begin or 0
+    start = max(begin or 0, 0)
     over = (i for i in range(last, start - 1, -1) if complete[i] and i not in missing)
     shown = next(over, last)
     if begin is None:

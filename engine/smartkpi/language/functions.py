@@ -204,20 +204,21 @@ SEGMENTS: tuple[Row, ...] = (
      "The place of a segment, 1 the best by the KPI's direction; ties share a place: 1 2 2 4. Null has none."),
 )
 
+TIMES: tuple[Row, ...] = (
+    ("trailing", "trailing(x, window)", 2, shifted(), "trailing(order / visit, 28d)", "0.375",
+     "x over a window that ends with the period."),
+    ("to_date", "to_date(x, grain)", 2, value_and(keeps), "to_date(order, year)", "3",
+     "x from the start of the month, quarter, … that holds the period's end."),
+    ("cumulative", "cumulative(x)", 1, keeps, "cumulative(order)", "3", "x over all rows up to the period's end."),
+    ("previous", "previous(x), previous(x, shift)", (1, 2), shifted(), "previous(order, 1y)", "null",
+     "x in the period before, or so much earlier."),
+    ("change", "change(x), change(x, shift)", (1, 2), shifted(), "change(order)", "null",
+     "x less its previous value."),
+    ("growth", "growth(x), growth(x, shift)", (1, 2), shifted(NUMBER), "growth(order, 1y)", "null",
+     "x divided by its previous value, less 1; undefined where that is 0 or below."),
+)
+
 LATER: Mapping[FunctionKind, tuple[Row, ...]] = {
-    "time": (
-        ("trailing", "trailing(x, window)", 2, shifted(), "trailing(order / visit, 28d)", "0.375",
-         "x over a window that ends with the period."),
-        ("to_date", "to_date(x, grain)", 2, value_and(keeps), "to_date(order, year)", "3",
-         "x from the start of the month, quarter, … that holds the period's end."),
-        ("cumulative", "cumulative(x)", 1, keeps, "cumulative(order)", "3", "x over all rows up to the period's end."),
-        ("previous", "previous(x), previous(x, shift)", (1, 2), shifted(), "previous(order, 1y)", "null",
-         "x in the period before, or so much earlier."),
-        ("change", "change(x), change(x, shift)", (1, 2), shifted(), "change(order)", "null",
-         "x less its previous value."),
-        ("growth", "growth(x), growth(x, shift)", (1, 2), shifted(NUMBER), "growth(order, 1y)", "null",
-         "x divided by its previous value, less 1; undefined where that is 0 or below."),
-    ),
     "funnel": (
         ("step_rate", "step_rate(funnel, step)", 2, gives(NUMBER), "step_rate(purchase, order)", "",
          "How many of a funnel's first step reach a step."),
@@ -244,6 +245,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
             *(_function("row", row) for row in ROWS),
             *(_function("aggregate", row) for row in AGGREGATES),
             *(_function("segment", row) for row in SEGMENTS),
+            *(_function("time", row) for row in TIMES),
             *(_function(kind, row, False) for kind, rows in LATER.items() for row in rows),
         )
     }

@@ -10,7 +10,20 @@ from typing import Any, assert_never
 from smartkpi.periods.grain import Grain
 from smartkpi.plan import nodes
 from smartkpi.plan.nodes import Cell, Component, Plan, Scan, Step
-from smartkpi.semantics.formula import Across, Aggregate, Apply, Column, Expr, Field, Literal, LookedUp, Per, Reference
+from smartkpi.semantics.formula import (
+    Across,
+    Aggregate,
+    Apply,
+    Column,
+    Expr,
+    Field,
+    Literal,
+    LookedUp,
+    Per,
+    Reference,
+    Shifted,
+    Windowed,
+)
 from smartkpi.tree import walk
 
 INFIX = frozenset(("+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or"))
@@ -50,6 +63,7 @@ def _component(component: Component) -> str:
     days = component.days
     bounds = [f" from {days.start}"] if days.start else []
     bounds += [f" before {days.end}"] if days.end else []
+    bounds += [] if component.window is None else [f", {component.window}"]
     return f"{_what(component)} of {component.event}{_where(component.where)}{''.join(bounds)}"
 
 
@@ -118,6 +132,11 @@ def text(expr: Expr | nodes.Formula) -> str:
         case nodes.Revised():
             later = [f"{text(one)} from {day}" for one, day in zip(expr.versions[1:], expr.starts, strict=True)]
             return f"revised({', '.join([text(expr.versions[0]), *later])})"
+        case Windowed(argument=argument, window=window):
+            option = window.length or window.grain
+            return f"{window.kind}({text(argument)}{'' if option is None else f', {option}'})"
+        case Shifted() | nodes.Earlier():
+            return f"previous({text(expr.argument)}{'' if expr.shift is None else f', {expr.shift}'})"
         case nodes.Rank():
             return f"rank({text(expr.argument)}{'' if expr.descending else ', lowest first'})"
         case _:

@@ -6,18 +6,18 @@ way, the question's. Ratios keep numerator and denominator to the end; KPI refer
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import product
 from typing import assert_never
 
 from smartkpi.language.types import BOOLEAN, WHOLE, Kind, Type
-from smartkpi.language.types import TEXT as TEXT_TYPE
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
+from smartkpi.periods.windows import Path, Window, refuse_shift, refuse_window
 from smartkpi.plan import nodes
-from smartkpi.plan.nodes import EVER, Cell, Component, Fold, Output, Plan, Range, Rank, Result, Scan, Step, Value
+from smartkpi.plan.nodes import EVER, Component, Earlier, Fold, Output, Plan, Range, Rank, Result, Step, Value
+from smartkpi.plan.scans import join, scans_of
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.formula import (
     Across,
@@ -30,20 +30,14 @@ from smartkpi.semantics.formula import (
     LookedUp,
     Per,
     Reference,
-    TypedBinding,
-    TypedDataset,
+    Shifted,
     TypedKpi,
+    Windowed,
 )
-from smartkpi.semantics.prefer import between, stated
 from smartkpi.semantics.question import Question, Resolved
 from smartkpi.semantics.scope import broken_field, field_type, has_field
-from smartkpi.tree import rewrite
 
 Conditions = Mapping[str, tuple[Expr, ...]]
-
-HOLISTIC = ("quantile", "stddev", "first", "last")
-STATES = {"distinct": "distinct", "approx_distinct": "sketch"} | dict.fromkeys(HOLISTIC, "holistic")
-"""The state class of an aggregate that is not additive (polars.md, rule 1); `values` for a distinct of several data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +45,7 @@ class Slice:
     """What of the rows a formula is over: the dimensions that tell them apart, and conditions by event that cut them.
 
     ``ranked``: it is over single segments, so that they have places. ``asked`` are the days of one period asked for
-    that calendar periods may lie across: then ``days`` cuts the rows of their values.
+    that calendar periods may lie across: then ``days`` cuts the rows of their values. ``window``: the innermost around.
     """
 
     keep: tuple[str, ...]
@@ -59,6 +53,7 @@ class Slice:
     ranked: bool = True
     asked: Range = EVER
     days: Range = EVER
+    window: Window | None = None
 
 
 @dataclass(slots=True)
@@ -137,7 +132,7 @@ def _plan(
         calendar=Calendar(calendar.timezone, calendar.week_start),
         components=build.components,
         samples=build.samples,
-        scans=tuple(_scans(build, steps, (*outputs, *totals))),
+        scans=tuple(scans_of(checked, build.components, steps, (*outputs, *totals))),
         steps=steps,
         outputs=outputs,
         by=by,
@@ -168,6 +163,12 @@ def _unanswerable(checked: Checked, kpi: TypedKpi, grain: Grain, question: Quest
     for period in sorted(kpi.periods):
         if not grain.is_made_of(period):
             return f"it has a value per {period.value}, which is no part of a {grain.value}"
+    for window, event in sorted(kpi.windows, key=str):
+        if wrong := refuse_window(window, grain, checked.scopes[event].periods):
+            return wrong
+    for shift in sorted(kpi.shifts, key=str):
+        if wrong := refuse_shift(shift, grain):
+            return wrong
     if grain is Grain.HOUR or Grain.HOUR in kpi.periods:
         for event in sorted(kpi.events):
             for binding in checked.events[event]:
@@ -211,6 +212,7 @@ def _lower_kpi(build: _Build, kpi: TypedKpi, outer: Conditions, over: Slice) -> 
             components=tuple(parts.components),
             presence=tuple(parts.presence),
             inner=tuple(parts.inner),
+            reads=tuple(parts.reads),
         )
         build.entities[step.id] = parts.entities
         build.steps[key] = step
@@ -218,7 +220,7 @@ def _lower_kpi(build: _Build, kpi: TypedKpi, outer: Conditions, over: Slice) -> 
 
 
 def _around(kpi: TypedKpi, outer: Conditions, own: Conditions) -> Conditions:
-    return {event: _join(outer.get(event, ()), own.get(event, ())) for event in sorted(kpi.events)}
+    return {event: join(outer.get(event, ()), own.get(event, ())) for event in sorted(kpi.events)}
 
 
 @dataclass(slots=True)
@@ -229,6 +231,14 @@ class _Parts:
     presence: dict[str, None] = field(default_factory=dict)
     inner: dict[tuple[str, Grain | None], None] = field(default_factory=dict)
     entities: dict[str, None] = field(default_factory=dict)
+    reads: dict[tuple[str, Path], None] = field(default_factory=dict)
+
+    def take(self, other: _Parts, presence: bool = True, shift: Path = ()) -> None:
+        """Add what another formula reads, in the periods that a shift leads to."""
+        self.components.update(other.components)
+        self.inner.update(other.inner)
+        self.presence.update(other.presence if presence else {})
+        self.reads.update(dict.fromkeys((id, shift + path) for id, path in other.reads))
 
 
 def _lower_formula(build: _Build, expr: Expr, around: Conditions, over: Slice, parts: _Parts) -> nodes.Formula:
@@ -239,27 +249,37 @@ def _lower_formula(build: _Build, expr: Expr, around: Conditions, over: Slice, p
             args = tuple(_lower_formula(build, arg, around, over, parts) for arg in expr.args)
             return Apply(expr.function, args, expr.type)  # type: ignore[arg-type]
         case Aggregate():
-            where = _join(around[expr.event], over.cut.get(expr.event, ()))
+            where = join(around[expr.event], over.cut.get(expr.event, ()))
             parts.presence[_rows(build, expr.event, where, over)] = None
-            where = _join(where, expr.where)
+            where = join(where, expr.where)
             if any(name.startswith("@") for name in over.keep):
-                parts.entities[_rows(build, expr.event, where, over)] = None
+                rows = _rows(build, expr.event, where, over)
+                parts.entities[rows] = None
+                parts.reads[rows, ()] = None
             return _lower_aggregate(build, expr, where, over, parts)
         case Reference():
             added = dict(expr.where)
-            inner = {event: _join(conditions, added.get(event, ())) for event, conditions in around.items()}
+            inner = {event: join(conditions, added.get(event, ())) for event, conditions in around.items()}
             for event, conditions in expr.where:
                 inner.setdefault(event, conditions)
             step = _lower_kpi(build, build.checked.kpis[expr.kpi], inner, over)
             parts.components.update(dict.fromkeys(step.components))
             parts.presence.update(dict.fromkeys(step.presence))
             parts.inner.update(dict.fromkeys(step.inner))
+            parts.reads.update(dict.fromkeys(step.reads))
             parts.entities.update(build.entities[step.id])
             return Result(step.id, step.type)
         case Across():
             return _lower_across(build, expr, around, over, parts)
         case Per():
             return _lower_per(build, expr, around, over, parts)
+        case Windowed():
+            return _lower_formula(build, expr.argument, around, replace(over, window=expr.window), parts)
+        case Shifted():
+            own = _Parts()
+            argument = _lower_formula(build, expr.argument, around, over, own)
+            parts.take(own, shift=(expr.shift,))
+            return Earlier(argument, expr.shift, expr.type)
         case Field() | Column() | LookedUp():
             raise AssertionError(f"a row value outside an aggregate: {expr}")
         case _:
@@ -274,20 +294,18 @@ def _lower_across(build: _Build, expr: Across, around: Conditions, over: Slice, 
     own = _Parts()
     if expr.function == "rank":
         argument = _lower_formula(build, expr.argument, around, over, own)
-        parts.components.update(own.components)
-        parts.presence.update(own.presence)
-        parts.inner.update(own.inner)
+        parts.take(own)
         return Rank(argument, expr.descending, tuple(own.presence), expr.type) if over.ranked else _none(expr)
     keep = tuple(name for name in over.keep if name in expr.within)
-    formula = _lower_formula(build, expr.argument, around, Slice(keep, ranked=False, asked=over.asked), own)
+    inside = Slice(keep, ranked=False, asked=over.asked, window=over.window)
+    formula = _lower_formula(build, expr.argument, around, inside, own)
     if len(keep) < len(expr.within):
         return _none(expr)
-    parts.components.update(own.components)
-    parts.inner.update(own.inner)
+    parts.take(own, presence=False)
     for id in own.presence:
         component = build.components[id]
         if over.keep == keep or _tells_apart(build, component.event):
-            where = _join(component.where, over.cut.get(component.event, ()))
+            where = join(component.where, over.cut.get(component.event, ()))
             parts.presence[_component(build, replace(component, where=where, keep=over.keep))] = None
     return formula
 
@@ -302,6 +320,7 @@ def _lower_per(build: _Build, expr: Per, around: Conditions, over: Slice, parts:
     condition = None if expr.condition is None else _lower_formula(build, expr.condition, around, inside, asked)
     inner = tuple(dict.fromkeys((*own.components, *asked.components, *own.entities)))
     parts.inner.update(((id, expr.grain), None) for id in inner)
+    parts.reads.update(dict.fromkeys((*own.reads, *asked.reads)))
     for id in (*own.presence, *asked.presence):
         parts.presence[_component(build, replace(build.components[id], keep=over.keep, days=over.days))] = None
     return Fold(
@@ -344,17 +363,20 @@ def _lower_aggregate(
 
     def value(aggregate: str, argument: Expr | None, conditions: tuple[Expr, ...] = where) -> Value:
         type = WHOLE if argument is None else argument.type
-        component = Component(expr.event, conditions, aggregate, argument, type, keep=over.keep, days=over.days)
+        apart = (over.keep, over.days, over.window)
+        component = Component(expr.event, conditions, aggregate, argument, type, None, False, *apart)
         id = _component(build, component)
         parts.components[id] = None
+        parts.reads[id, ()] = None
         return Value(id, component.type)
 
     def whole(aggregate: str, share: Decimal | None = None) -> Value:
         kind = WHOLE if expr.argument is None else expr.argument.type
-        options = (share, expr.nearest, over.keep, over.days)
+        options = (share, expr.nearest, over.keep, over.days, over.window)
         component = Component(expr.event, where, aggregate, expr.argument, kind, *options)
         id = _component(build, component)
         parts.components[id] = None
+        parts.reads[id, ()] = None
         build.samples[id] = value("present", expr.argument).id
         return Value(id, kind)
 
@@ -381,7 +403,7 @@ def _lower_aggregate(
             total = sampled("sum")
             if counted:
                 known = Apply("is not null", (expr.argument,), BOOLEAN)
-                present = value("weight", None, _join(where, (known,)))
+                present = value("weight", None, join(where, (known,)))
             else:
                 present = value("present", expr.argument)
             return Apply("mean", (total, present), expr.type)  # type: ignore[arg-type]
@@ -398,82 +420,3 @@ def _component(build: _Build, component: Component) -> str:
         build.ids[component] = f"c{len(build.ids)}"
         build.components[build.ids[component]] = component
     return build.ids[component]
-
-
-def _join(first: Iterable[Expr], second: Iterable[Expr]) -> tuple[Expr, ...]:
-    """Return the conjunction of two, each condition once."""
-    return tuple(dict.fromkeys((*first, *second)))
-
-
-def _scans(build: _Build, steps: tuple[Step, ...], outputs: Iterable[Output]) -> Iterable[Scan]:
-    """Yield one scan a component, at the grains that ask for it; what does not add up takes one for each of them."""
-    grains: dict[str, dict[Grain, None]] = {}
-    by_id = {step.id: step for step in steps}
-    for output in outputs:
-        if output.step is not None:
-            step = by_id[output.step]
-            for id, grain in step.read_at(output.grain):
-                grains.setdefault(id, {})[grain] = None
-    rows = {
-        event: tuple(Rows(build.checked.datasets[binding.dataset], binding) for binding in build.checked.events[event])
-        for event in dict.fromkeys(build.components[id].event for id in grains)
-    }
-    for id in (id for id in build.components if id in grains):
-        component = build.components[id]
-        providers = rows[component.event]
-        state = STATES.get(component.aggregate, "additive")
-        if state == "distinct" and len(providers) > 1:
-            state = "values"
-        wanted = tuple(sorted(grains[id], key=lambda grain: grain.rank))
-        for one, together in product(providers, (wanted,) if state == "additive" else ((g,) for g in wanted)):
-            yield Scan(
-                dataset=one.dataset.name,
-                time=one.binding.time,
-                state=state,
-                filter=(),
-                keys=tuple((name, one.bind(Field(name.removeprefix("@"), TEXT_TYPE))) for name in component.keep),
-                grains=together,
-                cells=(_cell(id, component, one),),
-            )
-
-
-def _cell(id: str, component: Component, rows: Rows) -> Cell:
-    if component.aggregate == "weight":
-        # a row without a count stands for one beside counted ones
-        argument: Expr | None = rows.binding.count or Literal(Decimal(1), WHOLE)
-    else:
-        argument = None if component.argument is None else rows.bind(component.argument)
-    where, share, nearest = rows.where(component.where, component.days), component.share, component.nearest
-    return Cell(id, where, component.aggregate, argument, component.type, share, nearest, keep=component.keep)
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The rows of an event in the dataset that provides it; what was bound to them is kept by identity."""
-
-    dataset: TypedDataset
-    binding: TypedBinding
-    bound: dict[int, tuple[Expr, Expr]] = field(default_factory=dict)
-
-    def where(self, conditions: Iterable[Expr], days: Range = EVER) -> tuple[Expr, ...]:
-        """Return what makes a row one of the event, and conditions on it, over the dataset's columns."""
-        when = () if self.binding.when is None else (self.binding.when,)
-        within = between(self.binding.time, days.start, days.end, "<")
-        return _join((*when, *stated(self.dataset.spec, self.binding.time), *within), map(self.bind, conditions))
-
-    def bind(self, expr: Expr) -> Expr:
-        """Return a row expression of the event as one over the dataset's columns."""
-        if id(expr) not in self.bound:
-            self.bound[id(expr)] = (expr, rewrite(expr, self._resolve))
-        return self.bound[id(expr)][1]
-
-    def _resolve(self, node: Expr) -> Expr:
-        if not isinstance(node, Field):
-            return node
-        if node.name == "time" and "time" not in self.dataset.fields and self.binding.time is not None:
-            return self.binding.time
-        if node.name == "dataset" and "dataset" not in self.dataset.fields:
-            return Literal(self.dataset.name, TEXT_TYPE)
-        found = self.dataset.field(node.name)
-        assert found is not None, f"check let a field through that {self.dataset.name} lacks: {node.name}"
-        return found

@@ -10,6 +10,7 @@ from decimal import Decimal
 from smartkpi.language.types import Type
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
+from smartkpi.periods.windows import Path, Shift, Window
 from smartkpi.semantics.formula import Apply, Expr, Literal, TypedDataset
 
 
@@ -38,7 +39,8 @@ class Component:
     ``share``, between neighbours linearly or ``nearest``), `stddev` (of a sample; null for one row), `first`, `last`
     (by time, then the dataset's key, then value, of rows that have one). Null where no row contributes, but for
     `rows`; derive fills zeros where the data is covered. ``keep`` are the question's dimensions that tell its values
-    apart: all of them, or fewer for what is over several segments. ``days``: only rows of these local days.
+    apart: all of them, or fewer for what is over several segments. ``days``: only rows of these local days. ``window``:
+    it is over a stretch of time of its own for each period.
     """
 
     event: str
@@ -50,13 +52,15 @@ class Component:
     nearest: bool = False
     keep: tuple[str, ...] = ()
     days: Range = EVER
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A component as one dataset answers it: expressions over Columns; ``id`` names the columns of the answer.
 
-    ``keep`` names those keys of the scan that the cell is answered by (None: all of them).
+    ``keep`` names those keys of the scan that the cell is answered by (None: all of them). ``parts``: it is to be added
+    up further, and so delivered in parts that lose nothing.
     """
 
     id: str
@@ -67,6 +71,21 @@ class Cell:
     share: Decimal | None = None
     nearest: bool = False
     keep: tuple[str, ...] | None = None
+    parts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Stretches of time that a scan is asked for beside whole periods, as they follow from the periods of an output.
+
+    They are those of ``window`` for each period that ``paths`` lead to; without a window, those earlier periods of
+    which only as much counts as the as-of lets one see of the last. ``datasets`` say where the as-of is.
+    """
+
+    grain: Grain
+    datasets: tuple[str, ...]
+    window: Window | None
+    paths: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +97,8 @@ class Scan:
 
     ``filter`` is pushed to the source; ``keys`` are the question's dimensions as (name, expression); ``grains`` the
     grids to answer at; ``discriminators`` columns that become grouping keys of the first level, so that conditions on
-    them are decided on the small table.
+    them are decided on the small table. With ``demands`` it answers at stretches of time instead of grains. ``back``
+    leads to earlier periods that are read too.
     """
 
     dataset: str
@@ -89,6 +109,8 @@ class Scan:
     grains: tuple[Grain, ...]
     cells: tuple[Cell, ...]
     discriminators: tuple[Expr, ...] = ()
+    demands: tuple[Demand, ...] = ()
+    back: tuple[Path, ...] = ()
 
     @property
     def told_apart(self) -> bool:
@@ -153,7 +175,16 @@ class Revised:
     type: Type
 
 
-Formula = Literal | Apply | Value | Result | Rank | Fold | Revised
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """In a step's formula: the value that a formula has in the period that a shift leads to."""
+
+    argument: Formula
+    shift: Shift
+    type: Type
+
+
+Formula = Literal | Apply | Value | Result | Rank | Fold | Revised | Earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +192,7 @@ class Step:
     """One KPI under one set of outer conditions: a formula over components and earlier steps.
 
     ``presence`` names `rows` components: a segment exists from its first period with a row in any of them; ``inner``
-    components of folds, each with the grain of its fold.
+    components of folds, each with the grain of its fold; ``reads`` says of which periods each is read.
     """
 
     id: str
@@ -171,6 +202,7 @@ class Step:
     components: tuple[str, ...]
     presence: tuple[str, ...]
     inner: tuple[tuple[str, Grain | None], ...] = ()
+    reads: tuple[tuple[str, Path], ...] = ()
 
     @property
     def inside(self) -> tuple[str, ...]:

@@ -27,12 +27,14 @@ def fuse_scans(plan: Plan) -> Plan:
         entities = tuple(key for key in scan.keys if key[0].startswith("@"))  # far more values: a table of their own
         keys = entities if scan.state == "additive" else scan.keys
         own = scan.cells if scan.state == "values" else ()
-        key = (scan.dataset, scan.time, scan.state, scan.filter, keys, grains, own, *map(_apart, scan.cells))
+        asked = (grains, scan.demands)
+        key = (scan.dataset, scan.time, scan.state, scan.filter, keys, *asked, own, *map(_apart, scan.cells))
         if key in fused:
             one = fused[key]
             both = sorted({*one.grains, *scan.grains}, key=lambda grain: grain.rank)
             every = tuple(dict.fromkeys((*one.keys, *scan.keys)))
-            scan = replace(one, grains=tuple(both), cells=one.cells + scan.cells, keys=every)
+            back = tuple(dict.fromkeys((*one.back, *scan.back)))
+            scan = replace(one, grains=tuple(both), cells=one.cells + scan.cells, keys=every, back=back)
         fused[key] = scan
     return replace(plan, scans=tuple(fused.values()))
 

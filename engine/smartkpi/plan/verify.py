@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from smartkpi.plan.lower import Rows
+from smartkpi.periods.windows import grid_of
 from smartkpi.plan.nodes import Cell, Plan, Result, Scan, Value
+from smartkpi.plan.scans import Rows, is_gridded
 from smartkpi.tree import walk
 
 
@@ -30,10 +31,11 @@ def verify(plan: Plan) -> None:
             answers[cell.id].append((scan, cell))
     steps = {step.id: step for step in plan.steps}
     asked = {
-        read: None
+        (id, grain if plan.components[id].window is None else grid_of(grain)): None
         for output in (*plan.outputs, *plan.totals)
         if output.step is not None
-        for read in steps[output.step].read_at(output.grain)
+        for id, grain in steps[output.step].read_at(output.grain)
+        if plan.components[id].window is None or is_gridded(plan.components[id])
     }
     providers: dict[str, list[Rows]] = {}
     for dataset in plan.datasets.values():

@@ -95,7 +95,7 @@ def fits(expr: syntax.Apply, place: Place, findings: Findings) -> bool:
         findings.error("unknown-function", message, expr.name_span, hint or "`kpi show functions` lists them")
     elif not function.supported:
         findings.not_yet(f"`{expr.function}`", expr.name_span)
-    elif function.kind in ("aggregate", "segment") and place is Place.ROW:
+    elif function.kind in ("aggregate", "segment", "time") and place is Place.ROW:
         message = f"`{expr.function}` is over many rows, a condition sees one row"
         findings.error("aggregate-in-row", message, expr.span, "an aggregate stands in a formula: `sum(order.amount)`")
     elif function.kind == "row" and place is Place.FORMULA:

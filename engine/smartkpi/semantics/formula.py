@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from smartkpi.language.types import UNKNOWN, Type
 from smartkpi.periods.grain import Grain
+from smartkpi.periods.windows import Shift, Window
 from smartkpi.source import Span
 from smartkpi.spec.model import Dataset, Kpi, Threshold
 
@@ -134,7 +135,25 @@ class Per:
     nearest: bool = False
 
 
-Expr = Literal | Column | Field | LookedUp | Apply | Aggregate | Reference | Across | Per
+@dataclass(frozen=True, slots=True)
+class Windowed:
+    """A formula over a window of each period: it holds for those aggregates that have none of their own."""
+
+    argument: Expr
+    window: Window
+    type: Type = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Shifted:
+    """A formula in an earlier period: so far back as ``shift`` says, or the one before."""
+
+    argument: Expr
+    shift: Shift
+    type: Type = field(hash=False)
+
+
+Expr = Literal | Column | Field | LookedUp | Apply | Aggregate | Reference | Across | Per | Windowed | Shifted
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +257,7 @@ class TypedKpi:
     ``daily`` names what it adds, but must not add over time, which no grain coarser than ``once`` does. ``periods`` are
     those that a `per` in it runs over. ``revisions`` are its versions after the first, which ``formula``, ``where`` and
     ``bands`` are; ``dated``: it, or a KPI that it reads, has any; ``depth`` is how many KPIs it stands on in a row.
+    ``windows``, each with an event that it is over, and ``shifts`` are those in it, directly and through other KPIs.
     """
 
     name: str
@@ -264,6 +284,8 @@ class TypedKpi:
     revisions: tuple[Version, ...] = ()
     dated: bool = False
     depth: int = 0
+    windows: frozenset[tuple[Window, str]] = frozenset()
+    shifts: frozenset[Shift] = frozenset()
 
     @property
     def versions(self) -> tuple[Version, ...]:

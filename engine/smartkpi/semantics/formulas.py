@@ -19,6 +19,7 @@ from smartkpi.semantics.per import per
 from smartkpi.semantics.quantiles import share_of
 from smartkpi.semantics.rows import type_condition
 from smartkpi.semantics.scope import IMPLICIT, EventScope, Namespace, event_field, part_span, unknown_name
+from smartkpi.semantics.timed import timed
 from smartkpi.source import Span
 from smartkpi.tree import walk
 
@@ -42,6 +43,8 @@ def type_formula(expr: syntax.Expr, space: Namespace, findings: Findings) -> Exp
                 return _aggregate(expr, (), space, findings)
             if function is not None and function.kind == "segment":
                 return across(expr, space, type_formula, findings)
+            if function is not None and function.kind == "time":
+                return timed(expr, space, type_formula, findings)
             if (function is None or function.kind != "scalar") and not fits(expr, Place.FORMULA, findings):
                 return FAILED
             args = tuple(type_formula(arg, space, findings) for arg in expr.args)

@@ -11,10 +11,24 @@ from smartkpi.diagnostics import Note
 from smartkpi.language.types import BARE, PLAIN, UNKNOWN, Kind, Type, Unit
 from smartkpi.language.units import describe, of_unit
 from smartkpi.periods.grain import Grain
+from smartkpi.periods.windows import Shift, Window
 from smartkpi.semantics.calls import written as text_at
 from smartkpi.semantics.datasets import united
 from smartkpi.semantics.findings import Findings
-from smartkpi.semantics.formula import Across, Aggregate, Apply, Expr, Field, Literal, Per, Reference, TypedKpi, Version
+from smartkpi.semantics.formula import (
+    Across,
+    Aggregate,
+    Apply,
+    Expr,
+    Field,
+    Literal,
+    Per,
+    Reference,
+    Shifted,
+    TypedKpi,
+    Version,
+    Windowed,
+)
 from smartkpi.semantics.formulas import Conditions, conditions, type_formula
 from smartkpi.semantics.literals import FAILED, constant
 from smartkpi.semantics.revisions import InForce, in_force
@@ -30,6 +44,7 @@ from smartkpi.semantics.scope import (
     refuse_united,
     unknown_field,
 )
+from smartkpi.semantics.timed import check_times, shifts_in, window_of, windows_in
 from smartkpi.source import Span
 from smartkpi.spec.model import Kpi, Threshold
 from smartkpi.tree import children, walk
@@ -63,7 +78,7 @@ class _Reads:
 def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | None:
     """Return a KPI with its formula typed, or None where an error leaves it out."""
     written = in_force(spec, space)
-    formulas = [type_formula(one.spec.formula.expr, _stating(one), findings) for one in written if not one.void]
+    formulas = [_type_version(one, findings) for one in written if not one.void]
     reads = _reads(formulas, space)
     kinds = {formula.type.kind for formula in formulas}
     if not reads.events and not findings.failed and kinds <= {Kind.NUMBER, Kind.NULL}:
@@ -77,10 +92,13 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
     scopes = [space.events[event] for event in sorted(reads.events)]
     check_dimensions(spec.by, [space.events[event] for event in sorted(reads.segmented)], spec.span, findings)
     _check_grain(spec, scopes, reads, findings)
-    daily, once = _check_additive(formulas, space, findings)
+    daily, once = _check_additive(spec, formulas, space, findings)
+    grain = _own_grain(spec, scopes, reads)
+    windows = frozenset[tuple[Window, str]]().union(*(windows_in(formula, space) for formula in formulas))
+    shifts = frozenset[Shift]().union(*(shifts_in(formula, space) for formula in formulas))
+    check_times(spec, grain, windows, shifts, space, findings)
     if findings.failed:
         return None
-    grain = _own_grain(spec.grain, scopes, reads)
     if daily and grain.rank > once.rank:
         message = f"`{spec.name}` has no value by {grain}: it adds {daily[0]}, not to be added over time"
         findings.note("unavailable", message, spec.span, (Note(f"add `grain: {once}` to show it each {once}"),))
@@ -110,7 +128,17 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         periods=reads.periods,
         revisions=versions[1:],
         dated=len(versions) > 1 or any(space.kpis[name].dated for name in reads.kpis),
+        windows=windows,
+        shifts=shifts,
     )
+
+
+def _type_version(one: InForce, findings: Findings) -> Expr:
+    """Return the formula of a version, over the window that the KPI states."""
+    formula = type_formula(one.spec.formula.expr, _stating(one), findings)
+    if one.spec.window is None or formula is FAILED:
+        return formula
+    return window_of(one.spec, one.spec.window, formula, one.space, findings)
 
 
 def _stating(one: InForce) -> Namespace:
@@ -151,23 +179,29 @@ def _versions(
     return tuple(versions)
 
 
-def _own_grain(written: str | None, scopes: Iterable[EventScope], reads: _Reads) -> Grain:
-    """Return the grain of a KPI unless asked otherwise: a month, or what the periods that it is about make up."""
-    if written is not None:
-        return Grain(written)
+def _own_grain(spec: Kpi, scopes: Iterable[EventScope], reads: _Reads) -> Grain:
+    """Return the grain of a KPI unless asked otherwise: a month (with a window a day), or what its periods make up."""
+    if spec.grain is not None:
+        return Grain(spec.grain)
     if any(scope.timeless for scope in scopes):
         return Grain.ALL
     periods = {period for scope in scopes for period in scope.periods} | reads.periods
-    usual = (Grain.MONTH, Grain.WEEK, Grain.QUARTER, Grain.YEAR)
+    days = () if spec.window is None else (Grain.DAY,)
+    usual = (*days, Grain.MONTH, Grain.WEEK, Grain.QUARTER, Grain.YEAR)
     return next((grain for grain in usual if all(grain.is_made_of(period) for period in periods)), Grain.ALL)
 
 
-def _check_additive(formulas: Iterable[Expr], space: Namespace, findings: Findings) -> tuple[tuple[str, ...], Grain]:
+def _check_additive(
+    spec: Kpi, formulas: Iterable[Expr], space: Namespace, findings: Findings
+) -> tuple[tuple[str, ...], Grain]:
     """Refuse sums of what may not be added; return what must not be added over time, and the grain up to which not."""
     daily: dict[str, None] = {}
     once = Grain.ALL
+    over = {id(n) for formula in formulas for w in walk(formula) if isinstance(w, Windowed) for n in walk(w.argument)}
     for node, span in (found for formula in formulas for found in _by_span(formula)):
         if isinstance(node, Reference) and (other := space.kpis[node.kpi]).daily and _adds(span, other.once):
+            if id(node) in over:
+                _refuse_adding(other.daily[0], spec, findings)
             daily.update(dict.fromkeys(other.daily))
             once = min(once, other.once, key=_rank)
         if not isinstance(node, Aggregate) or node.event not in space.events:
@@ -187,6 +221,8 @@ def _check_additive(formulas: Iterable[Expr], space: Namespace, findings: Findin
             elif how != "yes" and not scope.timeless and _adds(span, single):
                 daily[what] = None
                 once = min(once, single, key=_rank)
+                if id(node) in over:
+                    _refuse_adding(what, spec, findings)
     return tuple(daily), once
 
 
@@ -208,6 +244,12 @@ def _by_span(formula: Expr) -> Iterator[tuple[Any, Grain | None]]:
         if isinstance(node, Per):
             span = node.grain if node.function != "sum" else None
         stack.extend((child, span) for child in reversed(list(children(node))))
+
+
+def _refuse_adding(what: str, spec: Kpi, findings: Findings) -> None:
+    message = f"a window adds over time, and {what} must not be"
+    hint = "take the window of something that may be added, or `previous(…)` of each day"
+    findings.error("not-additive", message, spec.formula.expr.span, hint)
 
 
 def _reads(formulas: Iterable[Expr], space: Namespace) -> _Reads:
@@ -244,6 +286,8 @@ def _reads(formulas: Iterable[Expr], space: Namespace) -> _Reads:
                 within.update(expr.within)
                 ranked = ranked or expr.function == "rank"
                 stack.append((expr.argument, whole or expr.function == "total"))
+            case Windowed() | Shifted():
+                stack.append((expr.argument, whole))
             case Apply(args=args):
                 stack.extend((arg, whole) for arg in args)
             case _:
@@ -367,6 +411,8 @@ def _direction(bands: tuple[Band, ...]) -> str:
 def _is_ratio(formula: Expr, space: Namespace) -> bool:
     if isinstance(formula, Reference):
         return space.kpis[formula.kpi].ratio
+    if isinstance(formula, Windowed):
+        return _is_ratio(formula.argument, space)
     return isinstance(formula, Apply) and formula.function == "/"
 
 
@@ -420,9 +466,8 @@ def _check_grain(spec: Kpi, scopes: Iterable[EventScope], reads: _Reads, finding
         if not Grain(spec.grain).is_made_of(period):
             message = f"`{spec.name}` has a value per {period.value}, which is no part of its grain, {spec.grain}"
             holding = [f"`{grain.value}`" for grain in Grain if grain.is_made_of(period)]
-            hint = (
-                f"write `grain: {_own_grain(None, scopes, reads)}`; a {period.value} lies within {', '.join(holding)}"
-            )
+            usual = _own_grain(replace(spec, grain=None), scopes, reads)
+            hint = f"write `grain: {usual}`; a {period.value} lies within {', '.join(holding)}"
             findings.error("coarse-per", message, spec.span, hint)
     for scope in scopes:
         time = scope.fields.get("time")

@@ -14,7 +14,7 @@ from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.semantics.calls import infer
 from smartkpi.semantics.findings import Findings
-from smartkpi.semantics.formula import Across, Aggregate, Expr, Per, Reference
+from smartkpi.semantics.formula import Across, Aggregate, Expr, Per, Reference, Shifted, Windowed
 from smartkpi.semantics.literals import FAILED
 from smartkpi.semantics.quantiles import share_of
 from smartkpi.semantics.scope import EventScope, Namespace, event_field, has_field
@@ -109,8 +109,11 @@ def _has_order(expr: syntax.Apply, keys: _Keys, findings: Findings) -> bool:
 
 def _fits(value: Expr, span: Span, keys: _Keys, space: Namespace, findings: Findings) -> bool:
     """Say whether a formula has a value for each of the keys: its rows have the fields, and are single rows."""
+    if any(isinstance(node, Windowed) for node in walk(value)):
+        findings.not_yet("a window inside `per`", span)
+        return False
     if any(_is_folded(node, space) for node in walk(value)):
-        message = "a total, share, rank or another `per` has no value for each of them"
+        message = "a total, share, rank, an earlier period or another `per` has no value for each of them"
         findings.error("nested-per", message, span, "an aggregate of rows stands before `per`: `sum(order.amount)`")
         return False
     events = sorted(set(_events(value, space)))
@@ -178,7 +181,10 @@ def _is_misspelt(name: str, span: Span, scope: EventScope, findings: Findings) -
 
 
 def _is_folded(node: Any, space: Namespace) -> bool:
-    return isinstance(node, Across | Per) or (isinstance(node, Reference) and space.kpis[node.kpi].folded)
+    if isinstance(node, Reference):
+        read = space.kpis[node.kpi]
+        return read.folded or bool(read.shifts or read.windows)
+    return isinstance(node, Across | Per | Shifted)
 
 
 def _events(value: Expr, space: Namespace) -> Iterator[str]:

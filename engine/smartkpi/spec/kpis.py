@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from smartkpi.diagnostics import Diagnostic
-from smartkpi.language.parse import parse_band
-from smartkpi.language.syntax import Apply, Band, Expr
+from smartkpi.language.parse import parse_band, parse_formula
+from smartkpi.language.syntax import Apply, Band, Duration, Expr
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.source import Span
@@ -41,6 +41,7 @@ def build_kpi(name: str, node: Node, span: Span, problems: Problems) -> Kpi | No
         span,
         where=where,
         grain=grain,
+        window=_window(node.get("window"), problems),
         by=texts(node.get("by")),
         unit=measure,
         format=text(node.get("format")),
@@ -98,6 +99,13 @@ def _grain(node: Node | None, problems: Problems) -> str | None:
     hint = did_you_mean(node.written, _GRAINS) or f"one of {', '.join(_GRAINS)}"
     problems.append(Diagnostic("unknown-grain", f"no grain is named `{node.written}`", node.span, hint))
     return None
+
+
+def _window(node: Node | None, problems: Problems) -> Duration | None:
+    if not isinstance(node, Scalar) or node.data is None:
+        return None
+    found = parsed(node, parse_formula, problems)
+    return found if isinstance(found, Duration) else None
 
 
 def _thresholds(node: Node | None, problems: Problems) -> tuple[Threshold, ...]:

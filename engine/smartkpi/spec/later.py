@@ -17,7 +17,7 @@ SECTIONS = {
     "diagnoses": "`diagnoses`",
 }
 _CALENDAR = ("year_start", "periods", "hours", "notes")
-_KPI = ("window", "goal", "goals", "lint")
+_KPI = ("goal", "goals", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
 _DATASET = ("additive",)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")

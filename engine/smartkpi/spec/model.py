@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from smartkpi.diagnostics import Diagnostic
-from smartkpi.language.syntax import Band, Expr
+from smartkpi.language.syntax import Band, Duration, Expr
 from smartkpi.language.types import Unit
 from smartkpi.periods.grain import Grain
 from smartkpi.source import Span, Text
@@ -255,6 +255,7 @@ class Kpi:
     span: Span = field(compare=False, repr=False)
     where: Formula | None = None
     grain: str | None = None
+    window: Duration | None = None
     by: tuple[str, ...] = ()
     unit: Unit | None = None
     format: str | None = None

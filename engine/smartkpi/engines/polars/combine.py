@@ -163,7 +163,9 @@ def _labelled(scan: Scan, cells: list[Cell], level: Level1, found: pl.DataFrame)
     period = [PERIOD] if PERIOD in found.columns else []
     kinds = {f"__d{i}": (scan.keys[i][0], t) for i, t in enumerate(level.keys.kinds)}
     dims = [dimension(t, alias).alias(name) for alias, (name, t) in kinds.items() if alias in found.columns]
-    columns = [name for cell in cells for name in (cell.id, f"{cell.id}_null") if name in found.columns]
+    suffixes = ("", "_null", "_high", "_low")
+    names = (f"{cell.id}{suffix}" for cell in cells for suffix in suffixes)
+    columns = [name for name in names if name in found.columns]
     return found.select(*period, *dims, *columns)
 
 
@@ -211,9 +213,16 @@ def _outputs(cell: Cell, totals: dict[str, pl.Expr]) -> list[pl.Expr]:
             nulls = (totals["rows"] - totals["count"]).alias(f"{cell.id}_null")
             return [value, nulls, (totals["min"] < 0).alias(f"__bad_{cell.id}")]
         case "sum":
-            return [pl.when(seen).then(_sum(cell, totals)).alias(cell.id)]
+            return [pl.when(seen).then(_sum(cell, totals)).alias(cell.id), *_parts(cell, totals)]
         case _:
             raise AssertionError(f"no additive aggregate: {cell.aggregate}")
+
+
+def _parts(cell: Cell, totals: dict[str, pl.Expr]) -> list[pl.Expr]:
+    """Return the parts of a sum of floats that is to be added up further."""
+    if not cell.parts or sum_kinds(cell) != ("high", "low"):
+        return []
+    return [totals["high"].cast(pl.Int128).alias(f"{cell.id}_high"), totals["low"].alias(f"{cell.id}_low")]
 
 
 def _sum(cell: Cell, totals: dict[str, pl.Expr]) -> pl.Expr:

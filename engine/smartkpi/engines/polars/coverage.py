@@ -32,7 +32,7 @@ def times_of(dataset: TypedDataset) -> tuple[Expr, ...]:
 def sees_all(scan: Scan, plan: Plan) -> bool:
     """Say whether an additive scan reads every row of its dataset by its only time, so that coverage comes with it."""
     only = times_of(plan.datasets[scan.dataset])
-    whole = scan.state == "additive" and not scan.filter and not scan.told_apart
+    whole = scan.state == "additive" and not scan.demands and not scan.filter and not scan.told_apart
     return whole and scan.time is not None and only == (scan.time,)
 
 

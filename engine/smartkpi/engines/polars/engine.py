@@ -24,7 +24,9 @@ from smartkpi.engines.polars.meter import Meter, Progress
 from smartkpi.engines.polars.partials import LIMIT
 from smartkpi.engines.polars.sketch import finish_sketch, sketch_queries
 from smartkpi.engines.polars.slices import is_large
+from smartkpi.engines.polars.stretches import dated, stretches_of, within
 from smartkpi.periods.grain import Grain
+from smartkpi.periods.windows import Stretch
 from smartkpi.plan.nodes import Plan, Scan
 from smartkpi.semantics.formula import TypedDataset, TypedLookup
 from smartkpi.sources.audit import left_out
@@ -73,6 +75,8 @@ class _Run:
         values: dict[tuple[Grain, str], list[pl.DataFrame]] = {}
         for scan in plan.scans:
             opened = self.open(scan.dataset)
+            if scan.demands:
+                continue
             if scan.state == "additive":
                 covers = scan.dataset not in coverage and self.covering(scan)
                 level = self.level(scan, opened, covers)
@@ -99,6 +103,7 @@ class _Run:
         for name in plan.profiles:
             if name not in coverage:
                 coverage[name] = self.profile(name)
+        stretches = self.stretches(coverage)
         for opened in self.opened.values():
             if not opened.table.held:
                 refuse_changed(opened.table)
@@ -112,6 +117,7 @@ class _Run:
             scans=self.scans,
             notes=tuple(self.notes),
             origins={grain: tuple(found) for grain, found in origins.items()},
+            stretches=stretches,
         )
 
     def complete(self, found: Coverage) -> Coverage:
@@ -121,9 +127,40 @@ class _Run:
         bad, unmatched = samples_of(self.engine.tables[found.dataset]), self.unmatched.get(found.dataset, {})
         return replace(found, left_out=left_out, unmatched=unmatched, bad_rows=bad)
 
-    def apart(self, scan: Scan, opened: Opened, days: Sequence[date]) -> Iterator[tuple[Grain, pl.DataFrame]]:
+    def stretches(self, coverage: Mapping[str, Coverage]) -> dict[Grain, tuple[pl.DataFrame, ...]]:
+        """Return the answers of the scans that are asked for stretches of time, which the coverage tells."""
+        frames: dict[Grain, list[pl.DataFrame]] = {}
+        values: dict[tuple[Grain, Stretch, str], list[pl.DataFrame]] = {}
+        for scan in self.plan.scans:
+            for demand in scan.demands:
+                for stretch in stretches_of(self.plan, demand, coverage, scan.dataset):
+                    plan, one = within(self.plan, scan, stretch)
+                    if scan.state == "values":
+                        opened = self.open(scan.dataset)
+                        found = [self.run(opened, query) for _, query in value_queries(plan, one, opened)]
+                        values.setdefault((demand.grain, stretch, scan.cells[0].id), []).extend(found)
+                    else:
+                        frames.setdefault(demand.grain, []).extend(dated(self.whole(plan, one), stretch))
+        for (grain, stretch, id), parts in values.items():
+            frames.setdefault(grain, []).extend(dated(iter([count_values(id, parts)]), stretch))
+        return {grain: tuple(found) for grain, found in frames.items()}
+
+    def whole(self, plan: Plan, scan: Scan) -> Iterator[pl.DataFrame]:
+        """Yield the answer of a scan over all of a plan's range."""
+        opened = self.open(scan.dataset)
+        if scan.state != "additive":
+            yield from (frame for _, frame in self.apart(scan, opened, (), plan))
+            return
+        level = first_level(opened, scan, False, False, lay_out(opened, scan))
+        small = self.run(opened, level.query)
+        self.examine(scan, opened, level, small)
+        yield from (frame for _, frame in second_level(plan, scan, level, small, opened))
+
+    def apart(
+        self, scan: Scan, opened: Opened, days: Sequence[date], plan: Plan | None = None
+    ) -> Iterator[tuple[Grain, pl.DataFrame]]:
         """Yield the answer of a scan that has a query of its own at each grain, perhaps in slices of time."""
-        for grain, queries, keys in queries_of(self.plan, scan, opened, days):
+        for grain, queries, keys in queries_of(plan or self.plan, scan, opened, days):
             found = (self.run(opened, query, len(queries)) for query in queries)
             if scan.state == "holistic":
                 yield grain, finish_holistic(scan, found, keys, opened)
@@ -138,6 +175,8 @@ class _Run:
         for scan in self.plan.scans:
             opened = self.open(scan.dataset)
             cells = " ".join(cell.id for cell in scan.cells)
+            if scan.demands:
+                continue
             if scan.state == "additive":
                 covers = scan.dataset not in covered and self.covering(scan)
                 covered |= {scan.dataset} if covers else set()

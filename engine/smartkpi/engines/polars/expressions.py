@@ -27,7 +27,20 @@ from smartkpi.engines.polars.times import (
 )
 from smartkpi.language.functions import COMPARISONS
 from smartkpi.language.types import Kind, Type
-from smartkpi.semantics.formula import Across, Aggregate, Apply, Column, Expr, Field, Literal, LookedUp, Per, Reference
+from smartkpi.semantics.formula import (
+    Across,
+    Aggregate,
+    Apply,
+    Column,
+    Expr,
+    Field,
+    Literal,
+    LookedUp,
+    Per,
+    Reference,
+    Shifted,
+    Windowed,
+)
 
 LOGIC = frozenset(("and", "or", "not"))
 CHOICES = frozenset(("if", "coalesce", "least", "greatest"))
@@ -94,7 +107,7 @@ def compile_row(expr: Expr, rows: Rows, known: Known = NOTHING) -> Typed:
         case Apply():
             args = tuple(compile_row(arg, rows, known) for arg in expr.args)
             return _apply(expr, args, rows)
-        case Field() | Aggregate() | Reference() | Across() | Per():
+        case Field() | Aggregate() | Reference() | Across() | Per() | Windowed() | Shifted():
             raise AssertionError(f"not a row expression over columns: {expr}")
         case _:
             assert_never(expr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -11,6 +11,7 @@ from smartkpi.engines.answer import PERIOD
 from smartkpi.engines.polars.compile import Keys, Opened, counted
 from smartkpi.engines.polars.times import Clock, key_of, within
 from smartkpi.periods.grain import Grain
+from smartkpi.periods.windows import Path, earlier
 from smartkpi.plan.nodes import Plan, Scan
 
 DAY = timedelta(days=1)
@@ -38,7 +39,7 @@ def rows_by_period(
         columns.append(key_of(clock, grain, plan.calendar.week_start).alias(PERIOD))
         names = [PERIOD, *names]
     frames = []
-    for start, end in slices(plan, grain, _count(opened), days):
+    for start, end in slices(plan, grain, _count(opened), days, scan.back):
         part = frame
         for bound in within(clock, start, end):
             part = part.filter(bound)
@@ -46,9 +47,9 @@ def rows_by_period(
     return frames, names, columns
 
 
-def slices(plan: Plan, grain: Grain, count: int, days: Sequence[date]) -> list[Bounds]:
+def slices(plan: Plan, grain: Grain, count: int, days: Sequence[date], back: Sequence[Path] = ()) -> list[Bounds]:
     """Return up to ``count`` stretches of whole periods that together are the range asked for, widened to periods."""
-    start, end = _range(plan, grain)
+    start, end = _range(plan, grain, back)
     if count < 2 or not days or grain is Grain.ALL:
         return [(start, end)]
     low = days[0] if start is None else max(days[0], start)
@@ -67,9 +68,14 @@ def _count(opened: Opened) -> int:
     return min(MOST, (opened.table.rows_hint or 0) // SLICE) if is_large(opened) else 1
 
 
-def _range(plan: Plan, grain: Grain) -> Bounds:
-    """Return the range asked for, widened to whole periods, its own and those that it may be a part of."""
+def _range(plan: Plan, grain: Grain, back: Sequence[Path]) -> Bounds:
+    """Return the range asked for, widened to whole periods, its own and those that it may be a part of.
+
+    It begins as far back as paths lead; no other period is read.
+    """
     start, end = plan.range.start, plan.range.end
+    if start is not None and grain is not Grain.ALL:
+        start = min(start, *(_earliest(plan, grain, start, path) for path in back), start)
     if grain is Grain.ALL:
         return start, end
     wide = {grain, *(output.grain for output in plan.outputs if output.step is not None)} - {Grain.ALL, Grain.HOUR}
@@ -83,6 +89,14 @@ def _after(plan: Plan, grain: Grain, day: date) -> date:
     after = plan.calendar.next(grain, plan.calendar.key(grain, day))
     assert isinstance(after, date)
     return after
+
+
+def _earliest(plan: Plan, grain: Grain, day: date, path: Path) -> date:
+    """Return the first day of the period that shifts lead to from that of a day."""
+    key = plan.calendar.key(grain, day)
+    for shift in path:
+        key, _ = earlier(plan.calendar, grain, key, shift)
+    return plan.calendar.local_day(key) if isinstance(key, datetime) else key
 
 
 def _key(plan: Plan, grain: Grain, day: date) -> date:

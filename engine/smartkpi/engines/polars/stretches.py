@@ -1,0 +1,79 @@
+"""Stretches of time that a scan is asked for beside whole periods: which they are, once the as-of is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from smartkpi.engines.answer import FROM, UPTO, Coverage, edge_of
+from smartkpi.language.types import BOOLEAN, DATE
+from smartkpi.periods.calendar import Key
+from smartkpi.periods.grain import Grain
+from smartkpi.periods.reach import Place, reach_from, stretch_of_all
+from smartkpi.periods.windows import Stretch
+from smartkpi.plan.nodes import Demand, Plan, Range, Scan
+from smartkpi.semantics.formula import Apply, Literal
+
+DAY = timedelta(days=1)
+TICK = timedelta(microseconds=1)
+
+
+def stretches_of(plan: Plan, demand: Demand, coverage: Mapping[str, Coverage], dataset: str) -> list[Stretch]:
+    """Return the stretches of time that a demand asks a dataset for, without those that no row lies in."""
+    edge, days = edge_of(plan, coverage, demand.datasets), coverage[dataset].days
+    if edge is None or not days:
+        return []
+    if demand.grain is Grain.ALL:
+        assert demand.window is not None
+        start, end = (
+            None if day is None else plan.calendar.midnight(day) for day in (plan.range.start, plan.range.end)
+        )
+        end = edge if end is None or (start or _day(plan, days[0])) < edge < end else end
+        return [stretch_of_all(plan.calendar, demand.window, end)]
+    parts = (plan.datasets[name].spec.period for name in demand.datasets)
+    keys = _keys(plan, demand.grain, edge, days)
+    reach = reach_from(plan.calendar, demand.grain, keys, edge, demand.paths, parts)
+    if demand.window is None:
+        places = [place for place in reach.places if place.part]
+    else:
+        starts = [Place(key) for key in keys]
+        reached = (reach.follow(place, path) for path in demand.paths for place in starts)
+        places = list(dict.fromkeys(place for place in reached if place is not None))
+    found = dict.fromkeys(reach.stretch(place, demand.window) for place in places)
+    first, last = _day(plan, days[0]), _day(plan, days[-1] + DAY)
+    return sorted(one for one in found if _day(plan, one[0]) < last and first < _day(plan, one[1]))
+
+
+def _day(plan: Plan, key: Key) -> datetime:
+    return key if isinstance(key, datetime) else plan.calendar.midnight(key)
+
+
+def _keys(plan: Plan, grain: Grain, edge: datetime, days: Sequence[date]) -> list[Key]:
+    """Return the periods that may be shown: those asked for, from the first row to the as-of."""
+    calendar, asked = plan.calendar, plan.range
+    last = calendar.local_day(edge - TICK)
+    low = days[0] if asked.start is None else asked.start
+    high = last if asked.end is None else min(last, asked.end - DAY)
+    keys = calendar.keys(grain, low, high)
+    ahead = [day for day in (asked.start, None if asked.end is None else asked.end - DAY) if day is not None]
+    return list(dict.fromkeys((*keys, *(calendar.key(grain, day) for day in ahead if day > high))))
+
+
+def within(plan: Plan, scan: Scan, stretch: Stretch) -> tuple[Plan, Scan]:
+    """Return a question about one stretch of days only, and the scan of it."""
+    low, high = stretch
+    assert scan.time is not None
+    bounds = ((">=", low), ("<", high)) if scan.state == "additive" else ()
+    cut = tuple(Apply(op, (scan.time, Literal(day, DATE)), BOOLEAN) for op, day in bounds)
+    narrowed = replace(scan, grains=(Grain.ALL,), demands=(), back=(), filter=(*scan.filter, *cut))
+    return replace(plan, range=Range(low, high)), narrowed
+
+
+def dated(frames: Iterator[pl.DataFrame], stretch: Stretch) -> Iterator[pl.DataFrame]:
+    """Yield frames with the ends of the stretch of time that they are about."""
+    low, high = (pl.lit(end, pl.Date) for end in stretch)
+    for frame in frames:
+        yield frame.select(low.alias(FROM), high.alias(UPTO), pl.all())

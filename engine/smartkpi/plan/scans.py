@@ -1,0 +1,160 @@
+"""Scans of a plan: each component as its datasets answer it, at the grains and stretches of time that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from itertools import product
+
+from smartkpi.language.types import TEXT as TEXT_TYPE
+from smartkpi.language.types import WHOLE
+from smartkpi.periods.grain import Grain
+from smartkpi.periods.windows import Path, grid_of, is_cut
+from smartkpi.plan.nodes import EVER, Cell, Component, Demand, Output, Range, Scan, Step
+from smartkpi.semantics.check import Checked
+from smartkpi.semantics.formula import Expr, Field, Literal, TypedBinding, TypedDataset
+from smartkpi.semantics.prefer import between, stated
+from smartkpi.tree import rewrite
+
+HOLISTIC = ("quantile", "stddev", "first", "last")
+STATES = {"distinct": "distinct", "approx_distinct": "sketch"} | dict.fromkeys(HOLISTIC, "holistic")
+"""The state class of an aggregate that is not additive (polars.md, rule 1); `values` for a distinct of several data."""
+
+
+def scans_of(
+    checked: Checked, components: Mapping[str, Component], steps: Iterable[Step], outputs: Iterable[Output]
+) -> Iterator[Scan]:
+    """Yield one scan a component, at the grains that ask for it; what does not add up takes one for each of them."""
+    wanted = _wanted(components, {step.id: step for step in steps}, outputs)
+    rows = {
+        event: tuple(Rows(checked.datasets[binding.dataset], binding) for binding in checked.events[event])
+        for event in dict.fromkeys(components[id].event for id in wanted)
+    }
+    for id in (id for id in components if id in wanted):
+        component, asked = components[id], wanted[id]
+        providers = rows[component.event]
+        state = STATES.get(component.aggregate, "additive")
+        if state == "distinct" and len(providers) > 1:
+            state = "values"
+        grains = tuple(sorted(asked.grains, key=lambda grain: grain.rank))
+        for one, together in product(providers, (grains,) if state == "additive" else ((g,) for g in grains)):
+            back = tuple(dict.fromkeys(path for g in together for path in asked.back.get(g, ())))
+            yield _scan(id, component, one, state, together, back=back, parts=asked.parts)
+        for one, demand in product(providers, asked.demands):
+            yield _scan(id, component, one, state, (), demands=(demand,))
+
+
+def _scan(
+    id: str,
+    component: Component,
+    one: Rows,
+    state: str,
+    grains: tuple[Grain, ...],
+    demands: tuple[Demand, ...] = (),
+    back: tuple[Path, ...] = (),
+    parts: bool = False,
+) -> Scan:
+    return Scan(
+        dataset=one.dataset.name,
+        time=one.binding.time,
+        state=state,
+        filter=(),
+        keys=tuple((name, one.bind(Field(name.removeprefix("@"), TEXT_TYPE))) for name in component.keep),
+        grains=grains,
+        cells=(replace(_cell(id, component, one), parts=parts),),
+        demands=demands,
+        back=back,
+    )
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """How a component is asked for: at which grains, with which earlier periods, over which stretches of time."""
+
+    grains: dict[Grain, None] = field(default_factory=dict)
+    back: dict[Grain, dict[Path, None]] = field(default_factory=dict)
+    demands: dict[Demand, None] = field(default_factory=dict)
+    parts: bool = False
+
+
+def _wanted(
+    components: Mapping[str, Component], steps: Mapping[str, Step], outputs: Iterable[Output]
+) -> dict[str, _Wanted]:
+    found: dict[str, _Wanted] = {}
+    for output in outputs:
+        if output.step is None:
+            continue
+        step, grain = steps[output.step], output.grain
+        paths: dict[str, dict[Path, None]] = {id: {} for id in (*step.components, *step.presence)}
+        for id, read_at in step.inner:
+            found.setdefault(id, _Wanted()).grains[grain if read_at is None else read_at] = None
+        for id, path in step.reads:
+            if id in paths:
+                paths[id][path] = None
+        for id, own in paths.items():
+            component, one = components[id], found.setdefault(id, _Wanted())
+            shifted = tuple(path for path in own if path)
+            if component.window is None:
+                one.grains[grain] = None
+                one.back.setdefault(grain, {}).update(dict.fromkeys(shifted))
+            if component.window is not None or (shifted and is_cut(grain)):
+                if is_gridded(component):
+                    one.grains[grid_of(grain)] = None
+                    one.parts = True
+                else:
+                    reached = tuple(own) if component.window is not None else shifted
+                    one.demands[Demand(grain, output.datasets, component.window, reached)] = None
+    return found
+
+
+def is_gridded(component: Component) -> bool:
+    """Say whether stretches of time are added up from the days or hours in them: of entities there are too many."""
+    return component.aggregate not in STATES and not any(name.startswith("@") for name in component.keep)
+
+
+def _cell(id: str, component: Component, rows: Rows) -> Cell:
+    if component.aggregate == "weight":
+        # a row without a count stands for one beside counted ones
+        argument: Expr | None = rows.binding.count or Literal(Decimal(1), WHOLE)
+    else:
+        argument = None if component.argument is None else rows.bind(component.argument)
+    where, share, nearest = rows.where(component.where, component.days), component.share, component.nearest
+    return Cell(id, where, component.aggregate, argument, component.type, share, nearest, keep=component.keep)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of an event in the dataset that provides it; what was bound to them is kept by identity."""
+
+    dataset: TypedDataset
+    binding: TypedBinding
+    bound: dict[int, tuple[Expr, Expr]] = field(default_factory=dict)
+
+    def where(self, conditions: Iterable[Expr], days: Range = EVER) -> tuple[Expr, ...]:
+        """Return what makes a row one of the event, and conditions on it, over the dataset's columns."""
+        when = () if self.binding.when is None else (self.binding.when,)
+        within = between(self.binding.time, days.start, days.end, "<")
+        return join((*when, *stated(self.dataset.spec, self.binding.time), *within), map(self.bind, conditions))
+
+    def bind(self, expr: Expr) -> Expr:
+        """Return a row expression of the event as one over the dataset's columns."""
+        if id(expr) not in self.bound:
+            self.bound[id(expr)] = (expr, rewrite(expr, self._resolve))
+        return self.bound[id(expr)][1]
+
+    def _resolve(self, node: Expr) -> Expr:
+        if not isinstance(node, Field):
+            return node
+        if node.name == "time" and "time" not in self.dataset.fields and self.binding.time is not None:
+            return self.binding.time
+        if node.name == "dataset" and "dataset" not in self.dataset.fields:
+            return Literal(self.dataset.name, TEXT_TYPE)
+        found = self.dataset.field(node.name)
+        assert found is not None, f"check let a field through that {self.dataset.name} lacks: {node.name}"
+        return found
+
+
+def join(first: Iterable[Expr], second: Iterable[Expr]) -> tuple[Expr, ...]:
+    """Return the conjunction of two, each condition once."""
+    return tuple(dict.fromkeys((*first, *second)))
