@@ -27,6 +27,7 @@ BUYERS = pl.DataFrame({"buyer": ["a", "b", "c"], "group": ["x", "x", "y"], "team
 DIMENSIONS: dict[str, Any] = {
     "region": {"parent": "country", "order": ["SP", "RJ"]},
     "city": {"parent": "region", "values": {"Niteroi": "Niterói"}},
+    "country": {"values": {"DE": {"en": "Germany", "zh": "德国"}}},
     "shop": {"parent": "tier"},
     "team": {"parent": "group"},
 }
@@ -51,6 +52,7 @@ def project() -> smartkpi.Project:
         ({"drill": "region=SP"}, {"by": "city", "where": 'region == "SP"'}),
         ({"by": "tier", "drill": "region = SP"}, {"by": "tier,city", "where": 'region == "SP"'}),
         ({"by": "region", "drill": "region=SP"}, {"by": "region,city", "where": 'region == "SP"'}),
+        ({"drill": "country=德国"}, {"by": "region", "where": 'country == "DE"'}),
         ({"drill": "region=null"}, {"by": "city", "where": "region is null"}),
         ({"drill": "tier=2"}, {"by": "shop", "where": "tier == 2"}),
         ({"drill": 'region="SP"', "where": "tier == 1"}, {"by": "city", "where": 'tier == 1 and region == "SP"'}),

@@ -42,7 +42,8 @@ def drill_down(dimensions: Dimensions, ask: Ask) -> Ask:
     child = _below(dimensions, field, named=bool(written))
     if assigned:
         by = ask.by if child in ask.by else _behind(ask.by, field, child) if field in ask.by else (*ask.by, child)
-        return replace(ask, by=by, drill=None, within=_equals(field, value))
+        shown = dimensions.get(field.rpartition(".")[2])
+        return replace(ask, by=by, drill=None, within=_equals(field, value if shown is None else _meant(shown, value)))
     by = ask.by if field in ask.by else (*ask.by, field)
     return replace(ask, by=by if child in by else _behind(by, field, child), drill=None)
 
@@ -69,6 +70,14 @@ def _below(dimensions: Dimensions, field: str, *, named: bool) -> str:
     if named and last not in dimensions:
         notes.append(Note("names of KPIs stand before `--drill`"))
     raise UsageError(Diagnostic("no-hierarchy", f"nothing lies below `{field}`", hint=hint, notes=tuple(notes)))
+
+
+def _meant(dimension: Dimension, value: str) -> str:
+    """Return the value that is shown by a label in some language; one that is itself a value stays."""
+    if value in dimension.values or value in dimension.spellings:
+        return value
+    labelled = {one for one, label in dimension.values.items() if value in (text for _, text in label.texts)}
+    return f'"{labelled.pop()}"' if len(labelled) == 1 else value
 
 
 def _equals(field: str, value: str) -> syntax.Expr:
