@@ -19,6 +19,7 @@ from smartkpi.semantics.formula import Expr
 
 WORTH = 2_000_000
 SLICES, SLICE = 4, 5_000
+DOUBT = 200
 SHARE = 8
 MANY = 500
 
@@ -60,6 +61,22 @@ def lay_out(opened: Opened, scan: Scan) -> Layout:
     return Layout(scan.discriminators, frozenset(moved), ordered)
 
 
+def share_of(opened: Opened, exprs: Sequence[Expr], mask: pl.Expr) -> float:
+    """Return about which part of the rows meets a condition over ``exprs``, guessed high from a sample."""
+    count = opened.table.rows_hint or 0
+    if count < WORTH:
+        return 1.0
+    met = sum(int(opened.collect(part.select(mask.sum())).item()) for part in _parts(opened, exprs, count))
+    return min(1.0, (2 * met + DOUBT) / (SLICES * SLICE))
+
+
+def _parts(opened: Opened, exprs: Sequence[Expr], count: int) -> list[pl.LazyFrame]:
+    """Return a few stretches of rows from all over a dataset, as far as they can be read in part."""
+    starts = [count * place // SLICES for place in range(SLICES)] if opened.table.sliceable else [0]
+    size = SLICE if opened.table.sliceable else SLICE * SLICES
+    return [joined(opened, exprs, opened.frame.slice(start, size)) for start in starts]
+
+
 def _sample(opened: Opened, scan: Scan, count: int) -> tuple[pl.DataFrame, dict[Expr, str], int, bool]:
     keys = keys_of(scan, opened.rows, scan.discriminators)
     wanted = dict.fromkeys(e for cell in scan.cells for e in cell.where if not decided(e, keys.known))
@@ -72,10 +89,7 @@ def _sample(opened: Opened, scan: Scan, count: int) -> tuple[pl.DataFrame, dict[
         names.append("__day")
     if not names:
         return pl.DataFrame(), bits, 1, False
-    starts = [count * place // SLICES for place in range(SLICES)] if opened.table.sliceable else [0]
-    size = SLICE if opened.table.sliceable else SLICE * SLICES
-    slices = (joined(opened, read_by(scan), opened.frame.slice(start, size)) for start in starts)
-    parts = [part.with_columns(columns).select(names) for part in slices]
+    parts = [part.with_columns(columns).select(names) for part in _parts(opened, tuple(read_by(scan)), count)]
     found = [opened.collect(part) for part in parts]
     sample = pl.concat(found)
     periods, ordered = 1, False

@@ -24,6 +24,7 @@ from smartkpi.engines.polars.compile import (
     looked_up,
     read_by,
 )
+from smartkpi.engines.polars.estimate import share_of
 from smartkpi.engines.polars.expressions import compile_row, conditions, text
 from smartkpi.engines.polars.partials import plain
 from smartkpi.engines.polars.slices import rows_by_period
@@ -48,11 +49,13 @@ def holistic_queries(
     mask = conditions([expr for expr in first.where if expr not in scan.filter], rows)
     value = plain(compile_row(first.argument, rows)).alias(VALUE)
     order = _order(plan, scan, opened)
+    filters = value.is_not_null() if mask is None else mask & value.is_not_null()
+    kept = conditions(scan.filter, rows)
+    share = share_of(opened, tuple(read_by(scan)), filters if kept is None else kept & filters)
     for grain in scan.grains:
-        frames, _, columns = rows_by_period(plan, scan, opened, keys, clock, grain, days)
+        frames, _, columns = rows_by_period(plan, scan, opened, keys, clock, grain, days, share)
         frames = [joined(opened, _key_only(plan, scan) if order else (), frame) for frame in frames]
         wanted = [*columns, *order, value]
-        filters = value.is_not_null() if mask is None else mask & value.is_not_null()
         yield grain, [opened.watched(frame.filter(filters), wanted).select(wanted) for frame in frames], keys
 
 

@@ -24,11 +24,19 @@ Bounds = tuple[date | None, date | None]
 
 
 def rows_by_period(
-    plan: Plan, scan: Scan, opened: Opened, keys: Keys, clock: Clock | None, grain: Grain, days: Sequence[date]
+    plan: Plan,
+    scan: Scan,
+    opened: Opened,
+    keys: Keys,
+    clock: Clock | None,
+    grain: Grain,
+    days: Sequence[date],
+    share: float = 1.0,
 ) -> tuple[list[pl.LazyFrame], list[str], list[pl.Expr]]:
     """Return the rows of a scan in slices that share no period, the names of their keys, the keys.
 
-    ``days`` are local days with rows; rows on other days are in the first or the last slice.
+    ``days`` are local days with rows; rows on other days are in the first or the last slice. ``share`` is about which
+    part of the rows is wanted: few need few slices.
     """
     names = [*keys.dimensions, *keys.others]
     columns = list(keys.exprs)
@@ -39,7 +47,7 @@ def rows_by_period(
         columns.append(key_of(clock, grain, plan.calendar.week_start).alias(PERIOD))
         names = [PERIOD, *names]
     frames = []
-    for start, end in slices(plan, grain, _count(opened), days, scan.back):
+    for start, end in slices(plan, grain, _count(opened, share), days, scan.back):
         part = frame
         for bound in within(clock, start, end):
             part = part.filter(bound)
@@ -64,8 +72,8 @@ def is_large(opened: Opened) -> bool:
     return opened.table.sliceable and (opened.table.rows_hint or 0) > LARGE
 
 
-def _count(opened: Opened) -> int:
-    return min(MOST, (opened.table.rows_hint or 0) // SLICE) if is_large(opened) else 1
+def _count(opened: Opened, share: float) -> int:
+    return min(MOST, int((opened.table.rows_hint or 0) * share) // SLICE) if is_large(opened) else 1
 
 
 def _range(plan: Plan, grain: Grain, back: Sequence[Path]) -> Bounds:
