@@ -82,7 +82,14 @@ def _scan(scan: Scan, ids: set[str]) -> list[str]:
     cells = [cell for cell in scan.cells if cell.id in ids]
     if not cells:
         return []
-    parts = [f"scan {scan.dataset} [{scan.state}]", f"at {', '.join(scan.grains)}"]
+    parts = [f"scan {scan.dataset} [{scan.state}]", *([f"at {', '.join(scan.grains)}"] if scan.grains else [])]
+    for demand in scan.demands:
+        over = f"over {demand.window} of each" if demand.window else "over as much as has gone by of an earlier"
+        parts.append(f"{over} {demand.grain}")
+    if scan.back:
+        parts.append(
+            "back to " + ", ".join(" ".join("the one before" if s is None else str(s) for s in p) for p in scan.back)
+        )
     if scan.time is not None:
         parts.append(f"time {text(scan.time)}")
     if scan.keys:

@@ -28,7 +28,7 @@ from smartkpi.tree import walk
 Typing = Callable[[syntax.Expr, Namespace, Findings], Expr]
 GRAINS = tuple(str(grain) for grain in Grain if grain is not Grain.ALL)
 LENGTH = Type(Kind.NUMBER, DURATION)
-LATER = frozenset({"distinct", "approx_distinct", "median", "quantile", "stddev", "first", "last"})
+LATER = frozenset({"approx_distinct", "median", "quantile", "stddev", "first", "last"})
 """Aggregates that no window is taken of yet."""
 
 

@@ -56,7 +56,7 @@ def value_queries(plan: Plan, scan: Scan, opened: Opened) -> Iterator[tuple[Grai
     keys = keys_of(scan, rows, ())
     (cell,) = scan.cells
     assert cell.argument is not None
-    value = _plain(compile_row(cell.argument, rows), cell).alias(VALUE)
+    value = plain_value(compile_row(cell.argument, rows), cell).alias(VALUE)
     names = [dimension(t, f"__d{i}").alias(scan.keys[i][0]) for i, t in enumerate(keys.kinds)]
     kept = conditions(cell.where, rows)
     for grain in scan.grains:
@@ -68,7 +68,7 @@ def value_queries(plan: Plan, scan: Scan, opened: Opened) -> Iterator[tuple[Grai
         yield grain, frame.select(*period, *names, VALUE).filter(pl.col(VALUE).is_not_null()).unique()
 
 
-def _plain(typed: Typed, cell: Cell) -> pl.Expr:
+def plain_value(typed: Typed, cell: Cell) -> pl.Expr:
     """Return a value in the one type that it has in all datasets."""
     wanted = cell.type
     match typed.kind:

@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 
 from smartkpi.diagnostics import Diagnostic, KpiError, Severity
-from smartkpi.engines.answer import Answer, Coverage
+from smartkpi.engines.answer import FROM, UPTO, Answer, Coverage
 from smartkpi.engines.polars.additive import Level1, first_level
 from smartkpi.engines.polars.combine import second_level
 from smartkpi.engines.polars.compile import Keys, Opened, beyond_sums, counted, edge, looked_up, read_by, rows_of
@@ -24,10 +24,20 @@ from smartkpi.engines.polars.meter import Meter, Progress
 from smartkpi.engines.polars.partials import LIMIT
 from smartkpi.engines.polars.sketch import finish_sketch, sketch_queries
 from smartkpi.engines.polars.slices import is_large
-from smartkpi.engines.polars.stretches import dated, stretches_of, within
+from smartkpi.engines.polars.stretches import dated, stack, stretches_of, within
+from smartkpi.engines.polars.windows import (
+    VALUE,
+    bit_query,
+    count_bits,
+    count_firsts,
+    first_query,
+    is_endless,
+    labelled,
+    slices_of,
+)
 from smartkpi.periods.grain import Grain
-from smartkpi.periods.windows import Stretch
-from smartkpi.plan.nodes import Plan, Scan
+from smartkpi.periods.windows import Stretch, grid_of
+from smartkpi.plan.nodes import Demand, Plan, Scan
 from smartkpi.semantics.formula import TypedDataset, TypedLookup
 from smartkpi.sources.audit import left_out
 from smartkpi.sources.faults import panicking
@@ -132,7 +142,7 @@ class _Run:
         frames: dict[Grain, list[pl.DataFrame]] = {}
         values: dict[tuple[Grain, Stretch, str], list[pl.DataFrame]] = {}
         for scan in self.plan.scans:
-            for demand in scan.demands:
+            for demand in (demand for demand in scan.demands if demand.window is None):
                 for stretch in stretches_of(self.plan, demand, coverage, scan.dataset):
                     plan, one = within(self.plan, scan, stretch)
                     if scan.state == "values":
@@ -143,7 +153,33 @@ class _Run:
                         frames.setdefault(demand.grain, []).extend(dated(self.whole(plan, one), stretch))
         for (grain, stretch, id), parts in values.items():
             frames.setdefault(grain, []).extend(dated(iter([count_values(id, parts)]), stretch))
-        return {grain: tuple(found) for grain, found in frames.items()}
+        for grain, frame in self.windows(coverage):
+            frames.setdefault(grain, []).append(frame)
+        return {grain: tuple(stack(found, self.plan.components)) for grain, found in frames.items()}
+
+    def windows(self, coverage: Mapping[str, Coverage]) -> Iterator[tuple[Grain, pl.DataFrame]]:
+        """Yield the answers of distincts over windows, a slice of time after the other."""
+        groups: dict[tuple[str, Demand], list[Scan]] = {}
+        for scan in self.plan.scans:
+            for demand in scan.demands:
+                if demand.window is not None:
+                    groups.setdefault((scan.cells[0].id, demand), []).append(scan)
+        for (id, demand), scans in groups.items():
+            grid, names = grid_of(demand.grain), [name for name, _ in scans[0].keys]
+            found = {one for scan in scans for one in stretches_of(self.plan, demand, coverage, scan.dataset)}
+            for part in slices_of(found):
+                made = (bit_query(self.plan, scan, self.open(scan.dataset), grid, part) for scan in scans)
+                tables = [self.values(scan, query) for scan, query in zip(scans, made, strict=True)]
+                yield demand.grain, count_bits(tables, part).select(FROM, UPTO, *names, pl.col(VALUE).alias(id))
+            if endless := [one for one in found if is_endless(one)]:
+                made = (first_query(self.plan, scan, self.open(scan.dataset), grid) for scan in scans)
+                tables = [self.values(scan, query) for scan, query in zip(scans, made, strict=True)]
+                yield demand.grain, count_firsts(tables, endless).select(FROM, UPTO, *names, pl.col(VALUE).alias(id))
+
+    def values(self, scan: Scan, made: tuple[pl.LazyFrame, Keys]) -> pl.DataFrame:
+        """Run a query of values, and return them by the dimensions' own names."""
+        opened = self.open(scan.dataset)
+        return labelled(self.run(opened, made[0]), scan, made[1], opened)
 
     def whole(self, plan: Plan, scan: Scan) -> Iterator[pl.DataFrame]:
         """Yield the answer of a scan over all of a plan's range."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -77,3 +77,14 @@ def dated(frames: Iterator[pl.DataFrame], stretch: Stretch) -> Iterator[pl.DataF
     low, high = (pl.lit(end, pl.Date) for end in stretch)
     for frame in frames:
         yield frame.select(low.alias(FROM), high.alias(UPTO), pl.all())
+
+
+def stack(frames: Iterable[pl.DataFrame], ids: Collection[str]) -> Iterator[pl.DataFrame]:
+    """Yield frames of one cell each, whatever passes answered it: a stretch of time is answered the same by all."""
+    alike: dict[tuple[str, ...], list[pl.DataFrame]] = {}
+    for frame in frames:
+        names = [name for name in frame.columns if name not in ids]
+        for id in (name for name in frame.columns if name in ids):
+            alike.setdefault((*names, id), []).append(frame.select(*names, id))
+    for some in alike.values():
+        yield pl.concat(some, how="vertical_relaxed").unique() if len(some) > 1 else some[0]

@@ -1,0 +1,65 @@
+"""Distincts over windows, against sets: long and short windows, several datasets, hours."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+import smartkpi
+from smartkpi.engines.polars.windows import slices_of
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def rows(count: int, days: int, seed: int) -> pl.DataFrame:
+    draw = random.Random(seed)
+    times = [START + timedelta(minutes=draw.randrange(days * 1440)) for _ in range(count)]
+    return pl.DataFrame({"at": sorted(times), "who": [draw.randrange(count // 3) for _ in range(count)]})
+
+
+def project(*frames: pl.DataFrame, **kpis: Any) -> smartkpi.Project:
+    names = [f"part{number}" for number in range(len(frames))]
+    datasets = {name: {"time": "at", "events": {"order": "all rows"}} for name in names}
+    return smartkpi.load({"datasets": datasets, "kpis": kpis}, data=dict(zip(names, frames, strict=True)))
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_days(parts: int) -> None:
+    frames = [rows(400, 300, seed) for seed in range(parts)]
+    lengths = {"a": 1, "b": 7, "c": 28, "d": 150}
+    kpis: dict[str, Any] = {k: {"formula": "distinct(order.who)", "window": f"{n}d"} for k, n in lengths.items()}
+    found = project(*frames, **kpis, e="cumulative(distinct(order.who))").run(grain="day").frame
+    every = pl.concat(frames).with_columns(pl.col("at").dt.date().alias("day"))
+    assert found.height > 1400
+    for row in found.iter_rows(named=True):
+        day = row["start"].date()
+        low = day - timedelta(days=lengths.get(row["kpi"], 9999) - 1)
+        assert row["value"] == every.filter(pl.col("day").is_between(low, day))["who"].n_unique(), row
+
+
+def test_hours() -> None:
+    frame = rows(300, 4, 1)
+    kpis = {"a": {"formula": "trailing(distinct(order.who), 5h)", "grain": "hour"}}
+    found = project(frame, **kpis, b={"formula": "to_date(distinct(order.who), day)", "grain": "hour"}).run().trend
+    for row in found.iter_rows(named=True):
+        low = (
+            row["end"] - timedelta(hours=5)
+            if row["kpi"] == "a"
+            else datetime.combine(row["start"].date(), START.timetz())
+        )
+        assert row["value"] == frame.filter(pl.col("at").is_between(low, row["end"], closed="left"))["who"].n_unique()
+
+
+def test_slices_take_each_stretch_once_with_bits_enough() -> None:
+    first = date(2025, 1, 1)
+    stretches = [
+        (first + timedelta(days=n - w), first + timedelta(days=n)) for n in range(800) for w in (1, 7, 28, 365)
+    ]
+    slices = slices_of(stretches)
+    assert sorted(one for part in slices for one in part.stretches) == sorted(set(stretches))
+    assert all(len(part.edges) - 1 <= 64 * len(part.words) for part in slices)
+    assert len(slices) < 30
