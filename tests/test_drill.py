@@ -30,6 +30,7 @@ DIMENSIONS: dict[str, Any] = {
     "country": {"values": {"DE": {"en": "Germany", "zh": "德国"}}},
     "shop": {"parent": "tier"},
     "team": {"parent": "group"},
+    "buyer": {"parent": "customer.team"},
 }
 
 
@@ -58,6 +59,8 @@ def project() -> smartkpi.Project:
         ({"drill": 'region="SP"', "where": "tier == 1"}, {"by": "city", "where": 'tier == 1 and region == "SP"'}),
         ({"by": "customer.group", "drill": True}, {"by": "customer.group,customer.team"}),
         ({"drill": "customer.group=x"}, {"by": "customer.team", "where": 'customer.group == "x"'}),
+        ({"by": "customer.team", "drill": True}, {"by": "customer.team,buyer"}),
+        ({"drill": "customer.team=x1"}, {"by": "buyer", "where": 'customer.team == "x1"'}),
         ({"by": "region", "drill": True, "top": 2, "total": True}, {"by": "region,city", "top": 2, "total": True}),
     ],
 )

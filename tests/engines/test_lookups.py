@@ -11,6 +11,8 @@ import pytest
 
 import smartkpi
 from smartkpi.api.failures import DataError
+from smartkpi.api.values import values_of
+from smartkpi.diagnostics import KpiError
 from smartkpi.engines.polars import compile as compile_
 
 ORDERS = pl.DataFrame(
@@ -183,6 +185,20 @@ def test_rows_that_hold_at_one_time_are_an_error() -> None:
     assert "sku 1" in caught.value.diagnostics[0].message
 
 
+@pytest.mark.parametrize("written", ["open", "31.12.2026", "2026-99-99"])
+def test_an_end_of_validity_that_is_no_date_is_an_error_and_not_open(written: str) -> None:
+    frames = prices([None, None], [date(2026, 1, 10), None], [1.0, 2.0])
+    table = pl.DataFrame(
+        {"sku": [1], "since": [None], "until": [written], "cost": [1.0]}, schema_overrides={"since": pl.String}
+    )
+    with pytest.raises(DataError) as caught:
+        values("sum(sale.price.cost)", {**frames, "prices": table}, PRICED)
+    assert caught.value.diagnostics[0].code == "bad-lookup"
+    assert caught.value.diagnostics[0].message.startswith(f"`{written}` in `until` of `prices` is no date")
+    blank = table.with_columns(until=pl.lit(" "))
+    assert values("sum(sale.price.cost)", {**frames, "prices": blank}, PRICED)[()] is not None
+
+
 def test_a_table_that_is_not_there_is_missed_only_by_those_who_look_it_up() -> None:
     data = {name: frame for name, frame in FRAMES.items() if name != "customers"}
     datasets = {**DATASETS, "customers": {**DATASETS["customers"], "read": "no-such-file.csv"}}
@@ -195,6 +211,15 @@ def test_a_table_that_is_not_there_is_missed_only_by_those_who_look_it_up() -> N
     with pytest.raises(DataError) as caught:
         project.run("from_brazil")
     assert [one.code for one in caught.value.diagnostics] == ["no-file"]
+
+
+def test_the_values_of_a_looked_up_field() -> None:
+    loaded = smartkpi.load({"datasets": DATASETS}).loaded
+    found = values_of(loaded, FRAMES, "customer.city.people")
+    assert found.counts == ((5, (2,)), (50, (1,)), (None, (1,)))
+    with pytest.raises(KpiError) as caught:
+        values_of(loaded, FRAMES, "countri")
+    assert caught.value.diagnostics[0].hint == "did you mean `customer.country`?"
 
 
 BY_VALUES: dict[str, Any] = {

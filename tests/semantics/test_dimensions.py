@@ -96,8 +96,3 @@ def test_a_dimension_with_an_error_leaves_out_those_who_read_it() -> None:
     result = one.run(grain="all")
     assert result.left_out == {"pro": "definition"}
     assert result.frame["value"].to_list() == [5]
-
-
-def test_a_hierarchy_is_refused_by_name() -> None:
-    found = project({"product": {"parent": "series"}}).check(data=True).diagnostics
-    assert ("not-yet", "`parent` is not supported yet") in [(d.code, d.message) for d in found]

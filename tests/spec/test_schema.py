@@ -167,14 +167,14 @@ def test_verdicts_agree_with_the_jsonschema_library() -> None:
 
 KEYS = {
     "kpi": (model.Kpi, {"name", "span", "origin"}, ("extends", *later._KPI)),
-    "dataset": (model.Dataset, {"name", "span"}, (*later._DATASET, "label", "description")),
+    "dataset": (model.Dataset, {"name", "span", "places"}, (*later._DATASET, "label", "description")),
     "binding": (model.Binding, {"event", "span"}, ("key", "prefer")),
     "read": (model.Read, {"base", "span", "bad", "within"}, ()),
     "calendar": (model.Calendar, {"span"}, later._CALENDAR),
     "event": (model.Contract, {"name", "span"}, ("is", "key")),
     "case": (model.Case, {"span"}, ()),
     "field": (model.FieldDef, {"name", "span"}, ("additive", "column", "currency")),
-    "lookup": (model.Lookup, {"name", "span", "place"}, ()),
+    "lookup": (model.Lookup, {"name", "span", "place", "places"}, ()),
     "dimension": (model.Dimension, {"name", "span", "spellings"}, ()),
     "contractField": (model.FieldDef, {"name", "span", "is", "additive"}, ("currency",)),
 }

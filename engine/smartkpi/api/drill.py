@@ -55,21 +55,28 @@ def _behind(by: Sequence[str], field: str, child: str) -> tuple[str, ...]:
 
 def _below(dimensions: Dimensions, field: str, *, named: bool) -> str:
     """Return the field below one: of the same lookups, as its dimension says."""
-    lookups, dot, last = field.rpartition(".")
-    below = [name for name, one in dimensions.items() if one.parent == last]
+    below = [found for name, one in dimensions.items() if (found := _child(field, name, one.parent))]
     if len(below) == 1:
-        return f"{lookups}{dot}{below[0]}"
+        return below[0]
     if below:
         several = ", ".join(f"`--by {field},{name}`" for name in below)
         raise UsageError(Diagnostic("no-hierarchy", f"several lie below `{field}`", hint=f"choose: {several}"))
     parents = sorted({one.parent for one in dimensions.values() if one.parent})
-    hint = f"say what does: `dimensions: {{city: {{parent: {last}}}}}`"
+    last = field.rpartition(".")[2]
+    hint = f"say so of the field below it, under `dimensions`: `{{parent: {last}}}`"
     if named and (near := did_you_mean(last, parents)):
         hint = near
     notes = [Note("one can drill into: " + ", ".join(parents))] if parents else []
     if named and last not in dimensions:
         notes.append(Note("names of KPIs stand before `--drill`"))
     raise UsageError(Diagnostic("no-hierarchy", f"nothing lies below `{field}`", hint=hint, notes=tuple(notes)))
+
+
+def _child(field: str, name: str, parent: str | None) -> str:
+    """Return the field below one that the dimension `name` is, of the lookups that lead to its parent, or nothing."""
+    if not parent or (field != parent and not field.endswith(f".{parent}")):
+        return ""
+    return field.removesuffix(parent) + name
 
 
 def _meant(dimension: Dimension, value: str) -> str:

@@ -10,10 +10,10 @@ from smartkpi.api.failures import DataError, UsageError
 from smartkpi.api.pipeline import evaluate, open_data
 from smartkpi.diagnostics import Diagnostic, Note, errors
 from smartkpi.language.parse import parse_formula
-from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
+from smartkpi.semantics.lookups import reached_datasets
 from smartkpi.semantics.question import Question
-from smartkpi.semantics.scope import has_field
+from smartkpi.semantics.scope import has_field, meant
 from smartkpi.source import text_of
 from smartkpi.spec.load import Loaded
 from smartkpi.spec.model import Formula, Kpi
@@ -39,11 +39,12 @@ def values_of(loaded: Loaded, handed: Mapping[str, object], field: str) -> Value
     if not events:
         known = sorted({name for event in provided for name in checked.scopes[event].fields})
         note = Note("fields: " + (", ".join(known) or "none"))
-        hint = did_you_mean(field, known)
+        hint = next(filter(None, (meant(field, checked.scopes[event]) for event in provided)), "")
         raise UsageError(Diagnostic("unknown-field", f"no event has a field `{field}`", hint=hint, notes=(note,)))
     kpis = {f"rows of {event}": _count(event) for event in events}
     catalog = replace(loaded.catalog, kpis=kpis, cases=())
-    ready = open_data(Loaded(catalog, ()), handed, {binding.dataset for e in events for binding in checked.events[e]})
+    providers = {binding.dataset for event in events for binding in checked.events[event]}
+    ready = open_data(Loaded(catalog, ()), handed, providers | reached_datasets(checked.datasets, providers))
     if errors(ready.data):
         raise DataError(*errors(ready.data))
     names = tuple(name for name in kpis if name in ready.checked.kpis)

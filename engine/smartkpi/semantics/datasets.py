@@ -94,7 +94,8 @@ def check_dataset(
         _too_complex("time", spec.span, whole)
     work.scope = scope = replace(scope, time=time)
     _check_fields((name for name in order if name not in under), work)
-    key = tuple(row_name(syntax.Name((name,), spec.span), scope, whole) for name in spec.key)
+    named = (syntax.Name((name,), spec.places.get(name, spec.span)) for name in spec.key)
+    key = tuple(row_name(name, scope, whole, column=True) for name in named)
     keep = None if spec.keep is None else _check_keep(spec.keep, scope, whole)
     lookups = _check_lookups(work, others, whole)
     reason = work.settle(whole, f"dataset `{spec.name}`", spec.span)
@@ -139,7 +140,7 @@ def _check_lookups(work: _Work, others: Others, findings: Findings) -> dict[str,
 
 def _type_time(name: str, span: Span, scope: DatasetScope, findings: Findings) -> Expr:
     """Return a field as a time: a text is read as ISO."""
-    typed = row_name(syntax.Name((name,), span), scope, findings)
+    typed = row_name(syntax.Name((name,), span), scope, findings, column=True)
     if typed.type.kind is Kind.TEXT:
         return Apply("parse_time", (typed,), TIME)
     if typed.type.kind not in (Kind.TIME, Kind.DATE, Kind.UNKNOWN):

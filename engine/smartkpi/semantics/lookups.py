@@ -92,7 +92,7 @@ def reach(spec: model.Lookup, others: Others, findings: Findings) -> Reach:
         if typed.columns is not None and name not in fields and name not in target.broken:
             hint, notes = did_you_mean(name, fields), listing("columns and fields", fields)
             message = f"`{spec.dataset}` has no column or field `{name}`"
-            findings.error("unknown-field", message, spec.span, hint, notes)
+            findings.error("unknown-field", message, spec.at(name), hint, notes)
     cause = findings.cause if findings.failed else None
     return Reach(
         spec.name,
@@ -117,13 +117,14 @@ def type_lookup(
     """Return a lookup with both sides of its condition typed, None where that is not possible."""
     pairs = []
     for mine, theirs in spec.on:
-        left = row_name(_path(mine, spec.span, scope), scope, findings)
-        right = row_name(syntax.Name((theirs,), spec.span), replace(target.scope, own=None), findings)
+        left = row_name(_path(mine, spec.at(mine), scope), scope, findings, column=True)
+        other = replace(target.scope, own=None)
+        right = row_name(syntax.Name((theirs,), spec.at(theirs)), other, findings, column=True)
         _check_pair(spec, (mine, left), (theirs, right), findings)
         pairs.append((left, right))
     valid, time = None, None
     if spec.valid is not None:
-        first, end = (timed(name, spec.span, target.scope, findings) for name in spec.valid)
+        first, end = (timed(name, spec.at(name), target.scope, findings) for name in spec.valid)
         valid, time = (first, end), scope.time
         for name, expr in zip(spec.valid, valid, strict=True):
             _refuse_chain(spec, name, expr, findings)
@@ -171,11 +172,11 @@ def _check_pair(spec: model.Lookup, mine: tuple[str, Expr], theirs: tuple[str, E
             what = "a number with fractions" if type.kind is Kind.NUMBER else describe(type)
             message = f"rows cannot be looked up by `{name}`: it is {what}"
             hint = "a text, a whole number, a boolean or a date can be; `round(…)` makes a whole number"
-            findings.error("bad-lookup", message, spec.span, hint)
+            findings.error("bad-lookup", message, spec.at(name), hint)
     left, right = mine[1].type, theirs[1].type
     if Kind.UNKNOWN not in (left.kind, right.kind) and left.kind is not right.kind and not findings.failed:
         message = f"`{mine[0]}` is {describe(left)}, `{theirs[0]}` of `{spec.dataset}` is {describe(right)}"
-        findings.error("bad-lookup", f"no row would match: {message}", spec.span, "both must be of one kind")
+        findings.error("bad-lookup", f"no row would match: {message}", spec.at(mine[0]), "both must be of one kind")
 
 
 def _refuse_chain(spec: model.Lookup, name: str, expr: Expr, findings: Findings) -> None:

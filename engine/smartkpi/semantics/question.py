@@ -22,7 +22,17 @@ from smartkpi.semantics.formula import Apply, Expr, Field, Literal, TypedKpi
 from smartkpi.semantics.kpis import check_dimensions
 from smartkpi.semantics.literals import Constants
 from smartkpi.semantics.rows import type_condition
-from smartkpi.semantics.scope import EventScope, Lack, broken_field, field_type, follow, has_field, is_path, is_united
+from smartkpi.semantics.scope import (
+    EventScope,
+    Lack,
+    broken_field,
+    field_type,
+    follow,
+    has_field,
+    is_path,
+    is_united,
+    meant,
+)
 from smartkpi.source import Span
 from smartkpi.spec.model import Kpi
 from smartkpi.tree import children
@@ -216,7 +226,7 @@ def _check_known(asked: list[tuple[str, Span | None]], checked: Checked, finding
             if (lack := next((lack for lack in lacks if isinstance(lack, Lack)), None)) is not None:
                 findings.error("unknown-field", lack.message, span, lack.hint, lack.notes)
                 continue
-            hint = did_you_mean(name, sorted(fields))
+            hint = next(filter(None, (meant(name, scope) for scope in scopes)), "")
             findings.error("unknown-field", f"no event has a field `{name}`", span, hint, listing("fields", fields))
 
 
@@ -234,5 +244,6 @@ def _lacks(scope: EventScope, asked: list[tuple[str, Span | None]]) -> str:
         if is_united(scope, name):
             return f"several datasets provide `{scope.event}`: looked-up fields (`{name}`) are not supported for it yet"
         if not has_field(scope, name) and not (span is not None and name in scope.constants):
-            return f"`{scope.event}` has no field `{name}`"
+            hint = meant(name, scope)
+            return f"`{scope.event}` has no field `{name}`" + (f": {hint}" if hint else "")
     return ""

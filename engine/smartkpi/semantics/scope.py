@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
@@ -10,7 +10,7 @@ from smartkpi.diagnostics import Diagnostic, Note
 from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.types import TEXT, UNKNOWN, Type
-from smartkpi.nearest import did_you_mean
+from smartkpi.nearest import did_you_mean, nearest
 from smartkpi.periods.grain import Grain
 from smartkpi.semantics.findings import Findings, listing
 from smartkpi.semantics.formula import Column, Expr, Field, Literal, LookedUp, TypedKpi
@@ -116,8 +116,8 @@ class Namespace:
     direction: str = ""
 
 
-def row_name(expr: syntax.Name, scope: RowScope, findings: Findings) -> Expr:
-    """Return what a name in a row expression stands for."""
+def row_name(expr: syntax.Name, scope: RowScope, findings: Findings, *, column: bool = False) -> Expr:
+    """Return what a name in a row expression stands for; ``column`` where only a column or field can be named."""
     if len(expr.parts) > 1:
         return _dotted(expr, scope, findings)
     name = expr.parts[0]
@@ -129,7 +129,8 @@ def row_name(expr: syntax.Name, scope: RowScope, findings: Findings) -> Expr:
         findings.warn("hidden-constant", message, expr.span, "give the constant another name")
     if found is not None:
         return found
-    return unknown_field(name, expr.span, scope, findings, f'if it is a text, put it in quotes: `"{name}"`')
+    otherwise = "" if column else f'if it is a text, put it in quotes: `"{name}"`'
+    return unknown_field(name, expr.span, scope, findings, otherwise)
 
 
 def row_column(name: str, span: Span, scope: RowScope, findings: Findings) -> Expr:
@@ -217,6 +218,34 @@ def follow(parts: tuple[str, ...], lookups: Mapping[str, Reach]) -> Type | Diagn
     message = f"`{reach.dataset}` has no column or field `{name}`"
     notes = listing("columns and fields", reach.fields)
     return Lack(len(parts) - 1, message, did_you_mean(name, reach.fields), notes)
+
+
+def meant(name: str, scope: RowScope, known: Iterable[str] = ()) -> str:
+    """Return the hint what a name that is no field most likely means: one that is looked up, or the nearest."""
+    if name in scope.lookups:
+        reach = scope.lookups[name]
+        shown = f", such as `{name}.{field}`" if (field := next(iter(reach.only or reach.fields), "")) else ""
+        return f"`{name}` is a lookup: name a field of it{shown}"
+    paths = _looked_up(scope.lookups)
+    near = nearest(name, [*scope.fields, *known, *paths])
+    found = [path for one in near for path in ([one] if one in scope.fields else paths.get(one, [one]))]
+    return f"did you mean {' or '.join(f'`{path}`' for path in found[:SUGGESTED])}?" if found else ""
+
+
+SUGGESTED = 3
+"""So many paths to a field of one name are told."""
+
+
+def _looked_up(lookups: Mapping[str, Reach]) -> dict[str, list[str]]:
+    """Return the fields that can be looked up by their names: the paths that lead to each, the shortest first."""
+    found: dict[str, list[str]] = {}
+    level = [(f"{first}.", reach) for first, reach in lookups.items()]
+    while level:
+        for path, reach in level:
+            for name in reach.fields if reach.only is None else reach.only:
+                found.setdefault(name, []).append(path + name)
+        level = [(f"{path}{more}.", below) for path, reach in level for more, below in reach.lookups.items()]
+    return found
 
 
 def event_field(name: str, span: Span, scope: EventScope, findings: Findings) -> Expr:
@@ -321,11 +350,11 @@ def unknown_field(name: str, span: Span | None, scope: RowScope, findings: Findi
         known = dict.fromkeys((*(scope.columns or ()), *scope.fields, *scope.constants))
         message = f"`{scope.dataset}` has no column or field `{name}`"
         no_time = "the dataset says no `time` that this could be: name the column"
-        hint = no_time if name == "time" else did_you_mean(name, known)
+        hint = no_time if name == "time" else meant(name, scope, known)
         notes = listing("columns and fields", {*(scope.columns or ()), *scope.fields})
     else:
         message = f"`{scope.event}` has no field `{name}`"
-        hint = did_you_mean(name, [*scope.fields, *scope.constants])
+        hint = meant(name, scope, scope.constants)
         if name in scope.events:
             hint = f"`{name}` is an event: a condition ends with its parenthesis, as in `(order where …) / {name}`"
         notes = listing("fields", scope.fields)

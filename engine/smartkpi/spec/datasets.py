@@ -37,6 +37,7 @@ from smartkpi.spec.values import (
     named,
     parsed,
     parsed_from,
+    places,
     text,
     texts,
     unit,
@@ -73,6 +74,7 @@ def build_dataset(name: str, node: Node, span: Span, base: Path, problems: Probl
         lookups=_lookups(node.get("lookups"), problems),
         every=_every(node.get("every"), events, problems),
         keep=_kept(node, problems),
+        places=places(node.get("key")),
     )
 
 
@@ -307,7 +309,9 @@ def _lookup(name: str, node: Node, span: Span, problems: Problems) -> Lookup | N
     ends = texts(node.get("valid"))
     valid = (ends[0], ends[1]) if len(ends) == 2 else None
     only = texts(node.get("fields")) if "fields" in node.entries else None
-    return Lookup(name, text(other) or "", pairs, valid, only, span, other.span)
+    return Lookup(
+        name, text(other) or "", pairs, valid, only, span, other.span, places(on, node.get("valid"), node.get("fields"))
+    )
 
 
 def _bindings(node: Node | None, problems: Problems) -> dict[str, Binding]:

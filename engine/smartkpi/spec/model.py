@@ -162,6 +162,11 @@ class Lookup:
     fields: tuple[str, ...] | None
     span: Span = field(compare=False, repr=False)
     place: Span = field(compare=False, repr=False)
+    places: Mapping[str, Span] = field(default_factory=lambda: EMPTY, compare=False, repr=False)
+
+    def at(self, name: str) -> Span:
+        """Return where a field is named in the lookup."""
+        return self.places.get(name, self.span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +190,8 @@ class Dataset:
     on_bad_rows: Decimal = Decimal(0)
     every: Grain | None = None
     keep: Formula | None = None
+    places: Mapping[str, Span] = field(default_factory=lambda: EMPTY, compare=False, repr=False)
+    """Where the parts of its key stand."""
 
     @property
     def period(self) -> Grain | None:

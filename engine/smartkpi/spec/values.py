@@ -14,7 +14,7 @@ from smartkpi.language.parse import parse_formula
 from smartkpi.language.syntax import Expr
 from smartkpi.language.types import DURATION, MONEY, PLAIN, SCORE, Unit
 from smartkpi.nearest import did_you_mean
-from smartkpi.source import Text
+from smartkpi.source import Span, Text
 from smartkpi.spec.model import Column, Formula, Labels
 from smartkpi.spec.names import check_name, name_of
 from smartkpi.spec.nodes import CUT, Fields, Items, Node, Scalar
@@ -35,6 +35,19 @@ def texts(node: Node | None) -> tuple[str, ...]:
     """Return a text or a list of texts as a tuple."""
     items = node.items if isinstance(node, Items) else (node,)
     return tuple(found for found in map(text, items) if found is not None)
+
+
+def places(*nodes: Node | None) -> dict[str, Span]:
+    """Return where each text stands of texts, lists of texts and mappings, keys of these too."""
+    found: dict[str, Span] = {}
+    for node in nodes:
+        if isinstance(node, Fields):
+            found |= {name: entry.key.span for name, entry in node.entries.items()}
+        inner = [entry.value for entry in node.entries.values()] if isinstance(node, Fields) else None
+        for item in inner or (node.items if isinstance(node, Items) else (node,)):
+            if item is not None and (written := text(item)) is not None:
+                found[written] = item.span
+    return found
 
 
 def labels(node: Node | None) -> Labels:

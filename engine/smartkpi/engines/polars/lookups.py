@@ -17,11 +17,12 @@ from smartkpi.engines.polars.compile import Join, Opened, as_column, joined, loo
 from smartkpi.engines.polars.expressions import Rows, Typed, clock_of, compile_row, conditions, text
 from smartkpi.engines.polars.times import INSTANT, before
 from smartkpi.language.types import BOOLEAN, UNKNOWN, Kind
-from smartkpi.semantics.formula import Expr, Literal, LookedUp, TypedDataset, TypedLookup
+from smartkpi.semantics.formula import Apply, Expr, Literal, LookedUp, TypedDataset, TypedLookup
 from smartkpi.semantics.prefer import conjuncts, is_preference, stated
 from smartkpi.source import Span
 from smartkpi.sources.memo import Memo
 from smartkpi.sources.tables import Table
+from smartkpi.spec import model
 from smartkpi.spec.model import Read
 
 Open = Callable[[str], tuple[Opened, TypedDataset]]
@@ -78,6 +79,8 @@ def _join(
     time, ends = _ends(lookup, opened.rows, right.rows)
     columns += [end.alias(name) for end, name in zip(ends, (_LOW, _HIGH), strict=False)]
     rows = joined(right, read)
+    if lookup.valid is not None:
+        _refuse_unreadable(opened.lookups[lookup.name], lookup.valid, right, rows)
     kept = _of_event(lookup, right) if lookup.event else None
     frame = (rows if kept is None else rows.filter(kept)).select(columns)
     small = right.collect(frame.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in keys)))
@@ -176,6 +179,21 @@ def _ends(lookup: TypedLookup, left: Rows, right: Rows) -> tuple[pl.Expr | None,
     dates = any(one.kind is Kind.DATE for one in typed)
     found = [_moment(one, dates=dates) for one in typed]
     return found[0], found[1:]
+
+
+def _refuse_unreadable(lookup: model.Lookup, ends: tuple[Expr, Expr], right: Opened, rows: pl.LazyFrame) -> None:
+    """Refuse a text that is no date as an end of validity: as null, the row would hold without that end."""
+    for name, end in zip(lookup.valid or (), ends, strict=True):
+        if not (isinstance(end, Apply) and end.function == "parse_time"):
+            continue
+        raw = text(compile_row(end.args[0], right.rows))
+        lost = compile_row(end, right.rows).expr.is_null() & (raw.str.strip_chars() != "")
+        found = right.collect(rows.filter(lost).select(raw.alias("text")).head(1))
+        if found.height:
+            message = f"`{found.item()}` in `{name}` of `{lookup.dataset}` is no date: the row would hold without end"
+            hint = "leave it empty where there is no end; `dates` and `nulls` under `read` say how a file writes them"
+            subject = f"dataset:{lookup.dataset}"
+            raise KpiError(Diagnostic("bad-lookup", message, lookup.at(name), hint, subject=subject))
 
 
 def _moment(typed: Typed, *, dates: bool) -> pl.Expr:
