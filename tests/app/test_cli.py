@@ -245,6 +245,13 @@ def test_show(project: Path, kpi: Kpi) -> None:
     ]
 
 
+def test_show_says_what_a_name_is_that_is_no_kpi(project: Path, kpi: Kpi) -> None:
+    for name, words in (("fee", "a constant"), ("log", "a dataset"), ("order", "an event"), ("nothing", "lists all")):
+        done = kpi("show", name)
+        assert done.exit_code == 2, done.output
+        assert words in done.stderr
+
+
 def test_explain(project: Path, kpi: Kpi) -> None:
     assert kpi("explain net --stage syntax").stdout.startswith("net = revenue * (1 - fee)\n")
     for stage in ("typed", "plan", "optimized", "polars"):

@@ -6,12 +6,14 @@ import json
 import stat
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import jsonschema
 import polars as pl
 import pytest
 
+import smartkpi
 from smartkpi.report import html, render
 from smartkpi.report.render import FORMATS, write_whole
 from smartkpi.report.style import Style, cells, fold, plain
@@ -189,3 +191,15 @@ def test_texts() -> None:
     assert fold("", 5) == [""]
     assert plain("a\tb\x07") == "a b\N{REPLACEMENT CHARACTER}"
     assert cells("e\u0301转") == 3
+
+
+def test_a_value_over_rows_without_time_is_not_of_the_month_beside_it() -> None:
+    events = {"sale": "all rows"}
+    written = {
+        "datasets": {"dated": {"time": "day", "events": events}, "ads": {"time": "none", "events": {"ad": "all rows"}}},
+        "kpis": {"sales": "sale", "ads": "ad"},
+    }
+    days = pl.DataFrame({"day": [date(2026, 1, 1), date(2026, 1, 31)]})
+    project = smartkpi.load(written, data={"dated": days, "ads": pl.DataFrame({"ad": [1, 2, 3]})})
+    assert ["ads", "all", "3"] in [line.split()[:3] for line in str(project.run()).splitlines()]
+    assert "all" not in str(project.run("ads"))

@@ -97,7 +97,7 @@ def _show_kpi(project: Project, name: str, lang: str, form: str) -> int:
         meant = [one for one in kpis.values() if is_called(one, name)]
         if len(meant) != 1:
             hint = f"it may mean {', '.join(f'`{one.name}`' for one in meant)}" if meant else did_you_mean(name, kpis)
-            hint = hint or "`kpi show` lists all KPIs"
+            hint = _other(project, name) or hint or "`kpi show` lists all KPIs"
             raise UsageError(Diagnostic("unknown-kpi", f"no KPI is named `{name}`", hint=hint))
         (kpi,) = meant
     facts = _facts(kpi, checked, lang)
@@ -106,6 +106,18 @@ def _show_kpi(project: Project, name: str, lang: str, form: str) -> int:
         say([checked.left_out[kpi.name]])
         return SOME_LEFT_OUT
     return code
+
+
+def _other(project: Project, name: str) -> str:
+    """Say what a name stands for that is no KPI's, and how to ask about it."""
+    catalog = project.catalog
+    if (constant := catalog.constants.get(name)) is not None:
+        return f"it is a constant, stated at {_place(constant.span)}"
+    if (dataset := catalog.datasets.get(name)) is not None:
+        return f"it is a dataset, stated at {_place(dataset.span)}; `kpi check --data` looks at its rows"
+    if name in project.typed().events:
+        return "it is an event: `kpi show values FIELD` counts its rows by a field"
+    return f"it is a dimension: `kpi show values {name}`" if name in catalog.dimensions else ""
 
 
 def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:

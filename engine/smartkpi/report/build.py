@@ -135,10 +135,18 @@ def period_of(row: Row, timezone: str) -> str:
     return period_text(calendar, grain, start if grain is Grain.HOUR else start.date())
 
 
+def _everything(row: Row, style: Style) -> str:
+    """Return the period of a value over rows that have no time, nothing for others."""
+    timeless = row["start"] is None and row["grain"] == Grain.ALL and row["state"] != "unavailable"
+    return word(style.lang, "all") if timeless else ""
+
+
 def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
     zone = result.provenance.timezone
-    periods = [period_of(row, zone) for row in rows]
-    known = set(filter(None, periods))
+    known = set(filter(None, (period_of(row, zone) for row in rows)))
+    # beside a month, a value over rows without time must not look as if it were that month's
+    periods = [_everything(row, style) or period_of(row, zone) for row in rows]
+    known |= set(filter(None, periods)) if known else set()
     as_of, others = _as_ofs(result, rows, style)
     trends = _trends(result)
     columns = [
