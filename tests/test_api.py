@@ -278,3 +278,12 @@ def test_a_range_of_hours(project: smartkpi.Project) -> None:
     with pytest.raises(UsageError) as caught:
         project.run("secret", grain="day", since="2026-01-05T02")
     assert "ask for `--grain hour`" in caught.value.diagnostics[0].hint
+
+
+def test_the_change_of_a_window_is_on_the_window_that_ends_where_it_begins() -> None:
+    times = [datetime(2026, 1, day) for day in (1, 3, 5, 10, 11, 12, 13, 14)]
+    datasets = {"log": {"time": "at", "events": {"order": "all rows"}}}
+    kpis = {"orders": {"formula": "order", "window": "7d"}}
+    opened = smartkpi.load({"datasets": datasets, "kpis": kpis}, data={"log": pl.DataFrame({"at": times})})
+    text = str(opened.run(as_of="2026-01-14"))  # five from the 8th to the 14th, three from the 1st to the 7th
+    assert "+66.7%" in text, text

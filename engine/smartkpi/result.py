@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from smartkpi.diagnostics import Diagnostic
+from smartkpi.periods.windows import Length
 from smartkpi.spec.model import Dimension, Labels
 
 LEADING = ("kpi", "grain", "start", "end")
@@ -19,7 +20,7 @@ TRAILING = ("level", "value", "money", "unit", "currency", "n", "state", "flags"
 
 @dataclass(frozen=True, slots=True)
 class KpiInfo:
-    """What a surface needs to show a KPI: its labels, format, unit, direction."""
+    """What a surface needs to show a KPI: its labels, format, unit, direction; and its window, if it states one."""
 
     name: str
     label: Labels
@@ -30,6 +31,7 @@ class KpiInfo:
     direction: str
     owner: str | None
     tags: tuple[str, ...]
+    window: Length | None = None
 
 
 @dataclass(frozen=True, slots=True)

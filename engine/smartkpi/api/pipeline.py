@@ -17,6 +17,7 @@ from smartkpi.diagnostics import Diagnostic, KpiError, Severity, errors
 from smartkpi.engines.answer import Answer
 from smartkpi.engines.polars.engine import PolarsEngine
 from smartkpi.engines.polars.meter import Progress
+from smartkpi.periods.windows import Length
 from smartkpi.plan.lower import lower, lower_rest
 from smartkpi.plan.nodes import Plan
 from smartkpi.plan.reads import datasets_read
@@ -293,6 +294,7 @@ def _info(kpi: TypedKpi) -> KpiInfo:
         direction=kpi.direction,
         owner=spec.owner,
         tags=spec.tags,
+        window=None if spec.window is None else Length(spec.window.count, spec.window.unit),
     )
 
 

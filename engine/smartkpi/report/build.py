@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import period_text
+from smartkpi.periods.windows import earlier, refuse_shift
 from smartkpi.report.numbers import form_of, format_change, format_number, sparkline
 from smartkpi.report.style import Style, plain
 from smartkpi.report.words import word
@@ -277,11 +278,14 @@ def _status(row: Row, style: Style) -> Cell:
 
 
 def _change(row: Row, trend: Sequence[Row], info: KpiInfo | None, style: Style) -> Cell:
-    """Return the change on the period before; nothing where one of the two is not whole."""
+    """Return the change on the period before (of a window on the one that ends where it began).
+
+    Nothing where one of the two is not whole.
+    """
     if len(trend) < 2 or trend[-1]["start"] != row["start"]:
         return Cell("")
-    now, before = trend[-1], trend[-2]
-    if now["value"] is None or before["value"] is None or now["flags"] or before["flags"]:
+    now, before = trend[-1], _before(trend, info)
+    if before is None or now["value"] is None or before["value"] is None or now["flags"] or before["flags"]:
         return Cell("")
     form = form_of(info.format if info else None, row["unit"])
     text = format_change(now["value"], before["value"], form, word(style.lang, "points"))
@@ -291,6 +295,18 @@ def _change(row: Row, trend: Sequence[Row], info: KpiInfo | None, style: Style) 
     if not wanted or text[0] not in "+-":
         return Cell(text)
     return Cell(text, "good" if text.startswith(wanted) else "critical")
+
+
+def _before(trend: Sequence[Row], info: KpiInfo | None) -> Row | None:
+    """Return the row of a trend that its last one is held against, if it reaches so far back."""
+    start, grain = trend[-1]["start"], Grain(trend[-1]["grain"])
+    window = info.window if info else None
+    if window is None or start is None or refuse_shift(window, grain):
+        return trend[-2]
+    calendar = Calendar(str(start.tzinfo))
+    key, _ = earlier(calendar, grain, start if grain is Grain.HOUR else start.date(), window)
+    wanted = key if isinstance(key, datetime) else calendar.midnight(key)
+    return next((row for row in trend if row["start"] == wanted), None)
 
 
 def _trends(result: Result) -> dict[tuple[Any, ...], list[Row]]:
