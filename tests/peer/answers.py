@@ -65,6 +65,9 @@ def differences(ours: Table, theirs: Table) -> set[str]:
             if key not in ours.cells and value in NOTHING and _is_timed(key):
                 found.add("nowhere" if first <= key[0] <= last else "beyond")
                 continue
+            if _is_timed(key) and key[0] > last:
+                found.add("onward")
+                continue
             mine = ours.cells.get(key, {}).get(metric)
             found.add(_name(mine, value) or f"wrong: {key} {metric}: {mine}, not {value}")
     for key, values in ours.cells.items():
