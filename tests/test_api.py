@@ -287,3 +287,13 @@ def test_the_change_of_a_window_is_on_the_window_that_ends_where_it_begins() -> 
     opened = smartkpi.load({"datasets": datasets, "kpis": kpis}, data={"log": pl.DataFrame({"at": times})})
     text = str(opened.run(as_of="2026-01-14"))  # five from the 8th to the 14th, three from the 1st to the 7th
     assert "+66.7%" in text, text
+
+
+def test_complete_only_leaves_out_what_is_not_over() -> None:
+    times = [datetime(2026, 1, 1), datetime(2026, 1, 31), datetime(2026, 2, 3)]
+    datasets = {"log": {"time": "at", "events": {"order": "all rows"}}}
+    opened = smartkpi.load(
+        {"datasets": datasets, "kpis": {"orders": "order"}}, data={"log": pl.DataFrame({"at": times})}
+    )
+    assert opened.run(grain="month").frame["value"].to_list() == [2, 1]
+    assert opened.run(grain="month", complete_only=True).frame["value"].to_list() == [2]

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+import polars as pl
+
 import smartkpi
 from smartkpi.api.drill import check_parents, drill_down
 from smartkpi.api.failures import DataError, DefinitionError, UsageError, failing_as
@@ -104,6 +106,8 @@ def answer(
     data = (one for one in opened.data if one.subject.removeprefix("dataset:") in {"", *providers})
     diagnostics = tuple(dict.fromkeys((*mine, *data, *_causes(result.diagnostics, opened.data))))
     result = replace(result, left_out=left_out, diagnostics=diagnostics, display=partial(_display, lang))
+    if ask.complete_only:
+        result = replace(result, frame=result.frame.filter(~pl.col("flags").list.contains("incomplete")))
     return arrange(result, ask.order_by, ask.limit)
 
 

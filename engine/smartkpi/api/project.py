@@ -127,6 +127,7 @@ class Project:
         top: int | None = None,
         drill: str | bool | None = None,
         progress: Progress | None = None,
+        complete_only: bool = False,
     ) -> Result:
         """Answer a question: values, states and statuses of KPIs by period and segment.
 
@@ -134,8 +135,8 @@ class Project:
         or `tag:x`; ``since`` and ``until`` periods such as `2026-01`, inclusive. ``total`` adds a row
         over all segments to those of ``by`` (level `total`), ``top`` keeps the best segments of each KPI and makes one
         row of the others (level `other`); both are computed anew from rows. ``drill`` shows what lies below segments:
-        True below the last of ``by``, `"region"` below that field, `"region=BR"` below that one segment. KPIs with an
-        error are left out
+        True below the last of ``by``, `"region"` below that field, `"region=BR"` below that one segment.
+        ``complete_only`` leaves out periods that are flagged `incomplete`. KPIs with an error are left out
         (``Result.left_out``); KpiError is raised where none is left, or the question cannot be read.
         """
         from smartkpi.api.pipeline import answer
@@ -154,6 +155,7 @@ class Project:
             total,
             top,
             drill,
+            complete_only=complete_only,
         )
         project = self.with_sets(sets or {})
         return answer(project.usable(), project.data, ask, lang, progress)

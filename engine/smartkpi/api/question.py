@@ -43,6 +43,7 @@ class Ask:
     top: int | None = None
     drill: str | bool | None = None
     within: Expr | None = None
+    complete_only: bool = False
 
 
 def names(value: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -90,6 +90,7 @@ def check(path: str | None, data: bool, doctor: bool, form: str, project: str | 
     flag_value="*",
     help="What lies below the last field of --by, below FIELD, or below one segment: region=BR.",
 )
+@click.option("--complete-only", is_flag=True, help="Without periods that are not over, or not covered by data.")
 @click.option("--total/--no-total", default=True, show_default=True, help="With --by, a row over all segments.")
 @click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[table; else by the name of --output]")
