@@ -18,7 +18,7 @@ from smartkpi.source import Span
 from smartkpi.sources.audit import SAMPLES, Audit, patience, too_many, without
 from smartkpi.sources.faults import fault, reading
 from smartkpi.sources.files import Fingerprint, fingerprint
-from smartkpi.sources.infer import Writing, convert, infer, make_exact
+from smartkpi.sources.infer import EVIDENCE, Writing, convert, infer, make_exact
 from smartkpi.sources.memo import Memo
 from smartkpi.sources.numbers import digits_of, money_type
 from smartkpi.sources.plain import Plain, make_plain
@@ -109,15 +109,17 @@ def open_delimited(read: Read, files: tuple[Path, ...], tabs: bool, money: froze
     writing = Writing(read.dates, digits_of(read))
     small = sum(size for _, size, _ in mark) <= SMALL
     with reading(f"`{read.path}`", read.span):
-        if known is None:
-            _compare_rows(raw, bodies, separator, read)
-        if small:
-            raw = raw.collect().lazy()
-        if known is None:
-            known = Known(separator, bodies, infer(raw, writing))
-            _refuse_ambiguous(raw, known, read)
-            make_exact(raw, known.conversions, sorted(money), writing)
-            _memo.keep(key, known)
+        try:
+            if small:
+                raw = raw.collect().lazy()
+            if known is None:
+                known = Known(separator, bodies, _infer(raw, bodies, separator, read))
+                _refuse_ambiguous(raw, known, read)
+                make_exact(raw, known.conversions, sorted(money), writing)
+                _memo.keep(key, known)
+        except pl.exceptions.ComputeError:
+            _compare_rows(raw, bodies, separator, read)  # a stray quote is why, if the rows are not those of the audit
+            raise
         if any(body.records.blanks for body in bodies):
             raw = raw.filter(~pl.all_horizontal(pl.all().is_null()))
         frame = raw.select(convert(name, kind, writing) for name, kind in known.conversions.items())
@@ -224,6 +226,17 @@ def _bad_quote(file: Plain, line: int, span: Span | None) -> KpiError:
     return fault("bad-rows", message, span, 'mend the line; a quote inside quotes is written twice: ""')
 
 
+def _infer(raw: pl.LazyFrame, bodies: tuple[Body, ...], separator: str, read: Read) -> dict[str, str | None]:
+    """Return the conversion of each column; the pass that confirms them holds the rows against the audit's."""
+    wanted = sum(body.lines for body in bodies)
+
+    def hold(rows: int) -> None:
+        if rows != wanted:
+            _compare_rows(raw, bodies, separator, read)
+
+    return infer(raw, Writing(read.dates, digits_of(read)), counted=hold)
+
+
 def _compare_rows(raw: pl.LazyFrame, bodies: tuple[Body, ...], separator: str, read: Read) -> None:
     """Raise where the engine sees other rows than the audit did: a stray quote swallowed some."""
     if _count(raw) == sum(body.lines for body in bodies):
@@ -243,6 +256,10 @@ def _refuse_ambiguous(raw: pl.LazyFrame, known: Known, read: Read) -> None:
     bare = {name: pl.col(name).str.replace_all(r"[^0-9.,eE+-]", "") for name in fractions}
     dotted = {name: text.str.contains(GROUPS) for name, text in bare.items()}
     plain = {name: text.str.contains(r"^[+-]?\d+$") for name, text in bare.items()}
+    head = raw.head(EVIDENCE).select((dotted[n] | plain[n]).all().alias(n) for n in fractions).collect()
+    fractions = [name for name in fractions if head[name].item()]
+    if not fractions:
+        return
     commas = [pl.col(name).str.contains(r"^\s*[+-]?\d+,\d+\s*$").any() for name in texts]
     found = raw.select(
         *((dotted[n].any() & (dotted[n] | plain[n]).all()).alias(n) for n in fractions),

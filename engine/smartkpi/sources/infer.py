@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -101,12 +101,17 @@ TIMES = tuple(kind for kind in CONVERSIONS if kind.startswith(("date", "time", "
 """Conversions of texts that are meant as texts: only times have no other way to be written."""
 
 
-def infer(frame: pl.LazyFrame, writing: Writing, among: Sequence[str] = ()) -> dict[str, str | None]:
+def infer(
+    frame: pl.LazyFrame,
+    writing: Writing,
+    among: Sequence[str] = (),
+    counted: Callable[[int], None] | None = None,
+) -> dict[str, str | None]:
     """Return the conversion that fits every value of each column; None where there is no value at all.
 
     A first look chooses a candidate; a pass over all rows confirms it, and what contradicts it joins the evidence
-    for the next choice. With
-    ``among`` only these conversions are thought of.
+    for the next choice. With ``among`` only these conversions are thought of. ``counted`` is told how many rows the
+    first pass over all of them saw, each value parsed.
     """
     names = frame.collect_schema().names()
     head = frame.head(EVIDENCE).collect()
@@ -117,13 +122,34 @@ def infer(frame: pl.LazyFrame, writing: Writing, among: Sequence[str] = ()) -> d
     while open_ := [name for name in names if name not in settled]:
         chosen = {name: _choose(evidence[name], writing, among) for name in open_}
         wrong = {name: _wrong(name, kind, writing) for name, kind in chosen.items() if kind != "text"}
-        counts = frame.select(w.any().alias(n) for n, w in wrong.items())
-        failed = {name for name, bad in (counts.collect().row(0, named=True) if wrong else {}).items() if bad}
+        failed, rows = _failing(frame, wrong, [] if counted is None else names)
+        if counted is not None:
+            counted(rows)
+            counted = None
         settled |= {name: kind for name, kind in chosen.items() if name not in failed}
         for name in failed:
             more = frame.filter(wrong[name]).select(name).head(EVIDENCE).collect()[name]
             evidence[name] = pl.concat([evidence[name], more])
+    if counted is not None:
+        counted(_failing(frame, {}, names)[1])
     return {name: settled[name] for name in names}
+
+
+def _failing(frame: pl.LazyFrame, wrong: Mapping[str, pl.Expr], read: Sequence[str]) -> tuple[set[str], int]:
+    """Return which columns have values that are wrong, and how many rows there are; ``read`` are parsed in any case.
+
+    What is wrong is computed before it is added up: within an aggregate the engine would parse a time twice.
+    """
+    if not wrong and not read:
+        return set(), 0
+    each = frame.select(*(is_wrong.alias(f"wrong {name}") for name, is_wrong in wrong.items()), *read)
+    found = each.select(
+        pl.len().alias("rows"),
+        *(pl.col(f"wrong {name}").any() for name in wrong),
+        *(pl.col(name).count().alias(f"read {name}") for name in read),
+    )
+    row = found.collect().row(0, named=True)
+    return {name for name in wrong if row[f"wrong {name}"]}, row["rows"]
 
 
 def make_exact(frame: pl.LazyFrame, kinds: dict[str, str | None], names: Iterable[str], writing: Writing) -> None:
