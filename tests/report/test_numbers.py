@@ -48,6 +48,16 @@ def test_money_is_shown_from_its_exact_amount() -> None:
 
 
 @pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [("1234", "JPY", "1,234 JPY"), ("1234.5", "JPY", "1,234 JPY"), ("0.4", "KRW", "0.4 KRW"), ("0", "JPY", "0 JPY"),
+     ("-7.25", "KWD", "-7.250 KWD"), ("1234.5", "EUR", "1,234.50 EUR"), ("1234.5", None, "1,234.50")],
+)  # fmt: skip
+def test_money_has_the_digits_of_its_currency(amount: str, currency: str | None, text: str) -> None:
+    assert format_number(float(amount), "money", Decimal(amount), currency) == text
+    assert format_number(float(amount), "money", None, currency) == text
+
+
+@pytest.mark.parametrize(
     ("now", "before", "form", "text"),
     [
         (0.06, 0.05, "percent", "+1.00 pp"),

@@ -9,6 +9,11 @@ from decimal import ROUND_HALF_EVEN, Decimal
 BARS = "▁▂▃▄▅▆▇█"
 BARS_ASCII = "_.:-=+*#"
 DEFAULTS = {"money": "money", "duration": "duration"}
+WITHOUT_CENTS = frozenset(
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
+)
+OF_THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+"""Currencies that have no minor unit, and those whose minor unit is a thousandth (ISO 4217)."""
 SECONDS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 
@@ -25,7 +30,7 @@ def format_number(value: float, form: str = "number", money: Decimal | None = No
         case "integer":
             return f"{round(value):,}" if abs(value) < 1e15 else _big(value)
         case "money":
-            text = _money(money) if money is not None else _money_of_float(value)
+            text = _money(money, currency) if money is not None else _money_of_float(value, currency)
             return f"{text} {currency}" if currency else text
         case "duration":
             return _duration(value)
@@ -89,15 +94,16 @@ def _sign(text: str) -> str:
     return text if text.startswith("-") else f"+{text}"
 
 
-def _money(money: Decimal) -> str:
-    cents = money.quantize(Decimal("0.01"), ROUND_HALF_EVEN) if abs(money) < Decimal(10) ** 24 else money
+def _money(money: Decimal, currency: str | None) -> str:
+    digits = 0 if currency in WITHOUT_CENTS else 3 if currency in OF_THOUSANDTHS else 2
+    cents = money.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN) if abs(money) < Decimal(10) ** 24 else money
     if money and not cents:
         return f"{money.normalize():f}"
     return f"{cents + 0:,f}"
 
 
-def _money_of_float(value: float) -> str:
-    return _big(value) if abs(value) >= 1e15 else _money(Decimal(repr(value)))
+def _money_of_float(value: float, currency: str | None) -> str:
+    return _big(value) if abs(value) >= 1e15 else _money(Decimal(repr(value)), currency)
 
 
 def _duration(seconds: float) -> str:
