@@ -52,6 +52,24 @@ def test_check_shows_the_place_in_each_format(project: Path, kpi: Kpi) -> None:
     assert forge.stdout.startswith("::error file=kpis.yml,line=17,col=8,")
 
 
+def test_what_an_error_of_no_kpi_leaves_out_nobody_knows(project: Path, kpi: Kpi) -> None:
+    """An include that leads nowhere, an unknown key: said, and 5, though each KPI that is there has its number."""
+    text = (project / "kpis.yml").read_text(encoding="utf-8")
+    for more, code in (("include: [nowhere.yml]", "unknown-include"), ("colour: red", "unknown-key")):
+        (project / "kpis.yml").write_text(f"{more}\n{text}", encoding="utf-8")
+        for done in (kpi("run"), kpi("run revenue")):
+            assert (done.exit_code, f"error[{code}]" in done.stderr) == (5, True)
+            assert "30.00 BRL" in done.stdout
+
+
+def test_an_error_that_no_kpi_meets_is_said_where_all_are_asked_for(project: Path, kpi: Kpi) -> None:
+    text = (project / "kpis.yml").read_text(encoding="utf-8")
+    (project / "kpis.yml").write_text(f"{text}\ndimensions: {{shop: [1]}}\n", encoding="utf-8")
+    every, one = kpi("run"), kpi("run revenue")
+    assert (every.exit_code, "error[wrong-type]" in every.stderr) == (5, True)
+    assert (one.exit_code, one.stderr) == (0, "")
+
+
 def test_run_prints_a_scorecard(project: Path, kpi: Kpi) -> None:
     done = kpi("run")
     assert done.exit_code == 0, done.stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -32,7 +32,7 @@ from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.formula import Across, TypedKpi
 from smartkpi.semantics.lookups import reached_datasets
 from smartkpi.semantics.question import Question, fits, resolve, rest_of, select_kpis
-from smartkpi.sources.inspect import TableFacts, inspect, mixed
+from smartkpi.sources.inspect import DatasetFacts, inspect, mixed
 from smartkpi.sources.tables import Table, accuse, open_tables
 from smartkpi.spec.load import Loaded
 
@@ -100,7 +100,9 @@ def answer(
     except DataError as error:
         raise DataError(*_causes(error.diagnostics, opened.data)) from error
     left_out |= result.left_out
-    shown = opened.definitions if "definition" in left_out.values() else _no_errors(opened.definitions)
+    shown = opened.definitions
+    if "definition" not in left_out.values():
+        shown = tuple(one for one in shown if one.severity is not Severity.ERROR or _is_of_none(one, ask.kpis))
     shown += _texts(opened, left_out)
     mine = (one for one in shown if _concerns(one, {*question.kpis, *left_out}))
     data = (one for one in opened.data if one.subject.removeprefix("dataset:") in {"", *providers})
@@ -169,9 +171,9 @@ def open_data(loaded: Loaded, handed: Mapping[str, object], names: Iterable[str]
     return Opened(checked, tables, tuple(dict.fromkeys(definitions)), tuple(problems))
 
 
-def inspect_data(opened: Opened) -> tuple[tuple[TableFacts, ...], tuple[Diagnostic, ...]]:
+def inspect_data(opened: Opened) -> tuple[tuple[DatasetFacts, ...], tuple[Diagnostic, ...]]:
     """Read every value of every table once; return the facts, and what was found wrong or out of the ordinary."""
-    facts: list[TableFacts] = []
+    facts: list[DatasetFacts] = []
     found: list[Diagnostic] = []
     for one in opened.tables.values():
         try:
@@ -318,9 +320,12 @@ def _concerns(one: Diagnostic, asked: set[str]) -> bool:
     return one.severity is Severity.ERROR or kind != "kpi" or name in asked
 
 
-def _no_errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    found = tuple(diagnostics)
-    return tuple(one for one in found if one not in errors(found))
+def _is_of_none(one: Diagnostic, asked: Sequence[str]) -> bool:
+    """Return whether an error belongs to no definition: nobody knows what it leaves out.
+
+    Where all KPIs are asked for, an error of what no KPI uses is one of these too.
+    """
+    return not one.subject or (not asked and not one.subject.startswith("kpi:"))
 
 
 def _no_kpis() -> Diagnostic:

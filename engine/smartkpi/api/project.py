@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # a check of definitions waits for no engine
     from smartkpi.api.cases import Outcome
     from smartkpi.engines.polars.meter import Progress
     from smartkpi.result import Result
-    from smartkpi.sources.inspect import TableFacts
+    from smartkpi.sources.inspect import DatasetFacts
 
 Stage = Literal["syntax", "typed", "plan", "optimized", "polars"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -38,7 +38,7 @@ class Report:
 
     definitions: tuple[Diagnostic, ...]
     data: tuple[Diagnostic, ...] = ()
-    tables: tuple[TableFacts, ...] = ()
+    tables: tuple[DatasetFacts, ...] = ()
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

@@ -17,7 +17,7 @@ from smartkpi.report.style import Style, cells, pad, plain
 from smartkpi.spec.constants import SET
 
 if TYPE_CHECKING:  # a check of definitions waits for no engine
-    from smartkpi.sources.inspect import TableFacts
+    from smartkpi.sources.inspect import DatasetFacts
 
 SHOWN = 4
 """How many columns with the same remark are named."""
@@ -47,7 +47,7 @@ def check(path: Path, sets: Mapping[str, str], data: bool, form: str) -> int:
     return worst((*codes, DEFINITIONS if wrong else FINE, DATA if errors(report.data) else FINE))
 
 
-def _table(tables: Sequence[TableFacts], style: Style) -> str:
+def _table(tables: Sequence[DatasetFacts], style: Style) -> str:
     """Return a line a table: rows, files, columns, and what is missing, left out, or may be cut off."""
     heads = ("dataset", "rows", "files", "columns", "remarks")
     rows = [(one.dataset, f"{one.rows:,}", str(one.files or "-"), str(len(one.columns)), _remarks(one))
@@ -63,7 +63,7 @@ def _table(tables: Sequence[TableFacts], style: Style) -> str:
     )
 
 
-def _remarks(table: TableFacts) -> str:
+def _remarks(table: DatasetFacts) -> str:
     missing = [one for one in table.columns if one.missing]
     odd = [one for one in table.columns if one.not_numbers]
     said = [f"{_count(table.skipped, 'bad row')} left out"] if table.skipped else []
@@ -78,7 +78,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def _as_dict(table: TableFacts) -> dict[str, Any]:
+def _as_dict(table: DatasetFacts) -> dict[str, Any]:
     facts = asdict(table)
     del facts["notes"]
     return facts | {"cut": list(table.cut)}

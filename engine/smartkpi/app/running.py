@@ -12,6 +12,7 @@ import click
 from smartkpi.api import load
 from smartkpi.app.edge import DATA, FINE, SOME_LEFT_OUT, say, worst
 from smartkpi.app.terminal import progress_bar, style_of, write
+from smartkpi.diagnostics import errors
 from smartkpi.report.render import FORMATS, SUFFIXES, render, write_whole
 from smartkpi.report.style import Style
 from smartkpi.result import Result
@@ -42,7 +43,8 @@ def run(
         result = project.run([*names, *kpis], lang=lang, progress=progress, **question)
     say(result.diagnostics)
     _write(result, form, output, lang)
-    return worst(CODES.get(reason, FINE) for reason in result.left_out.values())
+    said = SOME_LEFT_OUT if errors(result.diagnostics) else FINE
+    return worst((said, *(CODES.get(reason, FINE) for reason in result.left_out.values())))
 
 
 def demo(folder: Path, form: str, lang: str) -> int:

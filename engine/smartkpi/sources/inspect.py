@@ -37,8 +37,8 @@ class ColumnFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class TableFacts:
-    """One table: where it comes from, how many rows it has, its columns, and notes on what looks wrong."""
+class DatasetFacts:
+    """What a dataset reads: where it comes from, how many rows it has, its columns, notes on what looks wrong."""
 
     dataset: str
     origin: str
@@ -50,7 +50,7 @@ class TableFacts:
     notes: tuple[Diagnostic, ...]
 
 
-def inspect(table: Table) -> TableFacts:
+def inspect(table: Table) -> DatasetFacts:
     """Read every value of a table once. Raises KpiError where one cannot be read."""
     looks = [look.alias(f"{what} {name}") for name in table.polars for what, look in _looks(name, table).items()]
     with reading(table.origin, table.span, f"dataset:{table.name}"):
@@ -59,7 +59,7 @@ def inspect(table: Table) -> TableFacts:
             hold_checksums([file for file in files if FORMATS.get(file.suffix.lower()) == "parquet"], table.span)
         found = table.frame.select(pl.len().alias("rows"), *looks).collect().row(0, named=True)
     audit = table.audit
-    return TableFacts(
+    return DatasetFacts(
         dataset=table.name,
         origin=table.origin.strip("`"),
         rows=found["rows"],
