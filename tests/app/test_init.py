@@ -371,3 +371,12 @@ def test_any_file_gives_a_project_that_checks_or_an_error(
     if done.exit_code == FINE:
         holds(folder / "out")
         assert kpi("run", str(folder / "out")).exit_code == FINE
+
+
+def test_a_column_that_is_called_like_one_of_results_gets_a_name_of_its_own(here: Path, kpi: Kpi) -> None:
+    rows = [f"2026-01-{day:02},{('open', 'paid')[day % 2]},{('EUR', 'USD')[day % 2]},{day}.5" for day in range(1, 29)]
+    write("orders.csv", "\n".join(["ts,state,currency,amount", *rows, ""]))
+    assert kpi("init orders.csv").exit_code == FINE
+    assert "# segments: order_state, order_currency" in Path("kpis.yml").read_text(encoding="utf-8")
+    frame = holds("kpis.yml").run("orders", by=["order_state", "order_currency"], grain="all").frame
+    assert frame.select("order_state", "order_currency", "value").rows() == [("open", "EUR", 14), ("paid", "USD", 14)]

@@ -45,6 +45,13 @@ def test_missing_files_have_near_names(tmp_path: Path) -> None:
     assert refused(tmp_path, "empty")[1] == "the folder `empty` has no csv, tsv, ndjson, parquet or arrow file"
 
 
+def test_a_link_that_leads_nowhere_is_said_to(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").symlink_to("gone.csv")
+    assert refused(tmp_path, "orders.csv") == (
+        "no-file", "there is no file `orders.csv`: `orders.csv` is a link that leads nowhere", "it leads to `gone.csv`",
+    )  # fmt: skip
+
+
 def test_globs_and_folders_read_all_files(tmp_path: Path) -> None:
     write(tmp_path / "in" / "a.csv", "k,x\n1,2\n")
     write(tmp_path / "in" / "deep" / "b.csv", "x,k\n5,3\n")

@@ -107,5 +107,8 @@ def _missing(read: Read, path: Path) -> KpiError:
     parent = path.parent
     while not parent.is_dir() and parent != parent.parent:
         path, parent = parent, parent.parent
+    if path.is_symlink():
+        message = f"there is no file `{read.path}`: `{path.name}` is a link that leads nowhere"
+        return fault("no-file", message, read.span, f"it leads to `{path.readlink()}`")
     names = sorted(entry.name for entry in parent.iterdir()) if parent.is_dir() else []
     return fault("no-file", f"there is no file `{read.path}`", read.span, did_you_mean(path.name, names, count=3))

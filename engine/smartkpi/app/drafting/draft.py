@@ -12,6 +12,7 @@ from smartkpi.app.drafting.money import filled_events, money_fields
 from smartkpi.app.drafting.names import column_text, identifier, is_plain, singular, stem, tokens, unique
 from smartkpi.app.drafting.roles import Roles, find_roles, is_daily_unique, reads_as_column
 from smartkpi.app.drafting.words import CURRENCIES, NOISE
+from smartkpi.semantics.kpis import RESERVED
 from smartkpi.sources.look import ColumnFacts, TableFacts
 from smartkpi.sources.look_times import How, TimeFacts
 from smartkpi.sources.relate import Relation
@@ -38,12 +39,14 @@ class Work:
     money: dict[str, tuple[Part, ...]] = field(default_factory=dict)
 
     def field(self, column: ColumnFacts | str) -> str:
-        """Return the name by which a column is a field; one that is no name gets one."""
+        """Return the name by which a column is a field; one that is no name, or that results have, gets one."""
         name = column if isinstance(column, str) else column.name
-        if is_plain(name):
+        if is_plain(name) and name not in RESERVED:
             return name
         if name not in self.names:
-            self.names[name] = unique(identifier(name), self.taken)
+            plain = identifier(name)
+            own = f"{identifier(singular(self.name))}_{plain}" if plain in RESERVED else plain
+            self.names[name] = unique(own, self.taken)
             self.fields[name] = Part(self.names[name], {"column": name})
         return self.names[name]
 
@@ -338,7 +341,7 @@ def _more(work: Work, time: Any) -> tuple[str, ...]:
         notes.append(f"what happens at `{one.name}` may be an event with a time of its own:")
         notes.append(f"  {identifier(one.name)}: {{when: '{column_text(one.name)} is not null', "
                      f"time: '{column_text(one.name)}'}}")  # fmt: skip
-    by = [work.field(one) if is_plain(one.name) else identifier(one.name) for one in work.roles.dimensions]
+    by = [work.field(one) for one in work.roles.dimensions]
     if by:
         notes.append(f"segments: {', '.join(by[:10])}")
     lacking = [one for one in work.roles.counts if one.nulls]
