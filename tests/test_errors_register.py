@@ -18,7 +18,7 @@ from smartkpi.diagnostics import Diagnostic, Severity
 from smartkpi.semantics.check import check
 from smartkpi.spec import document
 from smartkpi.spec.load import load
-from tests.rendering import SHOWN, hold, rendered
+from tests.rendering import SHOWN, hold, lay_out, rendered
 
 PACKAGE = Path(errors.__file__).parent
 REGISTER = errors.register()
@@ -97,7 +97,7 @@ FILES: dict[str, tuple[Arrange, dict[str, str]]] = {
 
 def write(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
-    Path("kpis.yml").write_text(text, encoding="utf-8")
+    lay_out(text)
     return Path("kpis.yml")
 
 

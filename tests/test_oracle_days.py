@@ -6,7 +6,18 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from tests.oracle.days import hour_of, local_day, localize, midnight, next_hour, period_of, periods
+from tests.oracle.days import (
+    Begins,
+    hour_of,
+    is_listed,
+    local_day,
+    localize,
+    made_of,
+    midnight,
+    next_hour,
+    period_of,
+    periods,
+)
 
 
 def utc(text: str) -> datetime:
@@ -26,7 +37,7 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_days_begin_at_local_midnight(zone: str, day: str, start: str, end: str) -> None:
-    period = period_of("day", date.fromisoformat(day), zone, 0)
+    period = period_of("day", date.fromisoformat(day), zone, Begins())
     assert (period.start, period.end) == (utc(start), utc(end))
     assert local_day(period.start, zone) == period.first
 
@@ -45,8 +56,8 @@ def test_days_begin_at_local_midnight(zone: str, day: str, start: str, end: str)
     ],
 )
 def test_days_have_so_many_hours(zone: str, day: str, count: int) -> None:
-    whole = period_of("day", date.fromisoformat(day), zone, 0)
-    found = [hour for hour in periods("hour", whole.start, whole.end, zone, 0) if hour.start < whole.end]
+    whole = period_of("day", date.fromisoformat(day), zone, Begins())
+    found = [hour for hour in periods("hour", whole.start, whole.end, zone, Begins()) if hour.start < whole.end]
     assert len(found) == count
     assert found[0].start == whole.start
     assert all(a.end == b.start for a, b in zip(found, found[1:], strict=False))
@@ -69,9 +80,27 @@ def test_naive_times_take_the_earlier_and_skip_the_gap() -> None:
 
 def test_periods_of_each_grain() -> None:
     day = date(2026, 2, 15)  # a Sunday
-    assert period_of("week", day, "UTC", 0).first == date(2026, 2, 9)
-    assert period_of("week", day, "UTC", 6).first == date(2026, 2, 15)
-    assert period_of("month", day, "UTC", 0).last == date(2026, 2, 28)
-    assert period_of("quarter", day, "UTC", 0).last == date(2026, 3, 31)
-    assert period_of("year", day, "UTC", 0).first == date(2026, 1, 1)
-    assert [p.first.day for p in periods("week", date(2026, 2, 1), day, "UTC", 0)] == [26, 2, 9]
+    assert period_of("week", day, "UTC", Begins()).first == date(2026, 2, 9)
+    assert period_of("week", day, "UTC", Begins(6)).first == date(2026, 2, 15)
+    assert period_of("month", day, "UTC", Begins()).last == date(2026, 2, 28)
+    assert period_of("quarter", day, "UTC", Begins()).last == date(2026, 3, 31)
+    assert period_of("year", day, "UTC", Begins()).first == date(2026, 1, 1)
+    assert [p.first.day for p in periods("week", date(2026, 2, 1), day, "UTC", Begins())] == [26, 2, 9]
+
+
+def test_years_that_begin_in_another_month() -> None:
+    april, february = Begins(month=4), Begins(month=2)
+    day = date(2026, 2, 15)
+    assert period_of("year", day, "UTC", april).first == date(2025, 4, 1)
+    assert period_of("quarter", day, "UTC", april).first == date(2026, 1, 1)
+    assert period_of("year", day, "UTC", february).last == date(2027, 1, 31)
+    assert period_of("quarter", day, "UTC", february).last == date(2026, 4, 30)
+
+
+def test_periods_that_a_calendar_lists() -> None:
+    begins = Begins(lists=(("retail", (date(2026, 2, 1), date(2026, 3, 1), date(2026, 4, 5))),))
+    assert period_of("retail", date(2026, 3, 31), "UTC", begins).first == date(2026, 3, 1)
+    assert not is_listed("retail", date(2026, 4, 5), "UTC", begins)
+    assert [p.first.month for p in periods("retail", date(2026, 2, 9), date(2027, 1, 1), "UTC", begins)] == [2, 3]
+    assert made_of("retail", "week", Begins(6, lists=begins.lists))
+    assert not made_of("retail", "week", begins)

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from smartkpi.diagnostics import Diagnostic
+from smartkpi.periods.calendar import PLAIN, Calendar
 from smartkpi.periods.windows import Length
 from smartkpi.spec.model import Dimension, Labels
 
@@ -60,7 +61,8 @@ class Result:
     Rows are sorted by the order of KPIs asked, then start, then dimensions. ``left_out`` maps a KPI that was asked
     for but has no rows to the reason: `definition` or `data`; ``diagnostics`` say more. ``arranged`` says that the rows
     were ordered or cut as the question wished. ``display`` renders the result as `text` or `html`; without it the
-    frame shows itself. ``dimensions`` has labels and order of those dimensions of the question that have some.
+    frame shows itself. ``dimensions`` has labels and order of those dimensions of the question that have some;
+    ``calendar`` names the periods.
     """
 
     frame: pl.DataFrame
@@ -74,6 +76,7 @@ class Result:
     arranged: bool = field(default=False)
     display: Callable[[Result, str], str] | None = field(default=None)
     dimensions: Mapping[str, Dimension] = field(default_factory=dict)
+    calendar: Calendar = PLAIN
 
     @property
     def columns(self) -> list[str]:

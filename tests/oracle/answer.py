@@ -17,7 +17,19 @@ from smartkpi.spec.load import load
 from smartkpi.spec.model import Catalog, Dataset, Kpi
 from smartkpi.tree import walk
 from tests.oracle.coverage import Coverage, as_of, coverage, is_complete, is_covered, is_stale_in
-from tests.oracle.days import DAY, TICK, Key, Period, local_day, made_of, midnight, period_of, periods
+from tests.oracle.days import (
+    DAY,
+    TICK,
+    Begins,
+    Key,
+    Period,
+    is_listed,
+    local_day,
+    made_of,
+    midnight,
+    period_of,
+    periods,
+)
 from tests.oracle.formula import (
     Cell,
     Leaf,
@@ -92,8 +104,8 @@ class Asked:
         return self.world.zone
 
     @property
-    def week_start(self) -> int:
-        return self.world.catalog.calendar.week_start
+    def begins(self) -> Begins:
+        return self.world.begins
 
     @property
     def grain(self) -> str:
@@ -108,7 +120,7 @@ class Asked:
 
     def holds_all(self, grain: str) -> bool:
         """Whether no period of a grain cuts one that a row stands for, or that a value is of."""
-        return self.has_whole(grain) and all(made_of(grain, period) for period in self.periods_read)
+        return self.has_whole(grain) and all(made_of(grain, period, self.begins) for period in self.periods_read)
 
     @cached_property
     def stood_for(self) -> set[str]:
@@ -119,9 +131,9 @@ class Asked:
         """Whether the periods of a grain, or the range asked for, cut none that a row stands for in two."""
         edges = (self.question.since, self.question.until and self.question.until + DAY) if grain == "all" else ()
         return all(
-            made_of(grain, part)
+            made_of(grain, part, self.begins)
             and all(
-                day is None or period_of(part, day, self.zone, self.week_start).start == midnight(day, self.zone)
+                day is None or period_of(part, day, self.zone, self.begins).start == midnight(day, self.zone)
                 for day in edges
             )
             for part in self.stood_for
@@ -203,11 +215,11 @@ class Asked:
             return True
         if self.is_dated() and any(dataset.timeless for dataset in self.datasets):
             return True
-        if not self.holds_all(self.grain):
+        if not self.holds_all(self.grain) or self.is_outside():
             return True
         if not all(
-            all(window_fits(window, self.grain, periods_of(self.world, leaf.event)) for window in leaf.windows)
-            and all(shift_fits(shift, self.grain) for shift in leaf.shifts)
+            all(window_fits(one, self.grain, periods_of(self.world, leaf.event), self.begins) for one in leaf.windows)
+            and all(shift_fits(shift, self.grain, self.begins) for shift in leaf.shifts)
             for leaf in self.leaves
         ):
             return True
@@ -222,6 +234,14 @@ class Asked:
 
         within = set().union(*(withins(world, meant(kpi)) for world, kpi in self.versions.values()))
         return any(lacks(leaf.event) for leaf in self.leaves) or not within <= {*question.by}
+
+    def is_outside(self) -> bool:
+        """Whether the calendar lists no period in the range asked for."""
+        days, question = self.begins.listed(self.grain), self.question
+        return bool(days) and (
+            (question.since is not None and question.since >= days[-1])
+            or (question.until is not None and question.until < days[0])
+        )
 
     def tells_apart(self, event: str) -> bool:
         """Whether the rows of an event have all fields of the question's segments."""
@@ -253,7 +273,9 @@ class Asked:
             return only if only.start <= start < only.end else None
         assert row.time is not None
         moment = row.time.astimezone(UTC) if isinstance(row.time, datetime) else row.time
-        return period_of(self.grain, moment, self.zone, self.week_start)
+        if not is_listed(self.grain, moment, self.zone, self.begins):
+            return None
+        return period_of(self.grain, moment, self.zone, self.begins)
 
     def segment(self, event: str, row: EventRow) -> Segment:
         return tuple(row.field(name) for name in self.question.by) if self.tells_apart(event) else ()
@@ -287,10 +309,13 @@ class Asked:
             found = self.all_periods()
         else:
             last = self.edge - TICK
+            days = self.begins.listed(self.grain)
+            if days and local_day(last, self.zone) < days[0]:
+                return []
             begin = min(self.all_periods()[0].start, last) if first is None else first
             if self.since:
-                begin = max(begin, period_of(self.grain, self.since, self.zone, self.week_start).start)
-            found = periods(self.grain, begin, last, self.zone, self.week_start) if begin <= last else []
+                begin = max(begin, period_of(self.grain, self.since, self.zone, self.begins).start)
+            found = periods(self.grain, begin, last, self.zone, self.begins) if begin <= last else []
             if self.after is not None:
                 found = [period for period in found if period.start < self.after]
         if not self.is_scorecard:
@@ -309,15 +334,16 @@ class Asked:
         """The instant at which the range asked for is over."""
         until = self.question.until
         if isinstance(until, datetime):
-            return period_of("hour", until.astimezone(UTC), self.zone, self.week_start).end
+            return period_of("hour", until.astimezone(UTC), self.zone, self.begins).end
         return midnight(until + DAY, self.zone) if until else None
 
     def asked_period(self) -> Period:
         """The last period asked for, where it lies after the as-of."""
         if self.after is not None:
-            return period_of(self.grain, self.after - TICK, self.zone, self.week_start)
-        assert self.since is not None
-        return period_of(self.grain, self.since, self.zone, self.week_start)
+            return period_of(self.grain, self.after - TICK, self.zone, self.begins)
+        if self.since is None:
+            return period_of(self.grain, date.min, self.zone, self.begins)
+        return period_of(self.grain, self.since, self.zone, self.begins)
 
     def is_complete(self, period: Period, segment: Segment | None = None) -> bool:
         """Whether nothing is missing: the period is over, covered by all datasets, and no count in it is null.
@@ -346,7 +372,7 @@ class Asked:
         if window is None:
             return period
         assert self.edge is not None
-        return take(window, self.seen(period), self.grain, self.zone, self.week_start)
+        return take(window, self.seen(period), self.grain, self.zone, self.begins)
 
     @property
     def stood(self) -> str:
@@ -356,7 +382,7 @@ class Asked:
     def seen(self, period: Period) -> Period:
         """The part of a period that the as-of lets one see."""
         assert self.edge is not None
-        return seen_part(period, self.grain, self.edge, self.stood, self.zone, self.week_start)
+        return seen_part(period, self.grain, self.edge, self.stood, self.zone, self.begins)
 
     def begun(self, stretch: Period, window: Window | None, found: Coverage) -> Period:
         """A stretch as one dataset can know it: all of the past begins where its coverage does."""
@@ -369,18 +395,16 @@ class Asked:
         """The period that a shift leads to; of one that the as-of cuts, or that was cut itself, as many days of it."""
         assert self.edge is not None
         seen = self.seen(period)
-        whole = period_of(
-            self.grain, period.start if self.grain == "hour" else period.first, self.zone, self.week_start
-        )
-        earlier, _ = before(whole, shift, self.grain, self.zone, self.week_start)
-        return earlier if seen.last == whole.last else as_long(earlier, seen, self.stood, self.zone, self.week_start)
+        whole = period_of(self.grain, period.start if self.grain == "hour" else period.first, self.zone, self.begins)
+        earlier, _ = before(whole, shift, self.grain, self.zone, self.begins)
+        return earlier if seen.last == whole.last else as_long(earlier, seen, self.stood, self.zone, self.begins)
 
     def is_clamped(self, period: Period) -> bool:
         """Whether a period that this one is held against lacks a day or week of its number."""
         for leaf in self.leaves:
             earlier = period
             for shift in leaf.shifts:
-                earlier, clamped = before(earlier, shift, self.grain, self.zone, self.week_start)
+                earlier, clamped = before(earlier, shift, self.grain, self.zone, self.begins)
                 if clamped:
                     return True
         return False
@@ -462,7 +486,7 @@ class Asked:
         """The periods of a grain in another, as far as they lie in it."""
         if not period.start < period.end:
             return []
-        found = periods(grain, period.start, period.end - TICK, self.zone, self.week_start)
+        found = periods(grain, period.start, period.end - TICK, self.zone, self.begins)
         return [
             Period(
                 one.key,
@@ -499,9 +523,7 @@ class Asked:
         assert edge is not None
         for events, grain in self.runs:
             read = [[self.coverages[d.name] for d in self.world.providers(event)] for event in events]
-            whole = {
-                one.key: one for one in periods(grain, period.start, period.end - TICK, self.zone, self.week_start)
-            }
+            whole = {one.key: one for one in periods(grain, period.start, period.end - TICK, self.zone, self.begins)}
             for part in self.parts(period, grain):
                 if all(any(is_covered(part, found, edge) for found in some) for some in read) and not (
                     (part.start, part.end) == (whole[part.key].start, whole[part.key].end)

@@ -29,6 +29,24 @@ class Period:
         return [self.first + DAY * i for i in range((self.last - self.first).days + 1)]
 
 
+@dataclass(frozen=True)
+class Begins:
+    """When periods begin: the weekday of weeks, the month of years, and the days of those that a calendar lists.
+
+    The last day of a list is the one after its last period.
+    """
+
+    weekday: int = 0
+    month: int = 1
+    lists: tuple[tuple[str, tuple[date, ...]], ...] = ()
+
+    def listed(self, grain: str) -> tuple[date, ...]:
+        return dict(self.lists).get(grain, ())
+
+
+USUAL = Begins()
+
+
 def localize(naive: datetime, zone: str) -> datetime:
     """The instant of a naive local time: the earlier of two; one that the clock skips moves on by the gap."""
     return naive.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
@@ -74,40 +92,54 @@ def next_hour(hour: datetime, zone: str) -> datetime:
     return following
 
 
-def first_day(grain: str, day: date, week_start: int) -> date:
+def first_day(grain: str, day: date, begins: Begins) -> date:
     """The first day of the period of a day: walk back until the day before is in another one."""
-    while not starts(grain, day, week_start):
+    while not starts(grain, day, begins):
         day -= DAY
     return day
 
 
-def starts(grain: str, day: date, week_start: int) -> bool:
+def starts(grain: str, day: date, begins: Begins) -> bool:
     """Whether a period begins on a day."""
+    if begins.listed(grain):
+        return day in begins.listed(grain)
+    quarters = {(begins.month - 1 + more) % 12 + 1 for more in (0, 3, 6, 9)}
     return {
         "day": True,
-        "week": day.weekday() == week_start,
+        "week": day.weekday() == begins.weekday,
         "month": day.day == 1,
-        "quarter": day.day == 1 and day.month in (1, 4, 7, 10),
-        "year": day.day == 1 and day.month == 1,
+        "quarter": day.day == 1 and day.month in quarters,
+        "year": day.day == 1 and day.month == begins.month,
     }[grain]
 
 
-def period_of(grain: str, moment: date | datetime, zone: str, week_start: int) -> Period:
-    """The period of a grain that holds a local day or an instant."""
+def is_listed(grain: str, moment: date | datetime, zone: str, begins: Begins) -> bool:
+    """Whether a day or an instant lies in a period of a grain; only a calendar's own leave some out."""
+    days = begins.listed(grain)
+    day = local_day(moment, zone) if isinstance(moment, datetime) else moment
+    return not days or days[0] <= day < days[-1]
+
+
+def period_of(grain: str, moment: date | datetime, zone: str, begins: Begins) -> Period:
+    """The period of a grain that holds a local day or an instant; of a calendar's own else the nearest one."""
     if grain == "hour":
         start = hour_of(moment if isinstance(moment, datetime) else midnight(moment, zone), zone)
         day = local_day(start, zone)
         return Period(start, start, next_hour(start, zone), day, day)
     day = local_day(moment, zone) if isinstance(moment, datetime) else moment
-    first = first_day(grain, day, week_start)
+    if days := begins.listed(grain):
+        day = min(max(day, days[0]), days[-1] - DAY)
+    first = first_day(grain, day, begins)
     after = first + DAY
-    while not starts(grain, after, week_start):
+    while not starts(grain, after, begins):
         after += DAY
     return Period(first, midnight(first, zone), midnight(after, zone), first, after - DAY)
 
 
-def made_of(grain: str, part: str) -> bool:
+def made_of(grain: str, part: str, begins: Begins = USUAL) -> bool:
     """Whether each period of a grain is a number of whole periods of another."""
+    if days := begins.listed(grain):
+        return part == "hour" or all(starts(part, day, begins) for day in days)
     calendar = ("day", "month", "quarter", "year", "all")
     if "hour" in (grain, part):
         return part == "hour"
@@ -116,12 +148,14 @@ def made_of(grain: str, part: str) -> bool:
     return calendar.index(part) <= calendar.index(grain)
 
 
-def periods(grain: str, first: date | datetime, last: date | datetime, zone: str, week_start: int) -> list[Period]:
+def periods(grain: str, first: date | datetime, last: date | datetime, zone: str, begins: Begins) -> list[Period]:
     """All periods from the one that holds ``first`` to the one that holds ``last``."""
-    period, end = (period_of(grain, moment, zone, week_start) for moment in (first, last))
+    period, end = (period_of(grain, moment, zone, begins) for moment in (first, last))
     found = []
     while period.start <= end.start:
         found.append(period)
         after = period.end if grain == "hour" else period.last + DAY
-        period = period_of(grain, after, zone, week_start)
+        if not is_listed(grain, after, zone, begins):
+            break
+        period = period_of(grain, after, zone, begins)
     return found

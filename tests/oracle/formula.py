@@ -216,7 +216,7 @@ GRAINS = ("hour", "day", "week", "month", "quarter", "year", "all")
 
 
 def coarser(grain: str, parts: set[str]) -> bool:
-    return any(GRAINS.index(grain) > GRAINS.index(part) for part in parts)
+    return any(grain not in GRAINS or GRAINS.index(grain) > GRAINS.index(part) for part in parts)
 
 
 def periods_of(world: World, event: str) -> set[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from smartkpi.language import syntax
 from smartkpi.spec.model import Binding, Catalog, Column, Dataset, FieldDef, Formula
-from tests.oracle.days import DAY, TICK, Period, local_day, midnight, period_of
+from tests.oracle.days import DAY, TICK, Begins, Period, local_day, midnight, period_of
 from tests.oracle.values import clean, compare, evaluate, holds
 
 Row = Mapping[str, Any]
@@ -29,6 +29,12 @@ class World:
     @property
     def zone(self) -> str:
         return self.catalog.calendar.timezone
+
+    @property
+    def begins(self) -> Begins:
+        calendar = self.catalog.calendar
+        lists = tuple((one.grain.value, (*one.starts, one.end)) for one in calendar.periods)
+        return Begins(calendar.week_start, calendar.year_start, lists)
 
     def providers(self, event: str) -> list[Dataset]:
         return [dataset for dataset in self.catalog.datasets.values() if event in dataset.events]
@@ -167,7 +173,7 @@ def stands_for(world: World, dataset: Dataset, time: date) -> Period | None:
     counts = [binding.count is not None for binding in dataset.events.values()]
     every = dataset.every.value if dataset.every else "day" if counts and all(counts) else None
     moment = time.astimezone(UTC) if isinstance(time, datetime) else time
-    return period_of(every, moment, world.zone, world.catalog.calendar.week_start) if every else None
+    return period_of(every, moment, world.zone, world.begins) if every else None
 
 
 def seen(world: World, dataset: Dataset, time: date | None) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from calendar import monthrange
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from smartkpi.language import syntax
 from tests.oracle.days import (
     DAY,
     TICK,
+    Begins,
     Period,
     first_day,
     hour_of,
@@ -33,7 +35,7 @@ Window = tuple[str, Option]
 """The name of a window and its option: a duration or a grain."""
 
 
-def window_fits(window: Window, grain: str, parts: set[str]) -> bool:
+def window_fits(window: Window, grain: str, parts: set[str], begins: Begins) -> bool:
     """Whether a window can be taken at a grain: a to-date is no finer, hours go with hours, no row is cut in two."""
     match window:
         case ("trailing", syntax.Duration(count, unit)) if "week" in parts:
@@ -46,18 +48,20 @@ def window_fits(window: Window, grain: str, parts: set[str]) -> bool:
         case ("trailing", syntax.Duration(_, unit)):
             return unit != "h" or grain == "hour"
         case ("to_date", syntax.Name((name,))):
-            return GRAINS.index(name) >= GRAINS.index(grain)
+            return most_days(name, begins) >= most_days(grain, begins)
         case _:
             return True
 
 
-def shift_fits(shift: Option, grain: str) -> bool:
+def shift_fits(shift: Option, grain: str, begins: Begins) -> bool:
     """Whether a shift maps each period of a grain to one period."""
     if grain == "all":
         return False
     if shift is None:
         return True
     assert isinstance(shift, syntax.Duration)
+    if begins.listed(grain):
+        return False  # the lists of these projects tell no years
     days = shift.count * {"d": 1, "w": 7}.get(shift.unit, 0)
     months = shift.count * MONTHS.get(shift.unit, 0)
     return {
@@ -68,6 +72,13 @@ def shift_fits(shift: Option, grain: str) -> bool:
         "quarter": months > 0 and months % 3 == 0,
         "year": months > 0 and months % 12 == 0,
     }[grain]
+
+
+def most_days(grain: str, begins: Begins) -> int:
+    """How many days the longest period of a grain has."""
+    if days := begins.listed(grain):
+        return max((b - a).days for a, b in pairwise(days))
+    return {"hour": 0, "day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366, "all": 10**9}[grain]
 
 
 def months_before(day: date, months: int) -> date:
@@ -101,15 +112,15 @@ def stretch(days: tuple[date, date], zone: str) -> Period:
     return Period(None, midnight(first, zone), midnight(last + DAY, zone), first, last)
 
 
-def seen_part(period: Period, grain: str, edge: datetime, part: str, zone: str, week_start: int) -> Period:
+def seen_part(period: Period, grain: str, edge: datetime, part: str, zone: str, begins: Begins) -> Period:
     """The part of a period up to the as-of, in whole days, or what else rows stand for (of hours: whole hours)."""
     if grain == "hour" or period.start >= edge:
         return period
-    last = min(period.last, period_of(part, local_day(edge - TICK, zone), zone, week_start).last)
+    last = min(period.last, period_of(part, local_day(edge - TICK, zone), zone, begins).last)
     return replace(period, end=midnight(last + DAY, zone), last=last)
 
 
-def take(window: Window | None, period: Period, grain: str, zone: str, week_start: int) -> Period:
+def take(window: Window | None, period: Period, grain: str, zone: str, begins: Begins) -> Period:
     """The stretch of time that a window takes for a period, whose end the as-of has already cut."""
     match window:
         case None:
@@ -124,7 +135,7 @@ def take(window: Window | None, period: Period, grain: str, zone: str, week_star
         case ("to_date", syntax.Name(("hour",))):
             return period
         case ("to_date", syntax.Name((name,))):
-            first = first_day(name, period.last, week_start)
+            first = first_day(name, period.last, begins)
             return replace(period, key=None, start=midnight(first, zone), first=first)
         case _:
             raise AssertionError(f"no window: {window}")
@@ -136,32 +147,32 @@ def week_of(first: date) -> tuple[int, int]:
     return year, ((first + 3 * DAY) - date(year, 1, 1)).days // 7 + 1
 
 
-def before(period: Period, shift: Option, grain: str, zone: str, week_start: int) -> tuple[Period, bool]:
+def before(period: Period, shift: Option, grain: str, zone: str, begins: Begins) -> tuple[Period, bool]:
     """The whole period that a shift maps one to, and whether it lacks a day or week of that number."""
     if shift is None:
         moment: date = period.start - TICK if grain == "hour" else period.first - DAY
-        return period_of(grain, moment, zone, week_start), False
+        return period_of(grain, moment, zone, begins), False
     assert isinstance(shift, syntax.Duration)
     if grain == "hour":
         start = at_hour_before(period.start, shift, zone)
         clamped = shift.unit != "h" and local_day(start, zone).day != period.first.day and shift.unit in MONTHS
-        return period_of(grain, start, zone, week_start), clamped
+        return period_of(grain, start, zone, begins), clamped
     if grain == "week" and shift.unit == "y":
         year, number = week_of(period.first)
-        first = first_day("week", date(year - shift.count, 1, 4), week_start) + (number - 1) * 7 * DAY
+        first = first_day("week", date(year - shift.count, 1, 4), begins) + (number - 1) * 7 * DAY
         clamped = week_of(first)[0] != year - shift.count
-        return period_of(grain, first - 7 * DAY if clamped else first, zone, week_start), clamped
+        return period_of(grain, first - 7 * DAY if clamped else first, zone, begins), clamped
     first = days_before(period.first, shift)
     clamped = shift.unit in MONTHS and first.day != period.first.day
-    return period_of(grain, first, zone, week_start), clamped
+    return period_of(grain, first, zone, begins), clamped
 
 
-def as_long(period: Period, seen: Period, part: str, zone: str, week_start: int) -> Period:
+def as_long(period: Period, seen: Period, part: str, zone: str, begins: Begins) -> Period:
     """As many days, or what else rows stand for, of a period as have gone by of another."""
-    elapsed = len(periods(part, seen.first, seen.last, zone, week_start))
-    end = period_of(part, period.first, zone, week_start)
+    elapsed = len(periods(part, seen.first, seen.last, zone, begins))
+    end = period_of(part, period.first, zone, begins)
     for _ in range(elapsed - 1):
-        end = period_of(part, end.last + DAY, zone, week_start)
+        end = period_of(part, end.last + DAY, zone, begins)
     last = min(period.last, end.last)
     return replace(period, end=midnight(last + DAY, zone), last=last)
 

@@ -19,10 +19,11 @@ ZONES = (
     "Asia/Kolkata",
     "Europe/Berlin",
     "Asia/Shanghai",
+    "America/New_York",
 )
 DATED = (Grain.DAY, Grain.WEEK, Grain.MONTH, Grain.QUARTER, Grain.YEAR)
 days = st.dates(date(1990, 1, 1), date(2035, 12, 31))
-calendars = st.builds(Calendar, st.sampled_from(ZONES), st.integers(0, 6))
+calendars = st.builds(Calendar, st.sampled_from(ZONES), st.integers(0, 6), st.sampled_from((1, 2, 4, 10)))
 instants = st.datetimes(datetime(1990, 1, 1), datetime(2035, 12, 31)).map(lambda t: t.replace(tzinfo=UTC))
 
 

@@ -141,6 +141,7 @@ def result(
             timezone=ZONE,
             version="0.1.0",
         ),
+        calendar=CALENDAR,
         **more,
     )
 
@@ -214,7 +215,7 @@ def hours() -> Result:
     rows = [row("orders", start, float(n), Grain.HOUR) for n, start in enumerate(starts)]
     found = result(rows, scorecard=False)
     frame = found.frame.with_columns(pl.col("start", "end").dt.convert_time_zone(zone.timezone))
-    return replace(found, frame=frame, provenance=replace(found.provenance, timezone=zone.timezone))
+    return replace(found, frame=frame, provenance=replace(found.provenance, timezone=zone.timezone), calendar=zone)
 
 
 def empty() -> Result:

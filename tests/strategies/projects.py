@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,9 @@ from tests.oracle.days import made_of
 from tests.strategies.tables import CLOCK_CHANGES, ZONES, Table, small_tables, tables
 
 GRAINS = ("day", "week", "month", "quarter", "year", "all")
+LISTED = Path(__file__).with_name("periods.csv")
+LISTED_GRAINS = ("stretch", "fourth")
+"""Periods that a calendar lists: uneven ones, about changes of the clock, and such of four weeks from Monday."""
 DIMENSIONS = (
     "country", "channel", "tier", "paid", "buyer", "due", "big",
     "person.region", "person.town.area", "person.rich", "grade.name", "northern", "home.area", "standing.name",
@@ -604,7 +608,12 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
     if draw(st.integers(0, 5)) == 0:
         written["lost"] = {"formula": f"promised / {events[0].name}"}
         known["lost"] = Formula(written["lost"]["formula"], frozenset({events[0].name}))
-    calendar = {"timezone": draw(st.sampled_from(ZONES)), "week_start": draw(st.sampled_from(["monday", "sunday"]))}
+    calendar = {
+        "timezone": draw(st.sampled_from(ZONES)),
+        "week_start": draw(st.sampled_from(["monday", "sunday", "saturday"])),
+        "year_start": draw(st.sampled_from(["january", "january", "february", "april", "october"])),
+        "periods": LISTED.as_posix(),
+    }
     constants = CONSTANTS | dated_constants(draw, days)
     definition = {
         "calendar": calendar, "constants": constants, "events": contracts, "datasets": definitions, "kpis": written
@@ -640,7 +649,10 @@ def hours_of(day: date, project: Project) -> st.SearchStrategy[datetime]:
 def questions(draw: st.DrawFn, project: Project) -> Asked:
     """A question that the project has an answer to."""
     hours = project.span <= 4 and all(event.clock for event in project.events.values())
-    grain = draw(st.sampled_from((None, *GRAINS, *(("hour",) * 3 if hours else ()))))
+    asked = tuple(draw(st.lists(st.sampled_from(sorted(project.kpis)), unique=True)))
+    shifted = any(project.kpis[name].shifted for name in asked or project.kpis)
+    listed = () if shifted else LISTED_GRAINS
+    grain = draw(st.sampled_from((None, *GRAINS, *listed, *(("hour",) * 3 if hours else ()))))
     everywhere = frozenset.union(*(event.fields for event in project.events.values()))
     known = sorted(everywhere & set(DIMENSIONS))
     by = tuple(draw(st.lists(st.sampled_from(known), max_size=2, unique=True)))
@@ -659,5 +671,4 @@ def questions(draw: st.DrawFn, project: Project) -> Asked:
         as_of = datetime(
             as_of.year, as_of.month, as_of.day, draw(st.sampled_from([0, 1, 2, 13])), tzinfo=ZoneInfo(project.zone)
         )
-    asked = tuple(draw(st.lists(st.sampled_from(sorted(project.kpis)), unique=True)))
     return Asked(asked, grain, by, since, until, where, as_of)

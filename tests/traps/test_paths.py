@@ -74,3 +74,9 @@ def test_the_environment_sets_the_folder(folder: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("SMARTKPI_WITHIN", str(folder))
     assert codes(folder, "../secret.csv", None) == {"outside-path"}
     assert codes(folder, "data/a.csv", None) == set()
+
+
+def test_the_periods_of_a_calendar_stay_inside(folder: Path) -> None:
+    (folder.parent / "periods.csv").write_text("grain,period,first,last\nretail,R1,2026-01-01,2026-01-31\n")
+    assert codes(folder, "data/a.csv", folder, "calendar: {periods: ../periods.csv}") == {"outside-path"}
+    assert codes(folder, "data/a.csv", None, "calendar: {periods: ../periods.csv}") == set()

@@ -11,7 +11,7 @@ from typing import Any
 
 from smartkpi.api.given import given_catalog
 from smartkpi.api.pipeline import evaluate, open_data
-from smartkpi.api.question import calendar_of, parse_grain
+from smartkpi.api.question import parse_grain
 from smartkpi.diagnostics import Diagnostic, KpiError, errors
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
@@ -83,14 +83,14 @@ def run_case(checked: Checked, case: Case, *, optimized: bool = True) -> Outcome
         catalog, frames = given_catalog(checked, case, (expect.kpi for expect in kept))
         opened = open_data(Loaded(catalog, ()), frames)
         problems = errors((*opened.definitions, *opened.data))
-        for group in _groups(kept, calendar_of(catalog)):
+        for group in _groups(kept, catalog.calendar):
             runnable = [expect for expect in group.expects if expect.kpi in opened.checked.kpis]
             broken = (expect for expect in group.expects if expect not in runnable)
             differences += [_missing(expect, _message(problems, expect.kpi)) for expect in broken]
             if runnable:
-                question = _question(group, runnable, case, calendar_of(catalog))
+                question = _question(group, runnable, case, catalog.calendar)
                 result = evaluate(opened.checked, opened.tables, question, optimized=optimized)
-                differences += _compare_all(runnable, result, calendar_of(catalog))
+                differences += _compare_all(runnable, result, catalog.calendar)
     except KpiError as error:
         return Outcome(case.name, case.span, tuple(differences), error.diagnostics)
     cells = sum(len(expect.fields) for expect in case.expect)
@@ -123,7 +123,7 @@ def _groups(expects: Iterable[Expect], calendar: Calendar) -> Iterable[_Group]:
 
 def _grain(expect: Expect, calendar: Calendar) -> Grain | None:
     if isinstance(expect.fields.get("grain"), str):
-        return parse_grain(expect.fields["grain"])
+        return parse_grain(calendar, expect.fields["grain"])
     return None if expect.period is None else parse_key(calendar, expect.period)[0]
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from smartkpi.api.question import calendar_of
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.types import BARE, PLAIN, UNKNOWN, Kind, Type, Unit
@@ -43,7 +42,7 @@ def given_catalog(checked: Checked, case: Case, kpis: Iterable[str]) -> tuple[Ca
     read.
     """
     catalog = checked.catalog
-    calendar = calendar_of(catalog)
+    calendar = catalog.calendar
     names = list(dict.fromkeys(kpis))
     reading = list(dict.fromkeys((*names, *(other for name in names for other in sorted(checked.kpis[name].kpis)))))
     typed = [checked.kpis[name] for name in reading]

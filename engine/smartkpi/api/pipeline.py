@@ -285,6 +285,7 @@ def _finish(checked: Checked, plan: Plan, question: Question, found: Answer, der
         ),
         diagnostics=(*found.notes, *derived.diagnostics, *torn),
         dimensions=dimensions,
+        calendar=plan.calendar,
     )
 
 

@@ -52,18 +52,13 @@ def names(value: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(name for part in parts for piece in part.split(",") if (name := piece.strip()))
 
 
-def calendar_of(catalog: Catalog) -> Calendar:
-    """Return a project's calendar, ready to reckon with."""
-    return Calendar(catalog.calendar.timezone, catalog.calendar.week_start)
-
-
 def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
     """Return the question that was asked, about these KPIs. Raises KpiError where a part of it cannot be read."""
-    calendar = calendar_of(catalog)
+    calendar = catalog.calendar
     if ask.limit is not None and ask.limit < 0:
         raise UsageError(Diagnostic("bad-limit", f"the limit is {ask.limit}: a number of rows is zero or more"))
     _check_top(ask)
-    grain = None if ask.grain is None else parse_grain(ask.grain)
+    grain = None if ask.grain is None else parse_grain(calendar, ask.grain)
     first, last = (_hour(calendar, grain, period) for period in (ask.since, ask.until))
     question = restrict(
         Question(
@@ -112,9 +107,9 @@ def restrict(question: Question, since: date | None, until: date | None) -> Ques
     return replace(question, since=since, until=until)
 
 
-def parse_grain(text: str) -> Grain:
+def parse_grain(calendar: Calendar, text: str) -> Grain:
     """Return a grain by its name. Raises UsageError (`unknown-grain`)."""
-    known = [str(grain) for grain in Grain]
+    known = calendar.grains
     if text not in known:
         hint = did_you_mean(text, known)
         note = Note("grains: " + ", ".join(known))

@@ -35,10 +35,11 @@ from smartkpi.derive.spine import (
     null_counts,
     point,
     reach_back,
+    within_periods,
 )
 from smartkpi.derive.stretches import attach_stretches
 from smartkpi.derive.tidy import TALL, tidy
-from smartkpi.derive.window import Window, count_cells, lay_out_periods, too_many_cells, windows_of
+from smartkpi.derive.window import Window, beyond_periods, count_cells, lay_out_periods, too_many_cells, windows_of
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.engines.answer import Answer, edge_of
 from smartkpi.periods.grain import Grain
@@ -83,6 +84,7 @@ def derive(plan: Plan, answer: Answer, limit: int = MAX_CELLS) -> Derived:
     dimensions = dimension_types([frame for frames in answer.frames.values() for frame in frames], plan.by)
     parts, cells = [], 0
     left_out: dict[str, int] = {}
+    notes: list[Diagnostic] = []
     for group in _groups(plan, edges):
         prepared = _prepare(plan, answer, group, dimensions, limit)
         cells += count_cells(prepared.firsts, prepared.windows)
@@ -92,6 +94,7 @@ def derive(plan: Plan, answer: Answer, limit: int = MAX_CELLS) -> Derived:
         parts.append(values)
         for name, rows in nameless.items():
             left_out[name] = max(left_out.get(name, 0), rows)
+        notes += beyond_periods(plan, group.grain, group.edge, prepared.begin)
     tall = pl.concat(parts) if parts else None
     frame, trend = tidy(plan, tall, dimensions)
     zone = plan.calendar.zone
@@ -100,6 +103,7 @@ def derive(plan: Plan, answer: Answer, limit: int = MAX_CELLS) -> Derived:
         trend=trend,
         as_of={kpi: None if edge is None else (edge - TICK).astimezone(zone) for kpi, edge in edges.items()},
         datasets=describe(plan, answer.coverage, edges, left_out),
+        diagnostics=tuple(dict.fromkeys(notes)),
     )
 
 
@@ -132,6 +136,7 @@ class _Prepared:
     presences: Mapping[tuple[str, ...], str]
     pieces: Mapping[Grain | None, Pieces]
     gridded: tuple[str, ...]
+    begin: datetime | None
 
 
 def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, pl.DataType], limit: int) -> _Prepared:
@@ -140,7 +145,8 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
     wanted = dict.fromkeys(id for step in steps.values() for id in (*step.components, *step.presence))
     reads = dict.fromkeys(read for step in steps.values() for read in step.reads)
     gridded = tuple(dict.fromkeys(id for id, path in reads if _is_gridded(plan, group.grain, id, path)))
-    frames, stretches = answer.frames.get(group.grain, ()), answer.stretches.get(group.grain, ())
+    frames = within_periods(plan.calendar.own(group.grain), answer.frames.get(group.grain, ()))
+    stretches = answer.stretches.get(group.grain, ())
     grids = answer.frames.get(grid_of(group.grain), ()) if gridded else ()
     answers = gather(frames, group.grain, plan.by, plan.components, wanted, dimensions, stretches, grids, gridded)
     firsts = first_rows(answers, (id for step in steps.values() for id in step.presence))
@@ -161,7 +167,8 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
         )
     }
     firsts, windows = windows_of(plan, group.outputs, steps, periods, firsts, reached, missing, presences)
-    return _Prepared(steps, answers, tuple(placed), firsts, reached, windows, uncovered, presences, pieces, gridded)
+    begin, found = min(known, default=None), tuple(placed)
+    return _Prepared(steps, answers, found, firsts, reached, windows, uncovered, presences, pieces, gridded, begin)
 
 
 def _is_gridded(plan: Plan, grain: Grain, id: str, path: Path) -> bool:

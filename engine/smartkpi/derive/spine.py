@@ -11,6 +11,7 @@ import polars as pl
 from smartkpi.engines.answer import FROM, PERIOD, UPTO
 from smartkpi.periods.calendar import Calendar, Key
 from smartkpi.periods.grain import Grain
+from smartkpi.periods.listed import Listed
 from smartkpi.plan.nodes import Component
 
 INSTANT = pl.Datetime("us", "UTC")
@@ -98,6 +99,14 @@ class Answers:
     frames: tuple[pl.DataFrame, ...]
     grids: tuple[pl.DataFrame, ...] = ()
     stretches: tuple[pl.DataFrame, ...] = ()
+
+
+def within_periods(own: Listed | None, frames: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Return an answer's frames without the days that lie before and after the periods which a calendar lists."""
+    if own is None:
+        return list(frames)
+    inside = pl.col(PERIOD).is_between(own.starts[0], own.end, closed="left")
+    return [frame.filter(inside) for frame in frames]
 
 
 def gather(

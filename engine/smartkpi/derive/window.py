@@ -12,7 +12,7 @@ import polars as pl
 
 from smartkpi.derive.reached import Reached
 from smartkpi.derive.spine import Periods, key_type, lay_out, lay_out_one, unplaced
-from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.diagnostics import Diagnostic, KpiError, Severity
 from smartkpi.periods.calendar import Key
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Output, Plan, Step
@@ -74,6 +74,11 @@ def lay_out_periods(
     since = None if asked.start is None else asked.first_hour or calendar.key(grain, asked.start)
     until = None if asked.end is None else asked.last_hour or calendar.key(grain, calendar.midnight(asked.end) - TICK)
     last = None if edge is None else calendar.key(grain, edge - TICK)
+    if (own := calendar.own(grain)) is not None:
+        early = last is not None and last < own.starts[0]
+        since, until, last = (None if key is None else own.within(key) for key in (since, until, last))
+        if early:
+            return replace(lay_out(calendar, grain, [until or since or own.starts[0]]), ahead=True)
     ends = [key for key in (until, last) if key is not None]
     if last is None or (since is not None and since > last):
         only = until or since
@@ -83,11 +88,30 @@ def lay_out_periods(
     low = [_key(first) for first in found if first is not None]
     if len(low) < len(found) and not plan.by:  # a KPI without rows: from coverage, or just the last period
         low.append(calendar.key(grain, begin) if plan.scorecard and begin is not None else high)
+    low = low if own is None else [own.within(key) for key in low]
     start = max([min([*low, high]), *([since] if since is not None else [])])
     refuse_many(grain, start, high, limit)
     if isinstance(start, datetime) and isinstance(high, datetime):
         return lay_out(calendar, grain, calendar.hours(start, high + TICK))
     return lay_out(calendar, grain, calendar.keys(grain, start, high))
+
+
+def beyond_periods(plan: Plan, grain: Grain, edge: datetime | None, begin: datetime | None) -> list[Diagnostic]:
+    """Say that data lies before or after the periods that the calendar lists, where that was asked for."""
+    calendar, asked = plan.calendar, plan.range
+    if (own := calendar.own(grain)) is None or edge is None:
+        return []
+    found: list[Diagnostic] = []
+    last, final = calendar.local_day(edge - TICK), own.end - DAY
+    if last > final and (asked.end is None or asked.end > own.end):
+        message = f"the periods of `{grain}` end on {final}, the data on {last}: what came since is in none of them"
+        hint = "list the periods that follow in the file of `calendar.periods`"
+        found.append(Diagnostic("beyond-periods", message, hint=hint, severity=Severity.WARNING))
+    first = None if begin is None else calendar.local_day(begin)
+    if first is not None and first < own.starts[0] and (asked.start is None or asked.start < own.starts[0]):
+        message = f"the periods of `{grain}` begin on {own.starts[0]}, the data on {first}: what came before is in none"
+        found.append(Diagnostic("beyond-periods", message, severity=Severity.NOTE))
+    return found
 
 
 def _lay_out_all(plan: Plan, edge: datetime | None, begin: datetime | None) -> Periods:
@@ -106,7 +130,7 @@ def _key(value: Any) -> Key:
 
 def refuse_many(grain: Grain, start: Key, end: Key, limit: int) -> None:
     """Refuse before the periods are made what alone would be too many."""
-    count = int((end.toordinal() - start.toordinal()) / DAYS[grain])
+    count = int((end.toordinal() - start.toordinal()) / DAYS.get(grain, 1))
     if count > limit:
         raise too_many_cells(limit, count)
 

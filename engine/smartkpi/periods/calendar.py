@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from smartkpi.periods.grain import Grain
+from smartkpi.periods.grain import GRAINS, Grain
+from smartkpi.periods.listed import Listed
 
 Key = date | datetime
 
+MOST_DAYS = dict(zip(GRAINS, (0, 1, 7, 31, 92, 366, 1 << 30), strict=True))
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 QUARTER_HOUR = timedelta(minutes=15)
@@ -22,6 +25,9 @@ LAST_INSTANT = datetime.max.replace(tzinfo=UTC) - DAY * 2
 class Calendar:
     """Local calendar periods of a zone; weeks begin on ``week_start`` (0 = Monday) and week 1 holds the year's 4th day.
 
+    Years and their quarters begin in the month ``year_start`` (1 = January); ``periods`` are grains whose periods are
+    the calendar's own. Days before the first of those and after the last one are two periods more, which have no name.
+
     A period's *key* is its first local day (a date); for hours the instant at which it begins (aware, UTC); for
     `all` the key is None, and the functions that take a grain refuse it with a ValueError. An hour of the clock that
     comes twice is two periods. Instants may be aware in any zone; those returned are UTC.
@@ -29,6 +35,29 @@ class Calendar:
 
     timezone: str = "UTC"
     week_start: int = 0
+    year_start: int = 1
+    periods: tuple[Listed, ...] = ()
+
+    @property
+    def grains(self) -> tuple[Grain, ...]:
+        """All grains that periods may have, from fine to coarse."""
+        return (*GRAINS[:-1], *(one.grain for one in self.periods), Grain.ALL)
+
+    def own(self, grain: Grain) -> Listed | None:
+        """Return the list of a grain's periods; None where the calendar has none."""
+        return next((one for one in self.periods if one.grain is grain), None)
+
+    def is_made_of(self, grain: Grain, part: Grain) -> bool:
+        """Return whether each period of a grain is whole periods of another."""
+        own = self.own(grain)
+        if own is None or part.is_custom:
+            return grain.is_made_of(part)
+        return part is not Grain.ALL and all(self.key(part, day) == day for day in (*own.starts, own.end))
+
+    def most_days(self, grain: Grain) -> int:
+        """Return how many days the longest period of a grain has (of an hour: none)."""
+        own = self.own(grain)
+        return MOST_DAYS[grain] if own is None else max(b - a for a, b in pairwise((*own.starts, own.end))).days
 
     @property
     def zone(self) -> ZoneInfo:
@@ -84,11 +113,11 @@ class Calendar:
             case Grain.MONTH:
                 return day.replace(day=1)
             case Grain.QUARTER:
-                return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
+                return _add_months(day, -((day.month - self.year_start) % 3))
             case Grain.YEAR:
-                return date(day.year, 1, 1)
-            case Grain.ALL:
-                raise ValueError("`all` is one period and has no key")
+                return _add_months(day, -((day.month - self.year_start) % 12))
+            case _:
+                return self._list(grain).key(day)
 
     def next(self, grain: Grain, key: Key, n: int = 1) -> Key:
         """Return the key of the n-th period after one (before it, where n is negative)."""
@@ -100,8 +129,8 @@ class Calendar:
             case Grain.MONTH | Grain.QUARTER | Grain.YEAR:
                 months = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}[grain]
                 return _add_months(key, n * months)
-            case Grain.ALL:
-                raise ValueError("`all` is one period: none comes after it")
+            case _:
+                return self._list(grain).next(key, n)
 
     def previous(self, grain: Grain, key: Key, n: int = 1) -> Key:
         """Return the key of the n-th period before one."""
@@ -138,6 +167,11 @@ class Calendar:
         start, end = self.bounds(grain, self.key(grain, edge - TICK))
         return (end if end == edge else start), end
 
+    def _list(self, grain: Grain) -> Listed:
+        if (own := self.own(grain)) is None:
+            raise ValueError(f"`{grain}` is one period or none of this calendar, it has no keys")
+        return own
+
     def _utc(self, local: datetime, fold: int) -> datetime:
         try:
             return _clamp(local.replace(tzinfo=self.zone, fold=fold).astimezone(UTC))
@@ -168,6 +202,10 @@ class Calendar:
         for _ in range(abs(n)):
             hour = self._next_hour(hour) if n > 0 else self.hour(hour - TICK)
         return hour
+
+
+PLAIN = Calendar()
+"""Months and years as everybody has them, in UTC."""
 
 
 def _clamp(instant: datetime) -> datetime:

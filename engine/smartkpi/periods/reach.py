@@ -91,14 +91,18 @@ def reach_from(
     for path in paths:
         places = starts
         for shift in path:
-            places = [_step(found, place, shift) for place in places]
+            places = [to for place in places if (to := _step(found, place, shift)) is not None]
     return found
 
 
-def _step(found: Reach, place: Place, shift: Shift) -> Place:
+def _step(found: Reach, place: Place, shift: Shift) -> Place | None:
+    """Return the place that a shift leads to; None where the calendar lists no period."""
     known = found.to.setdefault(shift, {})
     if place not in known:
         key, clamped = earlier(found.calendar, found.grain, place.key, shift)
+        own = found.calendar.own(found.grain)
+        if own is not None and not own.has(key):
+            return None
         known[place] = Place(key, place.part or (found.cut is not None and place.key == found.cut))
         found.places[known[place]] = None
         if clamped:

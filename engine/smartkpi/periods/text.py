@@ -1,11 +1,17 @@
-"""Periods as text: `2026`, `2026-Q1`, `2026-01`, `2026-W05`, `2026-01-05`, `2026-01-05T10`; and back."""
+"""Periods as text: `2026`, `2026-Q1`, `2026-01`, `2026-W05`, `2026-01-05`, `2026-01-05T10`; and back.
+
+A year that begins in another month than January has the names of both years that it lies in, since some call it by
+the one and some by the other: `FY2026-27`, its quarters `FY2026-27-Q1`. Periods that a calendar lists have their own.
+"""
 
 from __future__ import annotations
 
 import re
+from calendar import month_name
 from datetime import UTC, date, datetime, time, timedelta
 
 from smartkpi.diagnostics import Diagnostic, KpiError, Note
+from smartkpi.nearest import did_you_mean
 from smartkpi.periods.calendar import Calendar, Key
 from smartkpi.periods.grain import Grain
 
@@ -14,6 +20,7 @@ DATE_FORM = "a date is written year-month-day: 2026-01-05"
 TIME_FORM = "a time is written 2026-01-05T10:30, with an offset 2026-01-05T10:30+02:00"
 LAST_YEAR = 9998  # the end of the period must be a date too
 
+_FISCAL = re.compile(r"[fF][yY]\s?(?P<year>\d{4})(?:[-/](?P<end>\d\d|\d{4}))?(?:[- ]?[qQ](?P<number>\d))?")
 _OFFSET = r"(?P<offset>Z|[+-]\d\d:?\d\d)?"
 _PATTERNS = (
     (Grain.YEAR, re.compile(r"(?P<year>\d{4})")),
@@ -33,9 +40,9 @@ def period_text(calendar: Calendar, grain: Grain, key: Key | None) -> str:
         return _hour_text(calendar, calendar.hour(key if isinstance(key, datetime) else calendar.midnight(key)))
     match grain:
         case Grain.YEAR:
-            return f"{key.year:04}"
+            return _year_text(calendar, key)
         case Grain.QUARTER:
-            return f"{key.year:04}-Q{(key.month + 2) // 3}"
+            return f"{_year_text(calendar, key)}-Q{(key.month - calendar.year_start) % 12 // 3 + 1}"
         case Grain.MONTH:
             return f"{key.year:04}-{key.month:02}"
         case Grain.WEEK:
@@ -43,6 +50,18 @@ def period_text(calendar: Calendar, grain: Grain, key: Key | None) -> str:
             return f"{year:04}-W{number:02}"
         case Grain.DAY:
             return key.isoformat()
+        case _:
+            own = calendar.own(grain)
+            return (own and own.name(key)) or key.isoformat()
+
+
+def _year_text(calendar: Calendar, day: date) -> str:
+    first = day.year - (day.month < calendar.year_start)
+    return f"{first:04}" if calendar.year_start == 1 else _fiscal_text(first)
+
+
+def _fiscal_text(first: int) -> str:
+    return f"FY{first:04}-{(first + 1) % 100:02}"
 
 
 def week_number(first: date) -> tuple[int, int]:
@@ -67,10 +86,15 @@ def parse_key(calendar: Calendar, text: str) -> tuple[Grain, Key | None]:
     plain = text.strip()
     if plain == "all":
         return Grain.ALL, None
+    for own in calendar.periods:
+        if plain in own.names:
+            return own.grain, own.starts[own.names.index(plain)]
+    if found := _FISCAL.fullmatch(plain):
+        return _fiscal(calendar, found, text)
     for grain, pattern in _PATTERNS:
         if found := pattern.fullmatch(plain):
             return grain, _key(calendar, grain, found, text)
-    raise _bad(text, "", _suggest(plain))
+    raise _bad(text, "", _suggest(plain, calendar))
 
 
 def parse_date(text: str) -> date:
@@ -102,6 +126,8 @@ def _key(calendar: Calendar, grain: Grain, found: re.Match[str], text: str) -> K
         return _hour(calendar, parts, text)
     year, number = _year(int(parts["year"]), text), int(parts.get("number") or 1)
     match grain:
+        case Grain.QUARTER | Grain.YEAR if calendar.year_start != 1:
+            raise _bad(text, f"years begin in {month_name[calendar.year_start]}", _fiscal_hint(year, number, grain))
         case Grain.QUARTER:
             _within(number, 4, "quarter", year, text)
             return date(year, number * 3 - 2, 1)
@@ -113,6 +139,29 @@ def _key(calendar: Calendar, grain: Grain, found: re.Match[str], text: str) -> K
             return calendar.next(Grain.WEEK, calendar.key(Grain.WEEK, date(year, 1, 4)), number - 1)
         case _:
             return date(year, 1, 1)
+
+
+def _fiscal(calendar: Calendar, found: re.Match[str], text: str) -> tuple[Grain, Key]:
+    """Return a year, or a quarter, that is named by the two years that it lies in."""
+    year, end, number = _year(int(found["year"]), text), found["end"], int(found["number"] or 1)
+    grain = Grain.QUARTER if found["number"] else Grain.YEAR
+    if calendar.year_start == 1:
+        raise _bad(text, "years begin in January", f"write `{year:04}{_part(number, grain)}`")
+    if end is None:
+        raise _bad(text, "some call a year by its end, some by its begin", _fiscal_hint(year, number, grain))
+    if int(end) != (year + 1) % (100 if len(end) == 2 else 10_000):
+        raise _bad(text, f"the year after {year:04} is {year + 1:04}", f"write `{_fiscal_text(year)}`")
+    _within(number, 4, "quarter", year, text)
+    return grain, calendar.next(Grain.QUARTER, date(year, calendar.year_start, 1), number - 1)
+
+
+def _fiscal_hint(year: int, number: int, grain: Grain) -> str:
+    begun, ended = (f"`{_fiscal_text(first)}{_part(number, grain)}`" for first in (year, year - 1))
+    return f"write {begun} if it begins in {year:04}, {ended} if it ends then"
+
+
+def _part(number: int, grain: Grain) -> str:
+    return f"-Q{number}" if grain is Grain.QUARTER else ""
 
 
 def weeks_in(calendar: Calendar, year: int) -> int:
@@ -167,8 +216,11 @@ def _within(number: int, last: int, what: str, year: int, text: str) -> None:
         raise _bad(text, f"{year:04} has no {what} {number}", f"its {what}s run from 1 to {last}")
 
 
-def _suggest(plain: str) -> str:
+def _suggest(plain: str, calendar: Calendar | None = None) -> str:
     """Return the fix for a text that is nearly a period, else the list of forms."""
+    names = [name for own in calendar.periods for name in own.names] if calendar is not None else []
+    if hint := did_you_mean(plain, names):
+        return hint
     if found := re.fullmatch(r"(\d{4})[-/.](\d{1,2})", plain):
         return f"write `{found[1]}-{int(found[2]):02}`"
     if found := re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", plain):

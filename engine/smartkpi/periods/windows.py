@@ -83,14 +83,14 @@ def refuse_length(length: Length) -> str:
     return f"`{length}` is over a hundred years, or ten of hours" if length.count > MOST[length.unit] else ""
 
 
-def refuse_window(window: Window, grain: Grain, parts: Collection[Grain] = ()) -> str:
+def refuse_window(calendar: Calendar, window: Window, grain: Grain, parts: Collection[Grain] = ()) -> str:
     """Say why a window cannot be taken at a grain, of rows that stand for some periods, or nothing."""
     for part in sorted(parts):
         if not _is_made_of(window, part):
             return f"a window ({window}) would cut what a row stands for, a {part}, in two"
     if window.length is not None and window.length.unit == "h" and grain is not Grain.HOUR:
         return f"a window of hours (`{window.length}`) needs grain `hour`"
-    if window.grain is not None and window.grain.rank < grain.rank:
+    if window.grain is not None and calendar.most_days(window.grain) < calendar.most_days(grain):
         return f"`to_date` by {window.grain} is finer than grain `{grain}`"
     return ""
 
@@ -105,12 +105,16 @@ def _is_made_of(window: Window, part: Grain) -> bool:
     return bool(days and days % 7 == 0) if part is Grain.WEEK else bool(months and months % MONTHS_OF[part] == 0)
 
 
-def refuse_shift(shift: Shift, grain: Grain) -> str:
+def refuse_shift(calendar: Calendar, shift: Shift, grain: Grain) -> str:
     """Say why a shift does not map each period of a grain to one, or nothing."""
     if grain is Grain.ALL:
         return "grain `all` is one period: there is none to compare it with"
     if shift is None or grain is Grain.HOUR:
         return ""
+    if (own := calendar.own(grain)) is not None:
+        if shift.unit != "y":
+            return f"`{shift}` before is no whole number of periods of grain `{grain}`: years and the period before are"
+        return "" if own.years else f"the periods of `{grain}` have no year: list them with the column `year`"
     days, months = shift.count * DAYS.get(shift.unit, 0), shift.count * MONTHS.get(shift.unit, 0)
     fits = {
         Grain.DAY: bool(days or months),
@@ -130,6 +134,8 @@ def earlier(calendar: Calendar, grain: Grain, key: Key, shift: Shift) -> tuple[K
         return hour, clamped
     if grain is Grain.WEEK and shift.unit == "y":
         return _week_before(calendar, key, shift.count)
+    if (own := calendar.own(grain)) is not None:
+        return own.years_before(key, shift.count)
     day = day_before(key, shift)
     return calendar.key(grain, day), shift.unit in MONTHS and day.day != key.day
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, assert_never
 
-from smartkpi.periods.grain import Grain
+from smartkpi.periods.grain import GRAINS
 from smartkpi.plan import nodes
 from smartkpi.plan.nodes import Cell, Component, Plan, Scan, Step
 from smartkpi.semantics.formula import (
@@ -158,7 +158,7 @@ def _per(expr: Per | nodes.Fold, fields: tuple[str, ...]) -> str:
 
 
 def _key(name: str) -> str:
-    plain = all(part.isidentifier() for part in name.split(".")) and name not in list(Grain)
+    plain = all(part.isidentifier() for part in name.split(".")) and name not in GRAINS
     return name if plain else f'col("{name}")'
 
 

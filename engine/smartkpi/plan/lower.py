@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import assert_never
 
 from smartkpi.language.types import BOOLEAN, WHOLE, Kind, Type
-from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Path, Window, refuse_shift, refuse_window
 from smartkpi.plan import nodes
@@ -126,10 +125,9 @@ def _plan(
     build: _Build, resolved: Resolved, outputs: tuple[Output, ...], totals: tuple[Output, ...], by: tuple[str, ...]
 ) -> Plan:
     question, checked = resolved.question, build.checked
-    calendar = checked.catalog.calendar
     steps = tuple(build.steps.values())
     return Plan(
-        calendar=Calendar(calendar.timezone, calendar.week_start),
+        calendar=checked.catalog.calendar,
         components=build.components,
         samples=build.samples,
         scans=tuple(scans_of(checked, build.components, steps, (*outputs, *totals))),
@@ -158,16 +156,19 @@ def _unanswerable(checked: Checked, kpi: TypedKpi, grain: Grain, question: Quest
         for event in sorted(kpi.events):
             if any(binding.time is None for binding in checked.events[event]):
                 return f"the rows of `{event}` have no time, so that no revision can be told to be in force"
+    own = checked.catalog.calendar.own(grain)
+    if own is not None and (outside := own.refuse(question.since, question.until)):
+        return outside
     if kpi.daily and grain.rank > kpi.once.rank:
         return f"it adds {kpi.daily[0]}, which must not be added over time: ask for grain `{kpi.once}`"
     for period in sorted(kpi.periods):
-        if not grain.is_made_of(period):
+        if not checked.catalog.calendar.is_made_of(grain, period):
             return f"it has a value per {period.value}, which is no part of a {grain.value}"
     for window, event in sorted(kpi.windows, key=str):
-        if wrong := refuse_window(window, grain, checked.scopes[event].periods):
+        if wrong := refuse_window(checked.catalog.calendar, window, grain, checked.scopes[event].periods):
             return wrong
     for shift in sorted(kpi.shifts, key=str):
-        if wrong := refuse_shift(shift, grain):
+        if wrong := refuse_shift(checked.catalog.calendar, shift, grain):
             return wrong
     if grain is Grain.HOUR or Grain.HOUR in kpi.periods:
         for event in sorted(kpi.events):
@@ -179,12 +180,11 @@ def _unanswerable(checked: Checked, kpi: TypedKpi, grain: Grain, question: Quest
 
 def _unwhole(checked: Checked, kpi: TypedKpi, grain: Grain, question: Question) -> str:
     """Say that a question cuts through the periods that rows stand for, or nothing."""
-    spec = checked.catalog.calendar
-    calendar = Calendar(spec.timezone, spec.week_start)
+    calendar = checked.catalog.calendar
     asked = ((question.since, "`since`"), (question.until, "`until`")) if grain is Grain.ALL else ()
     for event in sorted(kpi.events):
         for period in checked.scopes[event].periods:
-            if not grain.is_made_of(period):
+            if not calendar.is_made_of(grain, period):
                 return f"a row of `{event}` stands for a {period}: there is no answer by {grain}"
             for day, name in asked:
                 if day is not None and calendar.days(period, calendar.key(period, day))[0] != day:

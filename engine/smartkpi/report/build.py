@@ -123,7 +123,7 @@ def value_text(row: Row, info: KpiInfo | None, style: Style) -> str:
     return format_number(row["value"], form, row["money"], row["currency"])
 
 
-def period_of(row: Row, timezone: str) -> str:
+def period_of(row: Row, calendar: Calendar) -> str:
     """Return the period of a row as text, `all` with its first and last day."""
     start, end = row["start"], row["end"]
     if start is None:
@@ -132,7 +132,6 @@ def period_of(row: Row, timezone: str) -> str:
     if grain is Grain.ALL:
         last = (end - TICK).date() if end is not None else ""
         return f"{start.date()}..{last}"
-    calendar = Calendar(timezone)
     return period_text(calendar, grain, start if grain is Grain.HOUR else start.date())
 
 
@@ -143,10 +142,10 @@ def _everything(row: Row, style: Style) -> str:
 
 
 def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
-    zone = result.provenance.timezone
-    known = set(filter(None, (period_of(row, zone) for row in rows)))
+    calendar = result.calendar
+    known = set(filter(None, (period_of(row, calendar) for row in rows)))
     # beside a month, a value over rows without time must not look as if it were that month's
-    periods = [_everything(row, style) or period_of(row, zone) for row in rows]
+    periods = [_everything(row, style) or period_of(row, calendar) for row in rows]
     known |= set(filter(None, periods)) if known else set()
     as_of, others = _as_ofs(result, rows, style)
     trends = _trends(result)
@@ -172,7 +171,7 @@ def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
                 *heads,
                 *middle,
                 _value(row, info, marked, style),
-                _change(row, trend, info, style),
+                _change(row, trend, info, result.calendar, style),
                 *line,
                 _status(row, style),
             )
@@ -184,7 +183,6 @@ def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
 
 def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Grid:
     """Return a row a period and segment, a column a KPI."""
-    zone = result.provenance.timezone
     dated = [row for row in rows if row["start"] is not None or row["state"] != "unavailable"]
     names = list(dict.fromkeys(row["kpi"] for row in dated))
     lines: dict[tuple[Any, ...], dict[str, Row]] = {}
@@ -194,7 +192,7 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
     marked = {row["kpi"] for row in rows if row["flags"]}
     graded = {row["kpi"] for row in rows if row["status"] is not None}
     columns = [
-        Column(word(style.lang, grain if grain != "all" else "period")),
+        Column(_grain_word(grain, style)),
         *(Column(dimension_label(result, name, style)) for name in result.by),
     ]
     keys = len(columns)
@@ -202,7 +200,7 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
     body, above = [], ""
     for key in sorted(lines, key=lambda key: _sortable(result, key)):
         some = lines[key]
-        period = period_of(next(iter(some.values())), zone)
+        period = period_of(next(iter(some.values())), result.calendar)
         heads = [Cell("" if period == above else period), *_segments(result, next(iter(some.values())), style)]
         above = period
         values = (
@@ -217,9 +215,13 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
     return Grid("".join(as_of), tuple(columns), tuple(body), keys, split=True, notes=notes)
 
 
+def _grain_word(grain: str, style: Style) -> str:
+    """Return what periods of a grain are called: by their own name where the calendar lists them."""
+    return grain if Grain(grain).is_custom else word(style.lang, grain if grain != "all" else "period")
+
+
 def _listing(result: Result, rows: Sequence[Row], style: Style) -> Grid:
     """Return the rows in the order that they have."""
-    zone = result.provenance.timezone
     named = (dimension_label(result, name, style) for name in result.by)
     titles = [word(style.lang, "kpi"), *named, word(style.lang, "period")]
     columns = [Column(title, fold=i == 0) for i, title in enumerate(titles)]
@@ -227,7 +229,9 @@ def _listing(result: Result, rows: Sequence[Row], style: Style) -> Grid:
     body, marked = [], any(row["flags"] for row in rows)
     for row, heads in zip(rows, _heads(result, rows, style), strict=True):
         info = result.kpis.get(row["kpi"])
-        body.append((*heads, Cell(period_of(row, zone)), _value(row, info, marked, style), _status(row, style)))
+        body.append(
+            (*heads, Cell(period_of(row, result.calendar)), _value(row, info, marked, style), _status(row, style))
+        )
     as_of, others = _as_ofs(result, rows, style)
     notes = (*_notes(result, rows, style), *others)
     title = "".join(as_of)
@@ -277,14 +281,14 @@ def _status(row: Row, style: Style) -> Cell:
     return Cell(f"{glyphs[status]} {word(style.lang, status)}", TONES[status])
 
 
-def _change(row: Row, trend: Sequence[Row], info: KpiInfo | None, style: Style) -> Cell:
+def _change(row: Row, trend: Sequence[Row], info: KpiInfo | None, calendar: Calendar, style: Style) -> Cell:
     """Return the change on the period before (of a window on the one that ends where it began).
 
     Nothing where one of the two is not whole.
     """
     if len(trend) < 2 or trend[-1]["start"] != row["start"]:
         return Cell("")
-    now, before = trend[-1], _before(trend, info)
+    now, before = trend[-1], _before(trend, info, calendar)
     if before is None or now["value"] is None or before["value"] is None or now["flags"] or before["flags"]:
         return Cell("")
     form = form_of(info.format if info else None, row["unit"])
@@ -297,13 +301,12 @@ def _change(row: Row, trend: Sequence[Row], info: KpiInfo | None, style: Style) 
     return Cell(text, "good" if text.startswith(wanted) else "critical")
 
 
-def _before(trend: Sequence[Row], info: KpiInfo | None) -> Row | None:
+def _before(trend: Sequence[Row], info: KpiInfo | None, calendar: Calendar) -> Row | None:
     """Return the row of a trend that its last one is held against, if it reaches so far back."""
     start, grain = trend[-1]["start"], Grain(trend[-1]["grain"])
     window = info.window if info else None
-    if window is None or start is None or refuse_shift(window, grain):
+    if window is None or start is None or refuse_shift(calendar, window, grain):
         return trend[-2]
-    calendar = Calendar(str(start.tzinfo))
     key, _ = earlier(calendar, grain, start if grain is Grain.HOUR else start.date(), window)
     wanted = key if isinstance(key, datetime) else calendar.midnight(key)
     return next((row for row in trend if row["start"] == wanted), None)

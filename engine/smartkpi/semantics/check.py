@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -12,7 +12,6 @@ from smartkpi.diagnostics import Diagnostic, KpiError, Note, Severity, errors
 from smartkpi.language import syntax
 from smartkpi.language.types import TEXT, TIME, UNKNOWN, Kind, Type
 from smartkpi.nearest import did_you_mean
-from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key
 from smartkpi.semantics.datasets import CheckedDataset, check_dataset
@@ -82,6 +81,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
         broken=broken,
         constants=constants,
         zone=zone,
+        calendar=catalog.calendar,
     )
     kpis, order, left_out = _check_kpis(catalog, space, broken, found)
     found.extend(dict.fromkeys(cause for cause in left_out.values() if cause.code == "unequal-fields"))
@@ -235,7 +235,7 @@ def _check_kpis(
     catalog: Catalog, space: Namespace, broken: dict[str, Diagnostic], found: list[Diagnostic]
 ) -> tuple[dict[str, TypedKpi], tuple[str, ...], dict[str, Diagnostic]]:
     kpis: dict[str, TypedKpi] = {}
-    space = Namespace(space.events, kpis, space.written, space.datasets, broken, space.constants, space.zone)
+    space = replace(space, kpis=kpis, broken=broken)
     left_out = {name.removeprefix("kpi:"): d for name, d in catalog.broken.items() if name.startswith("kpi:")}
     graph = {name: tuple(dict.fromkeys(_references(spec, catalog))) for name, spec in catalog.kpis.items()}
     order, cycles = in_order(graph)
@@ -310,7 +310,7 @@ def _check_cases(
 
 def _check_period(text: str, span: Span, catalog: Catalog, findings: Findings) -> None:
     try:
-        parse_key(Calendar(catalog.calendar.timezone, catalog.calendar.week_start), text)
+        parse_key(catalog.calendar, text)
     except KpiError as error:
         for found in error.diagnostics:
             findings.error(found.code, found.message, span, found.hint, found.notes)

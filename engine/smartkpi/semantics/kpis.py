@@ -10,7 +10,8 @@ from typing import Any
 from smartkpi.diagnostics import Note
 from smartkpi.language.types import BARE, PLAIN, UNKNOWN, Kind, Type, Unit
 from smartkpi.language.units import describe, of_unit
-from smartkpi.periods.grain import Grain
+from smartkpi.periods.calendar import Calendar
+from smartkpi.periods.grain import GRAINS, Grain
 from smartkpi.periods.windows import Shift, Window
 from smartkpi.semantics.calls import written as text_at
 from smartkpi.semantics.datasets import united
@@ -91,7 +92,7 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
     versions = _versions(written, formulas, type, reads, findings)
     scopes = [space.events[event] for event in sorted(reads.events)]
     check_dimensions(spec.by, [space.events[event] for event in sorted(reads.segmented)], spec.span, findings)
-    _check_grain(spec, scopes, reads, findings)
+    _check_grain(spec, scopes, reads, space.calendar, findings)
     daily, once = _check_additive(spec, formulas, space, findings)
     grain = _own_grain(spec, scopes, reads)
     windows = frozenset[tuple[Window, str]]().union(*(windows_in(formula, space) for formula in formulas))
@@ -458,14 +459,16 @@ def _check_dimension(name: str, type: Type, span: Span | None, findings: Finding
         findings.error("bad-dimension", f"`{name}` is {what}", span, hint)
 
 
-def _check_grain(spec: Kpi, scopes: Iterable[EventScope], reads: _Reads, findings: Findings) -> None:
+def _check_grain(
+    spec: Kpi, scopes: Iterable[EventScope], reads: _Reads, calendar: Calendar, findings: Findings
+) -> None:
     """Refuse a grain that a KPI states and its rows, or the periods that it runs over, have not."""
     if spec.grain is None:
         return
     for period in sorted(reads.periods):
-        if not Grain(spec.grain).is_made_of(period):
+        if not calendar.is_made_of(Grain(spec.grain), period):
             message = f"`{spec.name}` has a value per {period.value}, which is no part of its grain, {spec.grain}"
-            holding = [f"`{grain.value}`" for grain in Grain if grain.is_made_of(period)]
+            holding = [f"`{grain.value}`" for grain in GRAINS if grain.is_made_of(period)]
             usual = _own_grain(replace(spec, grain=None), scopes, reads)
             hint = f"write `grain: {usual}`; a {period.value} lies within {', '.join(holding)}"
             findings.error("coarse-per", message, spec.span, hint)
@@ -476,7 +479,7 @@ def _check_grain(spec: Kpi, scopes: Iterable[EventScope], reads: _Reads, finding
             findings.error("no-hours", message, spec.span, "write `grain: day`")
             continue
         for period in scope.periods:
-            if not Grain(spec.grain).is_made_of(period):
+            if not calendar.is_made_of(Grain(spec.grain), period):
                 message = f"`{spec.name}` is asked by {spec.grain}, but a row of `{scope.event}` stands for a {period}"
                 findings.error("finer-grain", message, spec.span, _coarser(period))
 

@@ -11,7 +11,8 @@ from smartkpi.language import syntax
 from smartkpi.language.types import NUMBER, WHOLE, Kind, Type
 from smartkpi.language.units import describe
 from smartkpi.nearest import did_you_mean
-from smartkpi.periods.grain import Grain
+from smartkpi.periods.calendar import Calendar
+from smartkpi.periods.grain import GRAINS, Grain
 from smartkpi.semantics.calls import infer
 from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Across, Aggregate, Expr, Per, Reference, Shifted, Windowed
@@ -23,7 +24,7 @@ from smartkpi.tree import rewrite, walk
 
 Typing = Callable[[syntax.Expr, Namespace, Findings], Expr]
 MIDDLE = Decimal("0.5")
-PERIODS = tuple(grain for grain in Grain if grain is not Grain.ALL)
+PERIODS = tuple(grain for grain in GRAINS if grain is not Grain.ALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class _Keys:
 
 def per(expr: syntax.Apply, over: syntax.Per, space: Namespace, type_formula: Typing, findings: Findings) -> Expr:
     """Return an aggregate of the values that a formula has for each entity or period, typed."""
-    keys = _keys(over, findings)
+    keys = _keys(over, space.calendar, findings)
     if keys is None or not _has_order(expr, keys, findings):
         return FAILED
     value = type_formula(over.value, space, findings)
@@ -77,7 +78,7 @@ def _is_value(node: Any) -> bool:
     return isinstance(node, syntax.Name) and node.parts == ("value",)
 
 
-def _keys(over: syntax.Per, findings: Findings) -> _Keys | None:
+def _keys(over: syntax.Per, calendar: Calendar, findings: Findings) -> _Keys | None:
     """Return the keys behind `per`; a grain is the calendar period, of which there can be one."""
     fields: dict[str, Span] = {}
     grain: Grain | None = None
@@ -89,6 +90,9 @@ def _keys(over: syntax.Per, findings: Findings) -> _Keys | None:
                     findings.error("several-periods", message, key.span, "keep the shorter of the two")
                     return None
                 grain = Grain(name)
+            case syntax.Name(text=name) if name in calendar.grains and name != Grain.ALL:
+                findings.not_yet(f"`per {name}`, a period that the calendar lists,", key.span)
+                return None
             case syntax.Name(text=name) | syntax.Apply(function="col", args=(syntax.Text(value=name),)):
                 fields.setdefault(name, key.span)
             case _:

@@ -11,6 +11,7 @@ from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.types import TEXT, UNKNOWN, Type
 from smartkpi.nearest import did_you_mean, nearest
+from smartkpi.periods.calendar import PLAIN, Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.semantics.findings import Findings, listing
 from smartkpi.semantics.formula import Column, Expr, Field, Literal, LookedUp, TypedKpi
@@ -114,6 +115,7 @@ class Namespace:
     constants: Constants
     zone: tzinfo
     direction: str = ""
+    calendar: Calendar = PLAIN
 
 
 def row_name(expr: syntax.Name, scope: RowScope, findings: Findings, *, column: bool = False) -> Expr:

@@ -14,7 +14,7 @@ from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.types import DURATION, NUMBER, Kind, Type
 from smartkpi.language.units import Mismatch
 from smartkpi.nearest import did_you_mean
-from smartkpi.periods.grain import Grain
+from smartkpi.periods.grain import GRAINS, Grain
 from smartkpi.periods.windows import Length, Shift, Window, refuse_length, refuse_shift, refuse_window
 from smartkpi.semantics.calls import infer
 from smartkpi.semantics.findings import Findings
@@ -26,7 +26,7 @@ from smartkpi.spec.model import Kpi
 from smartkpi.tree import walk
 
 Typing = Callable[[syntax.Expr, Namespace, Findings], Expr]
-GRAINS = tuple(str(grain) for grain in Grain if grain is not Grain.ALL)
+NAMES = tuple(str(grain) for grain in GRAINS if grain is not Grain.ALL)
 LENGTH = Type(Kind.NUMBER, DURATION)
 LATER = frozenset({"approx_distinct", "median", "quantile", "stddev", "first", "last"})
 """Aggregates that no window is taken of yet."""
@@ -141,8 +141,9 @@ def check_times(
     findings: Findings,
 ) -> None:
     """Refuse windows and shifts that do not go with the KPI's own grain."""
-    wrong = [refuse_window(one, grain, space.events[event].periods) for one, event in sorted(windows, key=str)]
-    wrong += [refuse_shift(one, grain) for one in sorted(shifts, key=str)]
+    calendar, parts = space.calendar, {event: space.events[event].periods for _, event in windows}
+    wrong = [refuse_window(calendar, one, grain, parts[event]) for one, event in sorted(windows, key=str)]
+    wrong += [refuse_shift(calendar, one, grain) for one in sorted(shifts, key=str)]
     for message in dict.fromkeys(filter(None, wrong)):
         said = f"`{spec.name}` is by {grain}" + ("" if spec.grain else ", as no other `grain` is written")
         findings.error(
@@ -176,12 +177,12 @@ def _window(expr: syntax.Apply, space: Namespace, findings: Findings) -> Window 
 
 def _to_date(expr: syntax.Apply, findings: Findings) -> Window | Literal:
     given = expr.args[1]
-    if isinstance(given, syntax.Name) and given.text in GRAINS:
+    if isinstance(given, syntax.Name) and given.text in NAMES:
         return Window("to_date", grain=Grain(given.text))
     name = given.text if isinstance(given, syntax.Name) else ""
-    hint = "since the first row: `cumulative(x)`" if name == "all" else did_you_mean(name, GRAINS)
+    hint = "since the first row: `cumulative(x)`" if name == "all" else did_you_mean(name, NAMES)
     message = "`to_date` takes a grain here, the period in whose course it adds up"
-    findings.error("unknown-grain", message, given.span, hint or f"one of {', '.join(GRAINS)}")
+    findings.error("unknown-grain", message, given.span, hint or f"one of {', '.join(NAMES)}")
     return FAILED
 
 

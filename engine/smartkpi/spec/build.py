@@ -10,8 +10,10 @@ from typing import Any
 
 from smartkpi.diagnostics import Diagnostic, Note, Severity
 from smartkpi.nearest import did_you_mean
+from smartkpi.periods.calendar import Calendar
 from smartkpi.source import Span, text_of
 from smartkpi.spec import later
+from smartkpi.spec.calendar import build_calendar
 from smartkpi.spec.cases import build_case
 from smartkpi.spec.constants import SET, build_constant
 from smartkpi.spec.datasets import agree, build_contract, build_dataset, missing_time
@@ -20,14 +22,13 @@ from smartkpi.spec.dimensions import build_dimension, parent_cycles
 from smartkpi.spec.document import Document
 from smartkpi.spec.include import Part
 from smartkpi.spec.kpis import build_kpi
-from smartkpi.spec.model import Calendar, Case, Catalog, Constant, Contract, Dataset, Dimension, Kpi
+from smartkpi.spec.model import Case, Catalog, Constant, Contract, Dataset, Dimension, Kpi
 from smartkpi.spec.names import check_name
 from smartkpi.spec.nodes import Fields, Items, Node, Scalar
 from smartkpi.spec.rename import rename_contract, rename_dataset, rename_kpi
-from smartkpi.spec.values import Problems, text, zone
+from smartkpi.spec.values import Problems, text
 
 _WORDS = {"kpi": "a KPI", "event": "an event"}
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class _State:
     """What has been built, what is wrong, and what that leaves out."""
 
     view: View
+    within: Path | None = None
     found: list[Diagnostic] = field(default_factory=list)
     broken: dict[str, Diagnostic] = field(default_factory=dict)
     lost_events: dict[str, Diagnostic] = field(default_factory=dict)
@@ -55,11 +57,16 @@ class _State:
                 self.broken.setdefault(named.subject, named)
 
 
-def build(part: Part, root: Path, sets: Mapping[str, str]) -> tuple[Catalog, tuple[Diagnostic, ...]]:
-    """Return the catalog of a project's files and of all that they include, and all that is wrong."""
+def build(
+    part: Part, root: Path, sets: Mapping[str, str], within: Path | None = None
+) -> tuple[Catalog, tuple[Diagnostic, ...]]:
+    """Return the catalog of a project's files and of all that they include, and all that is wrong.
+
+    ``within`` is the folder that what is read has to stay in, if there is one.
+    """
     problems: Problems = []
     view = gather(part, problems)
-    state = _State(view)
+    state = _State(view, within)
     for document, _, shape in _documents(part):
         mine = [d for d in view.definitions if d.key.source is document.source]
         here = [one for one in problems if one.span is not None and one.span.source is document.source]
@@ -228,7 +235,8 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
                 _keep(state.contracts, name, contract if before is None else agree(before, contract, problems))
         case "kpi":
             problems += later.later_in_kpi(value)
-            kpi = build_kpi(name, value, span, problems)
+            grains = () if "calendar" in state.broken else state.calendar.grains
+            kpi = build_kpi(name, value, span, grains, problems)
             if kpi is not None:
                 kpi = replace(rename_kpi(kpi, state.view.names), origin=definition.origin)
                 _keep(state.kpis, name, replace(kpi, hidden=kpi.hidden or definition.hidden))
@@ -252,7 +260,7 @@ def _build_sections(state: _State, part: Part) -> None:
     """
     calendars: list[Scalar] = []
     own = {id(document) for document, _, _ in part.documents}
-    for document, _, _ in _documents(part):
+    for document, base, _ in _documents(part):
         root = document.root
         if not isinstance(root, Fields):
             continue
@@ -264,7 +272,7 @@ def _build_sections(state: _State, part: Part) -> None:
                 state.report((_calendar_of_others(key),), "")
             else:
                 calendars.append(key)
-                _build_calendar(state, calendar, calendars)
+                _build_calendar(state, calendar, base, calendars)
         cases = root.get("tests")
         for item in cases.items if isinstance(cases, Items) and id(document) in own else ():
             _build_case(state, item)
@@ -275,16 +283,14 @@ def _calendar_of_others(key: Scalar) -> Diagnostic:
     return Diagnostic("passed-over", message, key.span, severity=Severity.NOTE)
 
 
-def _build_calendar(state: _State, node: Node, keys: list[Scalar]) -> None:
+def _build_calendar(state: _State, node: Node, base: Path, keys: list[Scalar]) -> None:
     if not isinstance(node, Fields):
         return
     problems: Problems = [*later.later_in_calendar(node)]
     if len(keys) > 1:
         notes = (Note("the first one is here", keys[0].span),)
         problems.append(Diagnostic("duplicate-name", "a second calendar", keys[-1].span, "keep one", notes))
-    start = text(node.get("week_start"))
-    week_start = _DAYS.index(start) if start in _DAYS else 0
-    state.calendar = Calendar(zone(node.get("timezone"), problems) or "UTC", week_start, node.span)
+    state.calendar = build_calendar(node, base, state.within, problems)
     state.report(problems, "calendar")
 
 

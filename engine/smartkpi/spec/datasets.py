@@ -12,7 +12,7 @@ from pathlib import Path
 from smartkpi.diagnostics import Diagnostic, Note
 from smartkpi.language.parse import parse_binding
 from smartkpi.language.syntax import AllRows
-from smartkpi.periods.grain import Grain
+from smartkpi.periods.grain import GRAINS, Grain
 from smartkpi.source import Span
 from smartkpi.spec.model import (
     Binding,
@@ -99,7 +99,7 @@ def _kept(dataset: Fields, problems: Problems) -> Formula | None:
 def _every(node: Node | None, events: Mapping[str, Binding], problems: Problems) -> Grain | None:
     """Return which period a row stands for, which only counted ones do."""
     written = text(node)
-    if node is None or written not in tuple(Grain):
+    if node is None or written not in GRAINS:
         return None  # its shape is wrong already
     if all(binding.count is None for binding in events.values()):
         message = "`every` says which period a counted row stands for, but no event here has a `count`"

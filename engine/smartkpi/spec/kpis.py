@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from smartkpi.diagnostics import Diagnostic
@@ -18,18 +18,17 @@ from smartkpi.spec.revisions import dated_items
 from smartkpi.spec.values import Problems, day, formula, labels, parsed, text, texts, unit
 
 _STATUSES = ("good", "warning", "critical")
-_GRAINS = tuple(str(grain) for grain in Grain)
 
 
-def build_kpi(name: str, node: Node, span: Span, problems: Problems) -> Kpi | None:
-    """Return a KPI; None where its formula is missing or wrong."""
+def build_kpi(name: str, node: Node, span: Span, grains: Sequence[Grain], problems: Problems) -> Kpi | None:
+    """Return a KPI; None where its formula is missing or wrong. ``grains`` are all there are, none if unknown."""
     if not isinstance(node, Fields):
         short = formula(node, problems)
         return None if short is None else Kpi(name, short, span)
     written = formula(node.get("formula"), problems)
     where = formula(node.get("where"), problems)
     thresholds = _thresholds(node.get("thresholds"), problems)
-    grain = _grain(node.get("grain"), problems)
+    grain = _grain(node.get("grain"), grains, problems)
     reviewed = day(node.get("reviewed"), problems)
     measure = unit(node, problems)
     revisions = tuple(_revisions(node.get("revisions"), problems))
@@ -91,12 +90,12 @@ def _direction(node: Node | None) -> Any:
     return written if written in ("higher", "lower", "none") else None
 
 
-def _grain(node: Node | None, problems: Problems) -> str | None:
+def _grain(node: Node | None, grains: Sequence[Grain], problems: Problems) -> str | None:
     if not isinstance(node, Scalar) or node.data is None:
         return None
-    if node.written in _GRAINS:
+    if node.written in grains or not grains:
         return node.written
-    hint = did_you_mean(node.written, _GRAINS) or f"one of {', '.join(_GRAINS)}"
+    hint = did_you_mean(node.written, grains) or f"one of {', '.join(grains)}"
     problems.append(Diagnostic("unknown-grain", f"no grain is named `{node.written}`", node.span, hint))
     return None
 

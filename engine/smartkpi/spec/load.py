@@ -61,7 +61,7 @@ def _assemble(unit: Unit, root: Path, sets: Mapping[str, str], problems: list[Di
     part = read_part(unit, problems)
     if not unit.whole and not part.documents and not errors(problems):
         problems.append(Diagnostic("no-definitions", f"no YAML file in `{root}` has a key of a project", hint=_KEYS))
-    catalog, found = build(part, root, sets)
+    catalog, found = build(part, root, sets, unit.within)
     if unit.within is not None:
         bound = {name: replace(one, read=one.read and replace(one.read, within=unit.within))
                  for name, one in catalog.datasets.items()}  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.language.syntax import Band, Duration, Expr
 from smartkpi.language.types import Unit
+from smartkpi.periods.calendar import PLAIN, Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.source import Span, Text
 
@@ -48,15 +49,6 @@ class Origin:
 
     text: str
     place: Span = field(compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Calendar:
-    """The project's calendar: zone of all periods, first day of the week (0 = Monday)."""
-
-    timezone: str = "UTC"
-    week_start: int = 0
-    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +322,7 @@ class Catalog:
     """
 
     root: Path
-    calendar: Calendar = Calendar()
+    calendar: Calendar = PLAIN
     constants: Mapping[str, Constant] = field(default_factory=lambda: EMPTY)
     datasets: Mapping[str, Dataset] = field(default_factory=lambda: EMPTY)
     contracts: Mapping[str, Contract] = field(default_factory=lambda: EMPTY)

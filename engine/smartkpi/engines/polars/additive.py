@@ -19,6 +19,7 @@ from smartkpi.engines.polars.estimate import Layout
 from smartkpi.engines.polars.expressions import Rows, condition
 from smartkpi.engines.polars.partials import Use, partials_of
 from smartkpi.engines.polars.times import Clock, before, key_of
+from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Cell, Scan
 from smartkpi.semantics.formula import Expr
@@ -94,7 +95,7 @@ class Codes:
         return [pl.col(f"__c{word}") & mask == mask for word, mask in masks.items()]
 
 
-def first_level(opened: Opened, scan: Scan, covers: bool, bounded: bool, layout: Layout, week_start: int = 0) -> Level1:
+def first_level(opened: Opened, scan: Scan, covers: bool, bounded: bool, layout: Layout, calendar: Calendar) -> Level1:
     """Compile the first level of a scan.
 
     ``covers``: rows without time or past the as-of stay, told apart by keys, since coverage is read off the result.
@@ -110,7 +111,7 @@ def first_level(opened: Opened, scan: Scan, covers: bool, bounded: bool, layout:
     columns = [*keys.exprs, *codes.columns(rows)]
     names = [*keys.dimensions, *keys.others, *codes.names()]
     if clock is not None and unit is not None:
-        columns.append(key_of(clock, unit, week_start).alias(PERIOD_KEY))
+        columns.append(key_of(clock, unit, calendar).alias(PERIOD_KEY))
         names.append(PERIOD_KEY)
     if clock is not None and covers and opened.edge is not None:
         columns.append((~before(clock, opened.edge)).fill_null(value=False).alias(CUT))

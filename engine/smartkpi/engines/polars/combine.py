@@ -174,7 +174,7 @@ def _keys(plan: Plan, scan: Scan, level: Level1, grain: Grain, keep: tuple[str, 
     if grain is Grain.HOUR:
         keys[PERIOD] = pl.col(PERIOD_KEY)
     elif grain is not Grain.ALL:
-        keys[PERIOD] = coarsen(_day(level, plan.calendar.timezone), grain, plan.calendar.week_start)
+        keys[PERIOD] = coarsen(_day(level, plan.calendar.timezone), grain, plan.calendar)
     places = {name: place for place, (name, _) in enumerate(scan.keys)}
     return keys | {alias: pl.col(alias) for alias in (level.keys.dimensions[places[name]] for name in keep)}
 

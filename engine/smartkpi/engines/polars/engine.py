@@ -187,7 +187,7 @@ class _Run:
         if scan.state != "additive":
             yield from (frame for _, frame in self.apart(scan, opened, (), plan))
             return
-        level = first_level(opened, scan, False, False, lay_out(opened, scan))
+        level = first_level(opened, scan, False, False, lay_out(opened, scan), plan.calendar)
         small = self.run(opened, level.query)
         self.examine(scan, opened, level, small)
         yield from (frame for _, frame in second_level(plan, scan, level, small, opened))
@@ -235,7 +235,7 @@ class _Run:
     def level(self, scan: Scan, opened: Opened, covers: bool) -> Level1:
         bounded = self.plan.range.start is not None or self.plan.range.end is not None
         ranged = bounded and Grain.ALL in scan.grains
-        return first_level(opened, scan, covers, ranged, lay_out(opened, scan), self.plan.calendar.week_start)
+        return first_level(opened, scan, covers, ranged, lay_out(opened, scan), self.plan.calendar)
 
     def profile(self, name: str) -> Coverage:
         """Read the coverage of a dataset by a scan of its times alone."""

@@ -44,7 +44,7 @@ def rows_by_period(
     if clock is None:
         return [frame], names, columns
     if grain is not Grain.ALL:
-        columns.append(key_of(clock, grain, plan.calendar.week_start).alias(PERIOD))
+        columns.append(key_of(clock, grain, plan.calendar).alias(PERIOD))
         names = [PERIOD, *names]
     frames = []
     for start, end in slices(plan, grain, _count(opened, share), days, scan.back):

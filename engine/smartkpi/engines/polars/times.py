@@ -151,25 +151,43 @@ def hour_of(clock: Clock) -> pl.Expr:
     return local.dt.truncate("1h").dt.convert_time_zone("UTC").cast(INSTANT)
 
 
-def key_of(clock: Clock, grain: Grain, week_start: int) -> pl.Expr:
+def key_of(clock: Clock, grain: Grain, calendar: Calendar) -> pl.Expr:
     """Return the period key of each row at a grain finer than `all`."""
-    return hour_of(clock) if grain is Grain.HOUR else coarsen(day_of(clock), grain, week_start)
+    return hour_of(clock) if grain is Grain.HOUR else coarsen(day_of(clock), grain, calendar)
 
 
-def coarsen(day: pl.Expr, grain: Grain, week_start: int) -> pl.Expr:
+def coarsen(day: pl.Expr, grain: Grain, calendar: Calendar) -> pl.Expr:
     """Return the first day of the period that holds a local day."""
     match grain:
+        case Grain.DAY:
+            return day
         case Grain.WEEK:
-            moved = day - timedelta(days=week_start)
-            return moved.dt.truncate("1w") + timedelta(days=week_start)
+            moved = day - timedelta(days=calendar.week_start)
+            return moved.dt.truncate("1w") + timedelta(days=calendar.week_start)
         case Grain.MONTH:
             return day.dt.truncate("1mo")
         case Grain.QUARTER:
-            return day.dt.truncate("1q")
+            return _truncate(day, "1q", (calendar.year_start - 1) % 3)
         case Grain.YEAR:
-            return day.dt.truncate("1y")
+            return _truncate(day, "1y", calendar.year_start - 1)
         case _:
-            return day
+            return _listed(day, grain, calendar)
+
+
+def _truncate(day: pl.Expr, every: str, months: int) -> pl.Expr:
+    """Return the first day of the period that holds a day, where the first period begins so many months late."""
+    if not months:
+        return day.dt.truncate(every)
+    return day.dt.offset_by(f"-{months}mo").dt.truncate(every).dt.offset_by(f"{months}mo")
+
+
+def _listed(day: pl.Expr, grain: Grain, calendar: Calendar) -> pl.Expr:
+    """Return the first day of the period that a calendar lists; days outside of all have the keys of the calendar."""
+    own = calendar.own(grain)
+    assert own is not None
+    days = [date.fromordinal(n) for n in range(own.starts[0].toordinal(), own.end.toordinal())]
+    inside = day.replace_strict(days, [own.key(one) for one in days], default=date.min, return_dtype=pl.Date())
+    return pl.when(day >= own.end).then(pl.lit(own.end, pl.Date())).otherwise(inside)
 
 
 def edge_of(as_of: date | datetime, zone: str) -> datetime:
