@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -13,7 +13,7 @@ import polars as pl
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.periods.calendar import PLAIN, Calendar
 from smartkpi.periods.windows import Length
-from smartkpi.spec.model import Dimension, Labels
+from smartkpi.spec.model import DatedNote, Dimension, Labels
 
 LEADING = ("kpi", "grain", "start", "end")
 TRAILING = ("level", "value", "money", "unit", "currency", "n", "state", "flags", "status", "reason")
@@ -33,6 +33,17 @@ class KpiInfo:
     owner: str | None
     tags: tuple[str, ...]
     window: Length | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodNote:
+    """A dated note of the calendar beside a period that holds its day."""
+
+    grain: str
+    start: datetime
+    end: datetime
+    day: date
+    label: Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,7 @@ class Result:
     for but has no rows to the reason: `definition` or `data`; ``diagnostics`` say more. ``arranged`` says that the rows
     were ordered or cut as the question wished. ``display`` renders the result as `text` or `html`; without it the
     frame shows itself. ``dimensions`` has labels and order of those dimensions of the question that have some;
-    ``calendar`` names the periods.
+    ``calendar`` names the periods, ``notes`` has what it says of days in them.
     """
 
     frame: pl.DataFrame
@@ -77,6 +88,7 @@ class Result:
     display: Callable[[Result, str], str] | None = field(default=None)
     dimensions: Mapping[str, Dimension] = field(default_factory=dict)
     calendar: Calendar = PLAIN
+    notes: tuple[PeriodNote, ...] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -113,6 +125,20 @@ class Result:
         if self.display is None:
             return f"<pre>{html.escape(repr(self.frame))}</pre>"
         return self.display(self, "html")
+
+
+def noted(frame: pl.DataFrame, notes: Iterable[DatedNote]) -> tuple[PeriodNote, ...]:
+    """Return the notes that fall in the periods of a frame, by period and day."""
+    known = list(notes)
+    if not known:
+        return ()
+    last = (pl.col("end") - timedelta(microseconds=1)).dt.date().alias("last")
+    first = pl.col("start").dt.date().alias("first")
+    periods = frame.select("grain", "start", "end", first, last).unique().drop_nulls()
+    days = pl.DataFrame({"day": [one.day for one in known]}, schema={"day": pl.Date}).with_row_index("note")
+    held = periods.join_where(days, pl.col("day") >= pl.col("first"), pl.col("day") <= pl.col("last"))
+    rows = held.sort("grain", "start", "note").select("grain", "start", "end", "note").iter_rows()
+    return tuple(PeriodNote(grain, start, end, known[note].day, known[note].label) for grain, start, end, note in rows)
 
 
 def in_order(frame: pl.DataFrame, by: Sequence[str], dimensions: Mapping[str, Dimension]) -> pl.DataFrame:

@@ -27,7 +27,7 @@ from smartkpi.plan.rules import optimize
 from smartkpi.plan.verify import verify
 from smartkpi.report import html, table
 from smartkpi.report.style import Style
-from smartkpi.result import KpiInfo, Provenance, Result, arrange, in_order
+from smartkpi.result import KpiInfo, Provenance, Result, arrange, in_order, noted
 from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.formula import Across, TypedKpi
 from smartkpi.semantics.lookups import reached_datasets
@@ -270,8 +270,9 @@ def _finish(checked: Checked, plan: Plan, question: Question, found: Answer, der
     described = checked.catalog.dimensions
     dimensions = {name: described[last] for name in question.by if (last := name.split(".")[-1]) in described}
     torn = check_parents(described, question.by, derived.frame)
+    frame = in_order(assess(derived.frame, kpis), question.by, dimensions)
     return Result(
-        frame=in_order(assess(derived.frame, kpis), question.by, dimensions),
+        frame=frame,
         trend=derived.trend,
         kpis={name: _info(kpi) for name, kpi in kpis.items()},
         by=question.by,
@@ -286,6 +287,7 @@ def _finish(checked: Checked, plan: Plan, question: Question, found: Answer, der
         diagnostics=(*found.notes, *derived.diagnostics, *torn),
         dimensions=dimensions,
         calendar=plan.calendar,
+        notes=noted(frame, checked.catalog.notes),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from smartkpi import __version__
+from smartkpi.periods.calendar import MONTHS, WEEKDAYS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FORMATS = ("table", "json", "ndjson", "csv", "parquet", "markdown")
@@ -111,15 +112,29 @@ def run(args: Sequence[str], project: str | None, sets: Sequence[str], **options
 
 
 @main.command()
-@click.argument("what", metavar="[NAME | functions | schemas [NAME] | values FIELD]", nargs=-1)
+@click.argument("what", metavar="[NAME | functions | schemas [NAME] | values FIELD | calendar]", nargs=-1)
 @click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")
 @format_option("text", "json")
+@click.option("--make", type=click.Choice(("445", "454", "544")), help="calendar: write retail periods as CSV.")
+@click.option("--years", metavar="YEARS", default="2020-2035", show_default=True, help="Which years to make.")
+@click.option("--ends", type=click.Choice(("nearest", "last")), default="nearest", show_default=True,
+              help="A year ends with the week that ends nearest to the end of a month, or last in it.")  # fmt: skip
+@click.option("--year-end", metavar="MONTH", type=click.Choice(MONTHS), default="january", show_default=True)
+@click.option("--week-start", metavar="DAY", type=click.Choice(WEEKDAYS), default="sunday", show_default=True)
 @project_options
-def show(what: Sequence[str], lang: str, form: str, project: str | None, sets: Sequence[str]) -> int:
-    """Show what is defined: all KPIs, one KPI, the functions, the schemas, the values of a field."""
+def show(what: Sequence[str], lang: str, form: str, project: str | None, sets: Sequence[str], **made: Any) -> int:
+    """Show what is defined: all KPIs, one KPI, the functions, the schemas, the values of a field, the calendar."""
     from smartkpi.app.show import show, show_functions, show_schema
 
+    if made["make"] is not None and list(what) != ["calendar"]:
+        raise click.UsageError("`--make` writes a calendar: kpi show calendar --make 445")
     match list(what):
+        case ["calendar"]:
+            from smartkpi.app.calendars import make_periods, show_calendar
+
+            if made["make"] is None:
+                return show_calendar(_find(None, project), _pairs(sets), lang, form)
+            return make_periods(made["make"], made["years"], made["ends"], made["year_end"], made["week_start"])
         case ["functions"]:
             return show_functions(form)
         case ["schemas"] | ["schemas", _]:

@@ -17,6 +17,11 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 QUARTER_HOUR = timedelta(minutes=15)
 TICK = timedelta(microseconds=1)
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
 FIRST_INSTANT = datetime.min.replace(tzinfo=UTC) + DAY * 2
 LAST_INSTANT = datetime.max.replace(tzinfo=UTC) - DAY * 2
 

@@ -19,13 +19,14 @@ from smartkpi.periods.windows import earlier, refuse_shift
 from smartkpi.report.numbers import form_of, format_change, format_number, sparkline
 from smartkpi.report.style import Style, plain
 from smartkpi.report.words import word
-from smartkpi.result import KpiInfo, Result
+from smartkpi.result import KpiInfo, PeriodNote, Result
 
 GLYPHS = {"good": "●", "warning": "▲", "critical": "■", "inconclusive": "◌", "pending": "…"}
 GLYPHS_ASCII = {"good": "+", "warning": "!", "critical": "x", "inconclusive": "?", "pending": "."}
 TONES = {"good": "good", "warning": "warning", "critical": "critical", "inconclusive": "faint", "pending": "faint"}
 TICK = timedelta(microseconds=1)
 WEEK_OLD = 7
+NOTES_SHOWN, LINES_SHOWN = 3, 10
 LEVELS = ("segment", "other", "total")
 
 Row = Mapping[str, Any]
@@ -177,7 +178,7 @@ def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
             )
         )
     title = " · ".join([*(known if one else ()), *as_of])
-    notes = [*_notes(result, rows, style), *others]
+    notes = [*_notes(result, rows, style), *_dated(result, style), *others]
     return _filled(Grid(_separate(title, style), tuple(columns), tuple(body), keys, notes=tuple(notes)))
 
 
@@ -197,11 +198,14 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
     ]
     keys = len(columns)
     columns += [Column(label(result.kpis.get(name), name, style), right=True) for name in names]
+    beside = _beside(result, grain)
+    columns += [Column(word(style.lang, "notes"), fold=True)] if beside else []
     body, above = [], ""
     for key in sorted(lines, key=lambda key: _sortable(result, key)):
         some = lines[key]
         period = period_of(next(iter(some.values())), result.calendar)
         heads = [Cell("" if period == above else period), *_segments(result, next(iter(some.values())), style)]
+        shown = "" if period == above else _noted(beside.get(key[0], ()), grain, style)
         above = period
         values = (
             _graded(some[name], result.kpis.get(name), name in graded, name in marked, style)
@@ -209,10 +213,39 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
             else Cell("–", "faint")
             for name in names
         )
-        body.append((*heads, *(Cell(_ascii(cell.text, style), cell.tone) for cell in values)))
+        last = (Cell(shown, "faint"),) if beside else ()
+        body.append((*heads, *(Cell(_ascii(cell.text, style), cell.tone) for cell in values), *last))
     as_of, others = _as_ofs(result, rows, style)
     notes = (*_notes(result, rows, style), *others)
     return Grid("".join(as_of), tuple(columns), tuple(body), keys, split=True, notes=notes)
+
+
+def _beside(result: Result, grain: str) -> dict[datetime | None, list[PeriodNote]]:
+    """Return the notes of a grain's periods by their start."""
+    found: dict[datetime | None, list[PeriodNote]] = {}
+    for note in result.notes:
+        if note.grain == grain:
+            found.setdefault(_instant(note.start), []).append(note)
+    return found
+
+
+def _noted(notes: Sequence[PeriodNote], grain: str, style: Style) -> str:
+    """Return the notes of a period in one cell: with their days, where it has several; of many the first."""
+    dated = grain not in (Grain.HOUR, Grain.DAY)
+    texts = [
+        f"{note.day} {plain(note.label.get(style.lang))}" if dated else plain(note.label.get(style.lang))
+        for note in notes
+    ]
+    comma, more = word(style.lang, "comma"), len(texts) - NOTES_SHOWN
+    return comma.join(texts[:NOTES_SHOWN]) + (f"{comma}+{more}" if more > 0 else "")
+
+
+def _dated(result: Result, style: Style) -> list[str]:
+    """Return a line for each note on a day of the periods shown; of many the first."""
+    days = dict.fromkeys((note.day, plain(note.label.get(style.lang))) for note in result.notes)
+    lines = [f"{day} {text}" for day, text in sorted(days)]
+    more = len(lines) - LINES_SHOWN
+    return lines[:LINES_SHOWN] + ([f"+{more}"] if more > 0 else [])
 
 
 def _grain_word(grain: str, style: Style) -> str:
@@ -233,7 +266,7 @@ def _listing(result: Result, rows: Sequence[Row], style: Style) -> Grid:
             (*heads, Cell(period_of(row, result.calendar)), _value(row, info, marked, style), _status(row, style))
         )
     as_of, others = _as_ofs(result, rows, style)
-    notes = (*_notes(result, rows, style), *others)
+    notes = (*_notes(result, rows, style), *_dated(result, style), *others)
     title = "".join(as_of)
     return _filled(Grid(title, tuple(columns), tuple(body), len(titles), notes=notes))
 

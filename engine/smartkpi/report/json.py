@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from smartkpi.diagnostics import to_json
-from smartkpi.report.rows import exact, plain_rows
+from smartkpi.report.rows import exact, moment_text, plain_rows
 from smartkpi.report.style import Style
-from smartkpi.result import KpiInfo, Provenance, Result
+from smartkpi.result import KpiInfo, PeriodNote, Provenance, Result
 
 
 def render(result: Result, style: Style) -> str:
@@ -28,6 +28,7 @@ def as_data(result: Result, lang: str = "en") -> dict[str, Any]:
         "kpis": {name: _kpi(info, lang) for name, info in result.kpis.items()},
         "rows": list(plain_rows(result.frame)),
         "trend": list(plain_rows(result.trend)),
+        "notes": [_note(note, lang) for note in result.notes],
         "left_out": dict(result.left_out),
         "provenance": provenance_data(result.provenance),
         "diagnostics": [to_json(diagnostic) for diagnostic in result.diagnostics],
@@ -42,6 +43,17 @@ def provenance_data(provenance: Provenance) -> dict[str, Any]:
         "scans": provenance.scans,
         "as_of": {name: None if moment is None else moment.isoformat() for name, moment in provenance.as_of.items()},
         "datasets": {name: _dataset(facts) for name, facts in provenance.datasets.items()},
+    }
+
+
+def _note(note: PeriodNote, lang: str) -> dict[str, Any]:
+    return {
+        "grain": note.grain,
+        "start": moment_text(note.start, note.grain),
+        "end": moment_text(note.end, note.grain),
+        "date": note.day.isoformat(),
+        "label": note.label.get(lang),
+        "labels": dict(note.label.texts),
     }
 
 

@@ -21,7 +21,7 @@ def plain_rows(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
 def _plain(value: Any, grain: str) -> Any:
     match value:
         case datetime():
-            return _moment(value, grain)
+            return moment_text(value, grain)
         case date():
             return value.isoformat()
         case Decimal():
@@ -43,7 +43,7 @@ def readable(value: Decimal) -> str:
     return exact(value) if not value or -7 < value.adjusted() < 21 else f"{value.normalize():e}"
 
 
-def _moment(moment: datetime, grain: str) -> str:
+def moment_text(moment: datetime, grain: str) -> str:
     """Return the day of a boundary; an hour, and an end within a day, as a time with its offset."""
     if grain == Grain.HOUR or (grain == Grain.ALL and moment.time() != time()):
         return moment.isoformat()

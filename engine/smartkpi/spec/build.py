@@ -13,7 +13,7 @@ from smartkpi.nearest import did_you_mean
 from smartkpi.periods.calendar import Calendar
 from smartkpi.source import Span, text_of
 from smartkpi.spec import later
-from smartkpi.spec.calendar import build_calendar
+from smartkpi.spec.calendar import build_calendar, build_notes
 from smartkpi.spec.cases import build_case
 from smartkpi.spec.constants import SET, build_constant
 from smartkpi.spec.datasets import agree, build_contract, build_dataset, missing_time
@@ -22,7 +22,7 @@ from smartkpi.spec.dimensions import build_dimension, parent_cycles
 from smartkpi.spec.document import Document
 from smartkpi.spec.include import Part
 from smartkpi.spec.kpis import build_kpi
-from smartkpi.spec.model import Case, Catalog, Constant, Contract, Dataset, Dimension, Kpi
+from smartkpi.spec.model import Case, Catalog, Constant, Contract, Dataset, DatedNote, Dimension, Kpi
 from smartkpi.spec.names import check_name
 from smartkpi.spec.nodes import Fields, Items, Node, Scalar
 from smartkpi.spec.rename import rename_contract, rename_dataset, rename_kpi
@@ -41,6 +41,7 @@ class _State:
     broken: dict[str, Diagnostic] = field(default_factory=dict)
     lost_events: dict[str, Diagnostic] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
+    notes: tuple[DatedNote, ...] = ()
     constants: dict[str, Constant] = field(default_factory=dict)
     datasets: dict[str, Dataset] = field(default_factory=dict)
     contracts: dict[str, Contract] = field(default_factory=dict)
@@ -101,6 +102,7 @@ def _catalog(state: _State, root: Path) -> Catalog:
         broken,
         {name: item for name, item in state.kpis.items() if f"kpi:{name}" in broken},
         dimensions={name: item for name, item in state.dimensions.items() if f"dimension:{name}" not in broken},
+        notes=state.notes,
     )
 
 
@@ -291,6 +293,7 @@ def _build_calendar(state: _State, node: Node, base: Path, keys: list[Scalar]) -
         notes = (Note("the first one is here", keys[0].span),)
         problems.append(Diagnostic("duplicate-name", "a second calendar", keys[-1].span, "keep one", notes))
     state.calendar = build_calendar(node, base, state.within, problems)
+    state.notes = build_notes(node, problems)
     state.report(problems, "calendar")
 
 

@@ -1,20 +1,16 @@
-"""`calendar:` → the calendar of all periods, and its notes."""
+"""`calendar:` → the calendar of all periods, and what is noted on days."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from smartkpi.periods.calendar import Calendar
+from smartkpi.diagnostics import Diagnostic
+from smartkpi.periods.calendar import MONTHS, WEEKDAYS, Calendar
 from smartkpi.spec.files import leads_out, outside
+from smartkpi.spec.model import DatedNote
 from smartkpi.spec.nodes import Fields, Scalar
 from smartkpi.spec.periods import read_periods
-from smartkpi.spec.values import Problems, text, zone
-
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MONTHS = (
-    *("january", "february", "march", "april", "may", "june"),
-    *("july", "august", "september", "october", "november", "december"),
-)
+from smartkpi.spec.values import Problems, day, labels, text, zone
 
 
 def build_calendar(node: Fields, base: Path, within: Path | None, problems: Problems) -> Calendar:
@@ -22,8 +18,8 @@ def build_calendar(node: Fields, base: Path, within: Path | None, problems: Prob
     start, month, path = text(node.get("week_start")), text(node.get("year_start")), node.get("periods")
     plain = Calendar(
         zone(node.get("timezone"), problems) or "UTC",
-        _DAYS.index(start) if start in _DAYS else 0,
-        _MONTHS.index(month) + 1 if month in _MONTHS else 1,
+        WEEKDAYS.index(start) if start in WEEKDAYS else 0,
+        MONTHS.index(month) + 1 if month in MONTHS else 1,
     )
     if not isinstance(path, Scalar) or not text(path):
         return plain
@@ -32,3 +28,18 @@ def build_calendar(node: Fields, base: Path, within: Path | None, problems: Prob
         return plain
     listed = read_periods(path, base, plain, problems)
     return Calendar(plain.timezone, plain.week_start, plain.year_start, listed)
+
+
+def build_notes(node: Fields, problems: Problems) -> tuple[DatedNote, ...]:
+    """Return the notes of a calendar by their days."""
+    written = node.get("notes")
+    found: list[DatedNote] = []
+    for entry in written.entries.values() if isinstance(written, Fields) else ():
+        before = len(problems)
+        on = day(entry.key, problems)
+        if on is None and len(problems) == before:
+            message = f"`{entry.key.written}` is no date"
+            problems.append(Diagnostic("bad-value", message, entry.key.span, "a note is on one day: 2026-11-11"))
+        if on is not None:
+            found.append(DatedNote(on, labels(entry.value)))
+    return tuple(sorted(found, key=lambda one: one.day))

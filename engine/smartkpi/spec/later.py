@@ -16,7 +16,7 @@ SECTIONS = {
     "goals": "`goals`",
     "diagnoses": "`diagnoses`",
 }
-_CALENDAR = ("hours", "notes")
+_CALENDAR = ("hours",)
 _KPI = ("goal", "goals", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
 _DATASET = ("additive",)

@@ -52,6 +52,14 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class DatedNote:
+    """What is to be remembered of a day, shown beside the periods that hold it."""
+
+    day: date
+    label: Labels
+
+
+@dataclass(frozen=True, slots=True)
 class Revision:
     """What holds from the day ``start`` on, where it says nothing what held before; ``thresholds`` change by status."""
 
@@ -332,3 +340,4 @@ class Catalog:
     spoiled: Mapping[str, Kpi] = field(default_factory=lambda: EMPTY)
     files: tuple[Path, ...] = ()
     dimensions: Mapping[str, Dimension] = field(default_factory=lambda: EMPTY)
+    notes: tuple[DatedNote, ...] = ()
