@@ -19,19 +19,28 @@ def _names(kind: type) -> tuple[str, ...]:
 
 
 def _is_node(value: Any) -> bool:
-    return hasattr(value, "__dataclass_fields__")
+    return _is_kind(type(value))  # type: ignore[arg-type]
+
+
+@cache
+def _is_kind(kind: type) -> bool:
+    return hasattr(kind, "__dataclass_fields__")
 
 
 def children(node: Any) -> Iterator[Any]:
     """Yield the dataclass nodes directly below a node, in order; tuples are looked into, mappings are not."""
+    yield from _below(node)
+
+
+def _below(node: Any) -> list[Any]:
+    found = []
     for name in _names(type(node)):  # type: ignore[arg-type]
         value = getattr(node, name)
-        if isinstance(value, tuple):
-            for item in value:
-                if _is_node(item):
-                    yield item
+        if type(value) is tuple:
+            found += [item for item in value if _is_node(item)]
         elif _is_node(value):
-            yield value
+            found.append(value)
+    return found
 
 
 def walk(node: Any) -> Iterator[Any]:
@@ -40,7 +49,7 @@ def walk(node: Any) -> Iterator[Any]:
     while stack:
         top = stack.pop()
         yield top
-        stack.extend(reversed(list(children(top))))
+        stack += reversed(_below(top))
 
 
 def rewrite(node: Node, change: Callable[[Any], Any]) -> Node:

@@ -228,15 +228,15 @@ def _judge(
         column, _ = known.columns_of(plan.components[id].event, plan.components[id].window)
         if known.reached.frame[column].any():
             uncovered[id] = column
+    own: list[pl.Series] = []
     for step in steps:
         parts, clamped = marks_of(step, known.reached)
-        own = [
+        own += [
             complete_in(step, plan, known, frame["complete"]).alias(f"complete.{step.id}"),
             parts.alias(f"like_for_like.{step.id}"),
             clamped.alias(f"clamped.{step.id}"),
         ]
-        known.reached = replace(known.reached, frame=known.reached.frame.with_columns(own))
-    return known.reached, uncovered
+    return replace(known.reached, frame=known.reached.frame.with_columns(own)), uncovered
 
 
 def _divide(

@@ -226,6 +226,8 @@ def complete_in(step: Step, plan: Plan, judged: Judged, base: pl.Series) -> pl.S
             _, full = judged.columns_of(event, window)
             rows = judged.reached.follow(path)
             parts.append(judged.reached.frame[full].gather(rows).fill_null(value=False))
+    if len(parts) == 1:
+        return base
     table = pl.DataFrame([part.alias(str(number)) for number, part in enumerate(parts)])
     return table.select(pl.all_horizontal(pl.all())).to_series()
 

@@ -84,7 +84,9 @@ def lay_out_periods(
         only = until or since
         return unplaced(grain) if only is None else replace(lay_out(calendar, grain, [only]), ahead=last is not None)
     high = min(ends)
-    found = [firsts.select(pl.min_horizontal(ids).min()).item() if ids else None for ids in presence]
+    least = {ids: pl.min_horizontal(ids).min().alias(str(place)) for place, ids in enumerate(presence) if ids}
+    by_ids = dict(zip(least, firsts.select(least.values()).row(0), strict=True)) if least else {}
+    found = [by_ids.get(ids) for ids in presence]
     low = [_key(first) for first in found if first is not None]
     if len(low) < len(found) and not plan.by:  # a KPI without rows: from coverage, or just the last period
         low.append(calendar.key(grain, begin) if plan.scorecard and begin is not None else high)
