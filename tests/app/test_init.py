@@ -353,7 +353,7 @@ def files(draw: st.DrawFn) -> bytes:
 
 
 NAMES = st.sampled_from(["rows.csv", "orders.tsv", "visits.txt", "rows.jsonl", "rows.parquet"])
-PACKS = st.sampled_from([(), ("--pack", "ads"), ("--pack", "marketplace"), ("--pack", "finance")])
+PACKS = st.sampled_from([(), *(("--pack", name) for name in ("ads", "b2b", "finance", "marketplace"))])
 
 
 @given(files(), NAMES, PACKS)
