@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import yaml
 
 import smartkpi
 from smartkpi.api.failures import DataError
-from tests.peer.answers import differences, in_their_order, read_ours, read_theirs
+from tests.peer.answers import Table, differences, in_their_order, read_ours, read_theirs
 
 HERE = Path(__file__).resolve().parent
 DECLARED: dict[str, Any] = yaml.safe_load((HERE / "cases.yml").read_text(encoding="utf-8"))
@@ -41,6 +42,7 @@ def project(shared_peer: Path, tmp_path_factory: pytest.TempPathFactory) -> smar
     """Our project over their tables."""
     text = (HERE / "project.yml").read_text(encoding="utf-8")
     path = tmp_path_factory.mktemp("peer") / "kpis.yml"
+    text = text.replace("PERIODS", (HERE / "periods.csv").as_posix())
     path.write_text(text.replace("TABLES", (shared_peer / "tables").as_posix()), encoding="utf-8")
     return smartkpi.load(path)
 
@@ -61,7 +63,7 @@ def test_how_many_cases_are_asked() -> None:
         next((state for state in (*NOT_ASKED, "refused") if state in one), "asked") for one in CASES.values()
     )
     assert states == DECLARED["counts"]
-    known = {*OPTIONS, "by", "kpis", "differs", "since_1970", "refused", "because", *NOT_ASKED}
+    known = {*OPTIONS, "by", "kpis", "differs", "called", "since_1970", "refused", "because", *NOT_ASKED}
     assert {key for one in CASES.values() for key in one} <= known
     assert {way for one in CASES.values() for way in one.get("differs", [])} == set(DECLARED["differences"])
 
@@ -79,6 +81,9 @@ def test_answers_agree(name: str, project: smartkpi.Project, cases: dict[str, An
         expected = expected.with_columns(pl.col(*dimensions).dt.epoch("us") // MICROSECONDS[ours["since_1970"]])
     theirs = read_theirs(expected, metrics, list(dimensions))
     answer = read_ours(result, names, "grain" in ours)
+    if "called" in ours:
+        days = {datetime.fromisoformat(str(a)): datetime.fromisoformat(str(b)) for a, b in ours["called"].items()}
+        answer = Table({(days[start], *rest): cell for (start, *rest), cell in answer.cells.items()}, [])
     assert differences(answer, theirs) == set(ours.get("differs", []))
     assert not case["check_order"] or in_their_order(answer, theirs)
     assert result.left_out == {}
