@@ -14,6 +14,7 @@ from smartkpi.language.parse import parse_binding
 from smartkpi.language.syntax import AllRows
 from smartkpi.periods.grain import GRAINS, Grain
 from smartkpi.source import Span
+from smartkpi.spec.later import not_yet
 from smartkpi.spec.model import (
     Binding,
     Column,
@@ -33,6 +34,7 @@ from smartkpi.spec.values import (
     column_or_formula,
     day,
     formula,
+    is_date,
     labels,
     named,
     parsed,
@@ -358,7 +360,11 @@ def _when(node: Node | None, problems: Problems) -> tuple[Formula | None, bool]:
 def _covers(node: Node | None, problems: Problems) -> Covers | None:
     if not isinstance(node, Fields):
         return None
-    start, end = day(node.get("from"), problems), day(node.get("to"), problems)
+    start, end, to = day(node.get("from"), problems), day(node.get("to"), problems), node.get("to")
+    if isinstance(to, Scalar) and isinstance(to.data, str) and not is_date(to.written):
+        named = not_yet("coverage as far as that of another dataset", to)
+        wrong = Diagnostic("bad-value", f"`{to.written}` is no date", to.span, hint="write it as 2026-01-31")
+        problems.append(named if to.written.isidentifier() else wrong)
     if start is not None and end is not None and end < start:
         message = f"this coverage ends before it begins ({start})"
         problems.append(Diagnostic("bad-value", message, node.entries["to"].value.span))

@@ -109,6 +109,11 @@ def day(node: Node | None, problems: Problems) -> date | None:
         return None
 
 
+def is_date(text: str) -> bool:
+    """Say whether a text has the shape of a date such as 2026-01-31."""
+    return _DATE.match(text) is not None
+
+
 def moment(node: Node | None, problems: Problems) -> date | datetime | None:
     """Return a date, or a time such as 2026-01-31T18:00."""
     if not isinstance(node, Scalar) or not isinstance(node.data, str) or _DATE.match(node.written):
