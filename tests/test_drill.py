@@ -85,6 +85,23 @@ def test_the_order_is_that_of_both(project: smartkpi.Project) -> None:
     ]
 
 
+def test_the_value_of_a_segment_is_of_the_type_of_its_field() -> None:
+    rows = pl.DataFrame(
+        {"code": ["01", "1", "true", "null", None], "city": list("abcde"), "tier": [1] * 5, "shop": [7] * 5}
+    )
+    tiers = {"values": {"1": {"en": "first"}}}
+    written = {
+        "datasets": {"orders": {"time": "none", "events": {"order": "all rows"}}},
+        "dimensions": {"city": {"parent": "code"}, "shop": {"parent": "tier"}, "tier": tiers},
+        "kpis": {"orders": "order"},
+    }
+    project = smartkpi.load(written, data={"orders": rows})
+    for typed, city in {"01": "a", "1": "b", "true": "c", '"null"': "d", "null": "e"}.items():
+        assert project.run(drill=f"code={typed}").frame["city"].to_list() == [city]
+    for typed in ("1", "first"):
+        assert project.run(drill=f"tier={typed}").frame["value"].to_list() == [5]
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 
 import polars as pl
 
@@ -15,11 +13,11 @@ from smartkpi.diagnostics import Diagnostic, Note, Severity
 from smartkpi.language import syntax
 from smartkpi.language.parse import parse_formula
 from smartkpi.nearest import did_you_mean
+from smartkpi.semantics.question import Within
 from smartkpi.source import text_of
 from smartkpi.spec.model import Dimension
 
 SHOWN = 5
-_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 Dimensions = Mapping[str, Dimension]
 
@@ -43,7 +41,7 @@ def drill_down(dimensions: Dimensions, ask: Ask) -> Ask:
     if assigned:
         by = ask.by if child in ask.by else _behind(ask.by, field, child) if field in ask.by else (*ask.by, child)
         shown = dimensions.get(field.rpartition(".")[2])
-        return replace(ask, by=by, drill=None, within=_equals(field, value if shown is None else _meant(shown, value)))
+        return replace(ask, by=by, drill=None, within=_segment(field, value if shown is None else _meant(shown, value)))
     by = ask.by if field in ask.by else (*ask.by, field)
     return replace(ask, by=by if child in by else _behind(by, field, child), drill=None)
 
@@ -84,22 +82,15 @@ def _meant(dimension: Dimension, value: str) -> str:
     if value in dimension.values or value in dimension.spellings:
         return value
     labelled = {one for one, label in dimension.values.items() if value in (text for _, text in label.texts)}
-    return f'"{labelled.pop()}"' if len(labelled) == 1 else value
+    return labelled.pop() if len(labelled) == 1 else value
 
 
-def _equals(field: str, value: str) -> syntax.Expr:
-    """Return the condition that a field has a value as it is typed: a number, true, false, null, else a text."""
+def _segment(field: str, value: str) -> Within:
+    """Return the segment that is meant by a field and a value as typed, in quotes or without."""
     text = text_of(value, "--drill")
-    span = text.at(0, len(value))
-    name = parse_formula(text_of(field, "--drill"))
-    literal: syntax.Expr = syntax.Text(value.strip("\"'") if value[:1] in "\"'" else value, span)
-    if value == "null":
-        return syntax.Apply("is null", (name,), span, span)
-    if value in ("true", "false"):
-        literal = syntax.Boolean(value == "true", span)
-    elif _NUMBER.fullmatch(value):
-        literal = syntax.Number(Decimal(value), False, span)
-    return syntax.Apply("==", (name, literal), span, span)
+    quoted = value[:1] in ("'", '"')
+    literal = syntax.Text(value.strip("\"'") if quoted else value, text.at(0, len(value)))
+    return Within(parse_formula(text_of(field, "--drill")), literal, quoted)
 
 
 def check_parents(dimensions: Dimensions, by: Sequence[str], frame: pl.DataFrame) -> tuple[Diagnostic, ...]:

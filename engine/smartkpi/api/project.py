@@ -9,8 +9,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from smartkpi.api import arguments
 from smartkpi.api.failures import DataError, UsageError
-from smartkpi.api.question import Ask, Period, names
+from smartkpi.api.question import Ask, Period
 from smartkpi.diagnostics import Diagnostic, errors, render
 from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.question import Question
@@ -75,6 +76,7 @@ class Project:
 
     def with_sets(self, sets: Mapping[str, str]) -> Project:
         """Return the project with other values of constants."""
+        sets = arguments.constants("sets", sets)
         return load(self.source, self.data, {**self.sets, **sets}, self.within) if sets else self
 
     def usable(self) -> Loaded:
@@ -93,7 +95,7 @@ class Project:
 
         Where that finds no error, no question about the project meets a problem of definitions or data.
         """
-        if not data:
+        if not arguments.flag("data", data):
             return Report(_unique((*self.loaded.diagnostics, *self.typed().diagnostics)))
         from smartkpi.api.pipeline import evaluate, inspect_data, open_data
 
@@ -142,26 +144,32 @@ class Project:
         from smartkpi.api.pipeline import answer
 
         ask = Ask(
-            names(kpis),
-            grain,
-            names(by),
-            since,
-            until,
-            where,
-            as_of,
-            names(order_by),
-            limit,
-            optimize,
-            total,
-            top,
-            drill,
-            complete_only=complete_only,
+            arguments.names("kpis", kpis),
+            arguments.text("grain", grain),
+            arguments.names("by", by),
+            arguments.moment("since", since),
+            arguments.moment("until", until),
+            arguments.text("where", where),
+            arguments.moment("as_of", as_of),
+            arguments.names("order_by", order_by),
+            arguments.whole("limit", limit),
+            arguments.flag("optimize", optimize),
+            arguments.flag("total", total),
+            arguments.whole("top", top),
+            drill if drill is None or isinstance(drill, str) else arguments.flag("drill", drill),
+            complete_only=arguments.flag("complete_only", complete_only),
         )
-        project = self.with_sets(sets or {})
+        if not isinstance(lang, str):
+            arguments.refuse("lang", lang, "a language such as `en`")
+        if progress is not None and not callable(progress):
+            arguments.refuse("progress", progress, "a function")
+        project = self.with_sets(arguments.constants("sets", sets))
         return answer(project.usable(), project.data, ask, lang, progress)
 
     def explain(self, name: str, stage: Stage = "optimized") -> str:
         """Return one stage of a KPI's way from text to query. `polars` needs the data; the others do not."""
+        if not isinstance(name, str):
+            arguments.refuse("name", name, "the name of a KPI")
         if stage not in STAGES:
             message = f"no stage is named `{stage}`"
             raise UsageError(Diagnostic("unknown-stage", message, hint=f"stages: {', '.join(STAGES)}"))
@@ -174,6 +182,7 @@ class Project:
         from smartkpi.api.cases import run_cases
         from smartkpi.api.rewrite import fill
 
+        update = arguments.flag("update", update)
         outcomes = run_cases(check(self.usable().catalog))
         if update and fill(outcomes, self.catalog.files):
             return run_cases(load(self.source, self.data, self.sets, self.within).typed())
@@ -193,10 +202,11 @@ def load(
     that is read, links followed, may lead out of the folder ``within`` (else: the variable SMARTKPI_WITHIN), if one is
     set: for services that run what others write.
     """
-    given = dict(sets or {})
+    source, given = arguments.project(source), arguments.constants("sets", sets)
+    within = arguments.path("within", within)
     folder = within or os.environ.get("SMARTKPI_WITHIN")
     loaded = load_spec(source, given, Path(folder) if folder else None)
-    return Project(source, loaded, _snapshots(data or {}), given, within)
+    return Project(source, loaded, _snapshots(arguments.mapping("data", data)), given, within)
 
 
 def _snapshots(data: Mapping[str, object]) -> dict[str, object]:

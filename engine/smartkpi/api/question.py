@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import assert_never
@@ -10,12 +9,11 @@ from typing import assert_never
 from smartkpi.api.failures import UsageError
 from smartkpi.diagnostics import Diagnostic, Note
 from smartkpi.language.parse import parse_formula
-from smartkpi.language.syntax import Apply, Expr
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key, parse_moment, parse_period
-from smartkpi.semantics.question import Question
+from smartkpi.semantics.question import Question, Within
 from smartkpi.source import text_of
 from smartkpi.spec.model import Catalog
 
@@ -42,14 +40,8 @@ class Ask:
     total: bool = False
     top: int | None = None
     drill: str | bool | None = None
-    within: Expr | None = None
+    within: Within | None = None
     complete_only: bool = False
-
-
-def names(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return a list of names, given as such or as a text with commas."""
-    parts = [value] if isinstance(value, str) else list(value or ())
-    return tuple(name for part in parts for piece in part.split(",") if (name := piece.strip()))
 
 
 def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
@@ -67,8 +59,9 @@ def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
             by=_dimensions(ask.by),
             since=None,
             until=None,
-            where=_condition(ask),
+            where=parse_formula(text_of(where, "<where>")) if (where := ask.where or "").strip() else None,
             as_of=_moment(calendar, ask.as_of),
+            within=ask.within,
         ),
         _start(calendar, ask.since),
         _end(calendar, ask.until),
@@ -77,14 +70,6 @@ def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
         message = f"no hour lies between {ask.since} and {ask.until}: the range ends before it begins"
         raise UsageError(Diagnostic("empty-range", message, hint="swap since and until"))
     return replace(question, first_hour=first, last_hour=last)
-
-
-def _condition(ask: Ask) -> Expr | None:
-    """Return the condition that is asked, and that of the one segment that is drilled into."""
-    asked = None if not (ask.where or "").strip() else parse_formula(text_of(ask.where or "", "<where>"))
-    if asked is None or ask.within is None:
-        return asked or ask.within
-    return Apply("and", (asked, ask.within), asked.span, asked.span)
 
 
 def _check_top(ask: Ask) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -13,7 +14,7 @@ from typing import Any
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
-from smartkpi.language.types import BOOLEAN, DATE, TEXT, WHOLE
+from smartkpi.language.types import BOOLEAN, DATE, TEXT, WHOLE, Kind
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.semantics.check import Checked
@@ -21,7 +22,7 @@ from smartkpi.semantics.findings import Findings, listing
 from smartkpi.semantics.formula import Apply, Expr, Field, Literal, TypedKpi
 from smartkpi.semantics.kpis import check_dimensions
 from smartkpi.semantics.literals import Constants
-from smartkpi.semantics.rows import type_condition
+from smartkpi.semantics.rows import type_condition, type_row
 from smartkpi.semantics.scope import (
     EventScope,
     Lack,
@@ -38,6 +39,16 @@ from smartkpi.spec.model import Kpi
 from smartkpi.tree import children
 
 NOTHING: Mapping[str, Diagnostic] = MappingProxyType({})
+_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The one segment that is drilled into: a field, and its value as typed; one in quotes is a text."""
+
+    field: syntax.Expr
+    value: syntax.Text
+    quoted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,7 @@ class Question:
     as_of: date | datetime | None = None
     first_hour: datetime | None = None
     last_hour: datetime | None = None
+    within: Within | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +93,8 @@ def resolve(checked: Checked, question: Question) -> Resolved:
     findings = Findings("")
     question = replace(question, kpis=tuple(dict.fromkeys(question.kpis)), by=tuple(dict.fromkeys(question.by)))
     lookups = {name for scope in checked.scopes.values() for name in (*scope.lookups, *scope.united)}
-    filtered = list(_names(question.where, lookups))
+    within = question.within
+    filtered = [*_names(question.where, lookups), *_names(None if within is None else within.field, lookups)]
     asked = [(name, None) for name in question.by] + filtered
     _check_known(asked, checked, findings)
     _stop(findings)
@@ -99,12 +112,31 @@ def resolve(checked: Checked, question: Question) -> Resolved:
             events.update(provided)
             segmented.update(kpi.segmented.intersection(provided))
     where: dict[str, tuple[Expr, ...]] = {}
-    if question.where is not None:
-        for event in sorted(events):
-            where[event] = type_condition(question.where, checked.scopes[event], findings, "the question's `where`")
+    for event in sorted(events):
+        scope = checked.scopes[event]
+        asked_for = [] if question.where is None else [question.where]
+        asked_for += [] if within is None else [_equals(within, scope)]
+        parts = (type_condition(one, scope, findings, "the question's `where`") for one in asked_for)
+        if asked_for:
+            where[event] = tuple(condition for part in parts for condition in part)
     check_dimensions(question.by, [checked.scopes[event] for event in sorted(segmented)], None, findings)
     _stop(findings)
     return Resolved(question, where, unavailable)
+
+
+def _equals(within: Within, scope: EventScope) -> syntax.Expr:
+    """Return the condition that a row lies in a segment, whose value is of the type that the field has."""
+    value, span = within.value.value, within.value.span
+    literal: syntax.Expr = within.value
+    kind = type_row(within.field, scope, Findings("")).type.kind
+    if value == "null" and not within.quoted:
+        return syntax.Apply("is null", (within.field,), span, span)
+    if kind is not Kind.TEXT and not within.quoted:  # of an unknown one, as it looks
+        if value in ("true", "false"):
+            literal = syntax.Boolean(value == "true", span)
+        elif _NUMBER.fullmatch(value):
+            literal = syntax.Number(Decimal(value), False, span)
+    return syntax.Apply("==", (within.field, literal), span, span)
 
 
 def rest_of(
