@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,12 @@ from smartkpi.report.table import draw
 from smartkpi.resources import find
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.question import is_called
+from smartkpi.semantics.revisions import named_in
 from smartkpi.source import Span
 from smartkpi.spec.model import Kpi, Revision, Threshold
+
+WIDTH = 100
+"""Of what goes to a file or a pipe, where a line is prose."""
 
 
 def show(path: Path, sets: Mapping[str, str], what: Sequence[str], lang: str, form: str) -> int:
@@ -52,7 +57,8 @@ def show_functions(form: str) -> int:
     ]
     columns = (Column("function"), Column("for"), Column("what it gives", fold=True))
     rows = tuple((Cell(f.signature), Cell(f.kind), Cell(f.doc)) for f in known)
-    return _write(data, lambda style: draw([Grid("", columns, rows, 1)], style), form)
+    grid = Grid("", columns, rows, 1)
+    return _write(data, lambda style: draw([grid], replace(style, width=style.width or WIDTH)), form)
 
 
 def show_schema(name: str) -> int:
@@ -141,6 +147,7 @@ def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:
         "revisions": [_revision(one) for one in kpi.revisions],
         "reads": datasets,
         "files": {name: _origin(checked, name) for name in sorted(typed.datasets if typed else ())},
+        "constants": _constants(kpi, checked),
         "uses": direct,
         "used_by": sorted(name for name, other in checked.kpis.items() if kpi.name in other.kpis),
         "owner": kpi.owner,
@@ -155,6 +162,18 @@ def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:
         "included": None if kpi.origin is None else kpi.origin.text,
         "included_at": None if kpi.origin is None else _place(kpi.origin.place),
     }
+
+
+def _constants(kpi: Kpi, checked: Checked) -> dict[str, Any]:
+    """Return the constants that a KPI names with their values; those that change with each by its first day."""
+    written = checked.catalog.constants
+    found: dict[str, Any] = {}
+    for name in sorted(set(named_in(kpi)) & set(written)):
+        one = written[name]
+        value = None if one.formula is None else format_expr(one.formula.expr)
+        dated = {str(later.start): format_expr(later.formula.expr) for later in one.revisions if later.formula}
+        found[name] = {"": value, **dated} if dated else value
+    return found
 
 
 def _revision(one: Revision) -> dict[str, Any]:
@@ -185,7 +204,7 @@ def _sheet(facts: Mapping[str, Any], style: Style) -> str:
     title = f"{facts['kpi']}: {facts['label']}" if facts["label"] else facts["kpi"]
     lines = [plain(title)]
     width = 14
-    room = max((style.width or 100) - width, 20)
+    room = max((style.width or WIDTH) - width, 20)
     for name, text in _lines(facts):
         for i, part in enumerate(fold(plain(text), room)):
             lines.append(f"{name if i == 0 else '':{width}}{part}")
@@ -208,6 +227,11 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         changed += [f"{status} {band}" for status, band in one["thresholds"].items()]
         reason = f" ({one['reason']})" if one["reason"] else ""
         yield "revision", f"from {one['from']}: {', '.join(changed)}{reason}"
+    for name, value in facts["constants"].items():
+        if isinstance(value, Mapping):
+            dated = [value[""]] if value[""] is not None else []
+            value = ", ".join([*dated, *(f"from {start}: {one}" for start, one in value.items() if start)])
+        yield "constant", f"{name} = {value}"
     for event, datasets in facts["reads"].items():
         origins = ", ".join(f"{name} ({facts['files'].get(name, '')})" for name in datasets)
         yield "reads", f"{event} of {origins or 'no dataset'}"

@@ -8,7 +8,7 @@ import polars as pl
 
 from smartkpi.derive.formula import NO_DATA, OK, UNDEFINED, reached
 from smartkpi.derive.rounding import round_significant, to_float
-from smartkpi.language.types import BARE, PLAIN, Kind, Type
+from smartkpi.language.types import BARE, NULL, PLAIN, Kind, Type
 from smartkpi.plan.nodes import Fold, Formula, Output, Plan, Result, Revised, Step, Value
 from smartkpi.semantics.formula import Apply, Literal
 
@@ -143,6 +143,8 @@ def _undefined(plan: Plan, steps: Mapping[str, Step], step: Step) -> str:
     ]
     if any(isinstance(node, Revised) and any(_is_null(one) for one in node.versions) for node in nodes):
         return "nothing is in force yet, or its formula is undefined"
+    if any(isinstance(node, Literal) and node.value is None and node.type != NULL for node in nodes):
+        return "a rank or share is of one segment, this is of several together"
     lone = any(
         (isinstance(node, Value) and plan.components[node.id].aggregate == "stddev")
         or (isinstance(node, Fold) and node.function == "stddev")

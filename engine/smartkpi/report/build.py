@@ -166,7 +166,7 @@ def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
         info = result.kpis.get(row["kpi"])
         trend = trends.get(_segment(result, row), [])
         middle = [] if one else [Cell(period)]
-        line = [Cell(sparkline([r["value"] for r in trend], unicode=style.unicode))]
+        line = [Cell(sparkline([r["value"] for r in trend], unicode=style.unicode) if len(trend) > 1 else "")]
         body.append(
             (
                 *heads,
@@ -203,8 +203,9 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
     body, above = [], ""
     for key in sorted(lines, key=lambda key: _sortable(result, key)):
         some = lines[key]
-        period = period_of(next(iter(some.values())), result.calendar)
-        heads = [Cell("" if period == above else period), *_segments(result, next(iter(some.values())), style)]
+        row = next(iter(some.values()))
+        period = _everything(row, style) or period_of(row, result.calendar)
+        heads = [Cell("" if period == above else period), *_segments(result, row, style)]
         shown = "" if period == above else _noted(beside.get(key[0], ()), grain, style)
         above = period
         values = (
@@ -263,7 +264,12 @@ def _listing(result: Result, rows: Sequence[Row], style: Style) -> Grid:
     for row, heads in zip(rows, _heads(result, rows, style), strict=True):
         info = result.kpis.get(row["kpi"])
         body.append(
-            (*heads, Cell(period_of(row, result.calendar)), _value(row, info, marked, style), _status(row, style))
+            (
+                *heads,
+                Cell(_everything(row, style) or period_of(row, result.calendar)),
+                _value(row, info, marked, style),
+                _status(row, style),
+            )
         )
     as_of, others = _as_ofs(result, rows, style)
     notes = (*_notes(result, rows, style), *_dated(result, style), *others)

@@ -15,6 +15,7 @@ from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key
 from smartkpi.semantics.datasets import CheckedDataset, check_dataset
+from smartkpi.semantics.dimensions import without_field
 from smartkpi.semantics.findings import SHOWN, Findings, circle
 from smartkpi.semantics.formula import Literal, TypedBinding, TypedDataset, TypedKpi
 from smartkpi.semantics.formulas import referred
@@ -85,6 +86,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
     )
     kpis, order, left_out = _check_kpis(catalog, space, broken, found)
     found.extend(dict.fromkeys(cause for cause in left_out.values() if cause.code == "unequal-fields"))
+    found.extend(without_field(catalog, (dataset.typed for dataset in checked)))
     found.extend(_check_cases(catalog, events, broken))
     return Checked(
         catalog=catalog,

@@ -306,7 +306,7 @@ def _aggregated(expr: syntax.Apply, type: Type, relation: _Relation, scope: Even
         return infer(expr, (type, *(NUMBER for _ in expr.args[1:])), findings)
     hint = {
         Kind.BOOLEAN: f"write `count({relation.event} where {relation.field})`",
-        Kind.TEXT: f"write `distinct({field})`" if name in ("sum", "min", "max") else "",
+        Kind.TEXT: f"write `distinct({field})`",
         Kind.TIME: "take a difference of two times as a field; that is a number",
         Kind.DATE: "take a difference of two dates as a field; that is a number",
     }.get(type.kind, "")

@@ -46,6 +46,8 @@ def per(expr: syntax.Apply, over: syntax.Per, space: Namespace, type_formula: Ty
         return FAILED
     condition = None
     if over.condition is not None:
+        if _is_misspelt_value(over.condition, space, findings):
+            return FAILED
         named = rewrite(over.condition, lambda node: over.value if _is_value(node) else node)
         condition = type_formula(named, space, findings)
         if condition is FAILED or not _fits(condition, over.condition.span, keys, space, findings):
@@ -72,6 +74,19 @@ def _type(expr: syntax.Apply, value: Type, findings: Findings) -> Type:
     if expr.function in ("count", "distinct", "approx_distinct"):
         return WHOLE
     return infer(expr, (value, *(NUMBER for _ in expr.args[1:])), findings)
+
+
+def _is_misspelt_value(condition: syntax.Expr, space: Namespace, findings: Findings) -> bool:
+    """Say what was meant where a name that nothing has is near `value`."""
+    known = {*space.events, *space.written, *space.constants, *space.broken}
+    for node in walk(condition):
+        if not isinstance(node, syntax.Name) or len(node.parts) > 1 or _is_value(node) or node.text in known:
+            continue
+        if did_you_mean(node.text, ["value"]) and not did_you_mean(node.text, known):
+            hint = "did you mean `value`? it is that of each entity or period"
+            findings.error("unknown-event", f"no event is named `{node.text}`", node.span, hint)
+            return True
+    return False
 
 
 def _is_value(node: Any) -> bool:

@@ -10,7 +10,7 @@ from smartkpi.diagnostics import Diagnostic
 from smartkpi.language.types import BOOLEAN, DATE, Kind
 from smartkpi.language.units import describe
 from smartkpi.nearest import did_you_mean
-from smartkpi.semantics.findings import Findings
+from smartkpi.semantics.findings import Findings, listing
 from smartkpi.semantics.formula import Apply, Expr, Literal, LookedUp, TypedBinding, TypedDataset, TypedLookup
 from smartkpi.semantics.lookups import KEYS
 from smartkpi.spec.model import Catalog, Contract, Dataset, Preference
@@ -73,14 +73,16 @@ def _sides(
     """Return the datasets in their order with the key of the event in each."""
     names = [binding.dataset for binding in providers]
     for name in written.datasets:
+        place = written.places.get(name, written.span)
         if (cause := catalog.broken.get(f"dataset:{name}")) is not None:
             findings.depend(name, cause)
         elif name not in catalog.datasets:
-            hint = did_you_mean(name, names)
-            findings.error("unknown-dataset", f"no dataset is named `{name}`", written.span, hint)
+            hint = did_you_mean(name, names) or did_you_mean(name, catalog.datasets)
+            notes = listing("datasets that provide it", names)
+            findings.error("unknown-dataset", f"no dataset is named `{name}`", place, hint, notes)
         elif name not in names:
             message = f"`prefer` names `{name}`, which does not provide `{contract.name}`"
-            findings.error("bad-prefer", message, written.span, f"it is provided by {_listed(names)}")
+            findings.error("bad-prefer", message, place, f"it is provided by {_listed(names)}")
     if left := [name for name in names if name not in written.datasets]:
         message = f"`prefer` leaves out {_listed(left)}, which provides `{contract.name}` too"
         findings.error("bad-prefer", message, written.span, "add it in its place: the rows of which are to stay?")

@@ -50,8 +50,7 @@ def in_force(spec: Kpi, space: Namespace) -> list[InForce]:
     dated = space.constants.dated
     if not dated and not spec.revisions:
         return [InForce(date.min, spec, space)]
-    bounds = [bound for bands in (spec.thresholds, *(r.thresholds for r in spec.revisions)) for bound in _bounds(bands)]
-    named = dated.keys() & set(_names((*(one.expr for one in spec.formulas), *_where(spec), *bounds)))
+    named = dated.keys() & set(named_in(spec))
     days = {one.start for one in spec.revisions} | {start for name in named for start, _ in dated[name]} | {date.min}
     return [_on(day, spec, space, bool(named)) for day in sorted(days)]
 
@@ -71,6 +70,12 @@ def _on(day: date, spec: Kpi, space: Namespace, renewed: bool) -> InForce:
     kept = tuple(band for band in found.thresholds if constants.dated.keys().isdisjoint(_names(band.band.bounds)))
     void = not constants.dated.keys().isdisjoint(_names((found.formula.expr, *_where(found))))
     return InForce(day, replace(found, thresholds=kept), here, void)
+
+
+def named_in(spec: Kpi) -> Iterable[str]:
+    """Return the first parts of all names that a KPI has in its formulas, its `where` and its bounds."""
+    bounds = [bound for bands in (spec.thresholds, *(r.thresholds for r in spec.revisions)) for bound in _bounds(bands)]
+    return _names((*(one.expr for one in spec.formulas), *_where(spec), *bounds))
 
 
 def _where(spec: Kpi) -> tuple[syntax.Expr, ...]:

@@ -28,7 +28,7 @@ from smartkpi.spec.model import (
     Preference,
     Read,
 )
-from smartkpi.spec.nodes import Fields, Node, Scalar
+from smartkpi.spec.nodes import Fields, Items, Node, Scalar
 from smartkpi.spec.values import (
     Problems,
     column_or_formula,
@@ -161,7 +161,8 @@ def _preference(name: str, event: Fields, problems: Problems) -> Preference | No
     if len(set(names)) < len(names):
         problems.append(Diagnostic("bad-value", "`prefer` names a dataset twice", datasets.span, "name each once"))
         return None
-    return Preference(texts(key), names, datasets.span)
+    items = datasets.items if isinstance(datasets, Items) else (datasets,)
+    return Preference(texts(key), names, datasets.span, dict(zip(names, (one.span for one in items), strict=False)))
 
 
 def agree(first: Contract, second: Contract, problems: Problems) -> Contract:

@@ -216,6 +216,7 @@ class Preference:
     key: tuple[str, ...]
     datasets: tuple[str, ...]
     span: Span = field(compare=False, repr=False)
+    places: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -354,8 +354,15 @@ def _unknown_key(entry: Entry, shape: Shape, place: _Place) -> Diagnostic:
     name = entry.key.written
     title = shape.title or "this"
     message = f"`{_cut(name)}` is not a key of {title}"
-    hint = _where_it_belongs(name, entry.value, shape, place) or did_you_mean(name, shape.properties, alike=0.7)
+    hint = _where_it_belongs(name, entry.value, shape, place) or did_you_mean(
+        name, shape.properties, alike=_alike(name)
+    )
     return Diagnostic("unknown-key", message, entry.key.span, hint)
+
+
+def _alike(name: str) -> float:
+    """Return how much of a key must agree: of three letters two do where two are swapped."""
+    return 0.66 if len(name) <= 3 else 0.7
 
 
 def _where_it_belongs(name: str, value: Node, shape: Shape, place: _Place) -> str:
