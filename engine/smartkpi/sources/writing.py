@@ -251,7 +251,7 @@ def _formats(values: pl.Series) -> list[str]:
 def read_date(text: pl.Expr, format_: str) -> pl.Expr:
     """Return texts as days or times, as a format or ISO says; null for others."""
     if format_ == ISO:
-        kinds = [kind for kind in CONVERSIONS if kind.startswith(("date", "time", "minute"))]
+        kinds = [kind for kind in CONVERSIONS if kind.startswith(("date", "time with", "minute"))]
         return pl.coalesce(CONVERSIONS[kind](text).cast(pl.Datetime("us")) for kind in kinds)
     if "%H" in format_ or "%I" in format_:
         return text.str.to_datetime(format_, time_unit="us", strict=False)
