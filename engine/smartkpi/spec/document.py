@@ -54,7 +54,7 @@ def decode(data: bytes, name: str) -> Source:
     A byte order mark is left out, line ends stand as they are; a lone carriage return ends a line.
     """
     if len(data) > MAX_BYTES:
-        raise KpiError(Diagnostic("file-too-large", f"`{name}` has {len(data):,} bytes; {MAX_BYTES:,} are the limit"))
+        raise KpiError(Diagnostic("file-too-large", f"`{name}` has more than {MAX_BYTES:,} bytes"))
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data[:2]:
         text = f"`{name}` is UTF-16, not UTF-8"
         raise KpiError(Diagnostic("bad-encoding", text, hint="save the file as UTF-8"))
