@@ -15,9 +15,11 @@ from smartkpi.derive import tidy
 from smartkpi.derive.derive import derive
 from smartkpi.diagnostics import KpiError
 from smartkpi.engines.answer import PERIOD, Answer, Coverage
+from smartkpi.language.types import NULL
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Output, Range
+from smartkpi.semantics.formula import Literal
 from smartkpi.spec.model import Covers
 from tests.derive.plans import (
     AMOUNT,
@@ -346,7 +348,9 @@ def test_too_many_cells_are_refused_before_they_are_made() -> None:
 def test_an_unknown_reason_is_named_by_the_formula() -> None:
     logs = step("s0", apply("ln", value("c0")), ("c1",))
     nested = step("s1", apply("/", number(1), result("s0")), ("c1",))
-    chosen = step("s2", apply("if", apply("<", value("c0"), number(1)), number(None), number(1)), ("c1",))
+    chosen = step(
+        "s2", apply("if", apply("<", value("c0"), number(1)), Literal(value=None, type=NULL), number(1)), ("c1",)
+    )
     by_kpi = step("s3", apply("/", number(1), result("s4")), ("c1",))
     counted = step("s4", value("c0"), ("c1",))
     plan = plan_of(BOTH, [logs, nested, chosen, by_kpi, counted])
