@@ -112,8 +112,23 @@ def _push(scan: Scan) -> Scan:
     rest = [tuple(c for c in mask if c not in common) for mask in masks]
     if all(rest) and len(masks) > 1:
         options = tuple(Apply("and", mask, BOOLEAN) if len(mask) > 1 else mask[0] for mask in rest)
-        common = (*common, Apply("or", options, BOOLEAN))
+        common = (*common, _any_of(options))
     return replace(scan, filter=(*scan.filter, *common))
+
+
+def _any_of(options: tuple[Expr, ...]) -> Expr:
+    """Return that any of several conditions holds: texts that one column may have are one list, found faster."""
+    choices: dict[Column, list[Literal]] = {}
+    for option in options:
+        match option:
+            case Apply("==", (Column() as column, Literal() as choice)) if choice.type.kind is Kind.TEXT:
+                choices.setdefault(column, []).append(choice)
+            case _:
+                return Apply("or", options, BOOLEAN)
+    if len(choices) != 1:
+        return Apply("or", options, BOOLEAN)
+    ((column, texts),) = choices.items()
+    return Apply("in", (column, *texts), BOOLEAN)
 
 
 RULES: tuple[Callable[[Plan], Plan], ...] = (fuse_scans, choose_discriminators, push_filters)
