@@ -1,4 +1,4 @@
-"""Coverage: up to when a KPI's data counts, and what of a period its datasets know (language.md, section 5)."""
+"""Coverage: up to when a KPI's data counts, and what of a period its datasets know."""
 
 from __future__ import annotations
 

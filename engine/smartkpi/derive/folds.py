@@ -13,8 +13,8 @@ from smartkpi.derive.pieces import Pieces
 from smartkpi.derive.spine import complete, dimension_types, unite
 from smartkpi.derive.window import too_many_cells
 from smartkpi.engines.answer import PERIOD, Answer
+from smartkpi.engines.exact import HUGE, SCALE
 from smartkpi.engines.polars.holistic import SIZE, Groups
-from smartkpi.engines.polars.partials import HUGE, SCALE
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Cell, Fold, Plan, Step
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from smartkpi.engines.answer import PERIOD
-from smartkpi.engines.polars.partials import SCALE
+from smartkpi.engines.exact import SCALE, money
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Component
 
@@ -102,8 +102,6 @@ def _float_sum(rows: pl.DataFrame, id: str, low: pl.Series, high: pl.Series) -> 
 
 
 def _money(micros: pl.Series) -> pl.Series:
-    from smartkpi.engines.polars.combine import money
-
     return micros.to_frame("m").select(money(pl.col("m"))).to_series()
 
 

@@ -19,7 +19,7 @@ from smartkpi.tree import rewrite
 
 HOLISTIC = ("quantile", "stddev", "first", "last")
 STATES = {"distinct": "distinct", "approx_distinct": "sketch"} | dict.fromkeys(HOLISTIC, "holistic")
-"""The state class of an aggregate that is not additive (polars.md, rule 1); `values` for a distinct of several data."""
+"""The state class of an aggregate that is not additive; `values` for a distinct of several datasets."""
 
 
 def scans_of(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smartkpi.language.types import Kind
+from smartkpi.sources.writing import ISO, read_date
 
 if TYPE_CHECKING:  # the facts of columns are made where these are used
     from smartkpi.sources.look import ColumnFacts
@@ -134,8 +135,6 @@ def time_of(facts: TimeFacts) -> pl.Expr:
 
 
 def _read_text(column: pl.Expr, format_: str | None) -> pl.Expr:
-    from smartkpi.sources.writing import ISO, read_date
-
     return read_date(column.str.strip_chars(), format_ or ISO)
 
 

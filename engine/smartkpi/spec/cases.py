@@ -1,4 +1,4 @@
-"""The `tests` section: rows given, rows expected (language.md, section 9)."""
+"""The `tests` section: rows given, rows expected."""
 
 from __future__ import annotations
 

@@ -314,7 +314,7 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A test of definitions (language.md section 9)."""
+    """A test of definitions."""
 
     name: str
     given: tuple[Given, ...]

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 
 import polars as pl
 
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.engines.answer import PERIOD
+from smartkpi.engines.exact import SCALE, money
 from smartkpi.engines.polars.additive import CUT, PERIOD_KEY, Level1
 from smartkpi.engines.polars.compile import Opened, beyond_sums, check_dimensions, collect, dimension, grouped
 from smartkpi.engines.polars.expressions import condition
-from smartkpi.engines.polars.partials import MICROS, SCALE, sum_kinds, uses_of
+from smartkpi.engines.polars.partials import sum_kinds, uses_of
 from smartkpi.engines.polars.times import coarsen, to_zone
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Cell, Plan, Scan
 from smartkpi.semantics.formula import Apply, Expr
-
-MONEY = pl.Decimal(38, 6)
 
 
 @dataclass(slots=True)
@@ -233,12 +231,6 @@ def _sum(cell: Cell, totals: dict[str, pl.Expr]) -> pl.Expr:
             return totals["whole"].cast(pl.Int128)
         case _:
             return totals["high"].cast(pl.Float64) / SCALE + totals["low"]
-
-
-def money(micros: pl.Expr) -> pl.Expr:
-    """Return whole micro units as fixed point with 6 decimals."""
-    units, rest = micros // MICROS, micros % MICROS
-    return units.cast(MONEY) + rest.cast(MONEY) / pl.lit(Decimal(MICROS), MONEY)
 
 
 def _check_weights(cells: list[Cell], found: pl.DataFrame, opened: Opened) -> None:

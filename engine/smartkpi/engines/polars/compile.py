@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.engines.answer import PERIOD
 from smartkpi.engines.polars.expressions import Rows, Typed, clock_of, compile_row, conditions
 from smartkpi.engines.polars.meter import Meter
 from smartkpi.engines.polars.times import Clock, before, edge_of
@@ -240,6 +241,12 @@ def counted(opened: Opened, scan: Scan, clock: Clock | None, cut: bool) -> pl.La
 def clock_of_scan(scan: Scan, rows: Rows) -> Clock | None:
     """Return the time of a scan's rows, None for a timeless dataset."""
     return None if scan.time is None else clock_of(scan.time, rows)
+
+
+def sort_by_key(frame: pl.DataFrame, scan: Scan) -> pl.DataFrame:
+    """Return the rows of an answer in the order of period and dimensions, nulls last."""
+    names = [name for name in (PERIOD, *(name for name, _ in scan.keys)) if name in frame.columns]
+    return frame.sort(names, nulls_last=True) if names else frame
 
 
 def grouped(frame: pl.LazyFrame, keys: list[str], aggregates: list[pl.Expr]) -> pl.LazyFrame:

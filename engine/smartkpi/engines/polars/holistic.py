@@ -23,6 +23,7 @@ from smartkpi.engines.polars.compile import (
     keys_of,
     looked_up,
     read_by,
+    sort_by_key,
 )
 from smartkpi.engines.polars.estimate import share_of
 from smartkpi.engines.polars.expressions import compile_row, conditions, text
@@ -77,9 +78,7 @@ def _order(plan: Plan, scan: Scan, opened: Opened) -> list[pl.Expr]:
 def finish_holistic(scan: Scan, slices: Iterable[pl.DataFrame], keys: Keys, opened: Opened) -> pl.DataFrame:
     """Return the answer's frame: each cell from the sorted values of its group. One slice is held at a time."""
     frame = pl.concat([_cells(scan, found, keys, opened) for found in slices])
-    names = [PERIOD] if PERIOD in frame.columns else []
-    names += [name for name, _ in scan.keys]
-    return frame.sort(names, nulls_last=True) if names else frame
+    return sort_by_key(frame, scan)
 
 
 def _cells(scan: Scan, found: pl.DataFrame, keys: Keys, opened: Opened) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from smartkpi.engines.exact import HUGE, MICROS, SCALE
 from smartkpi.engines.polars.expressions import Rows, Typed, compile_row, conditions, number
 from smartkpi.language.types import Kind
 from smartkpi.plan.nodes import Cell
@@ -19,9 +20,6 @@ from smartkpi.semantics.formula import Column, Expr
 from smartkpi.tree import walk
 
 ROWS = "__n"
-SCALE = 2.0**40
-HUGE = 2.0**56
-MICROS = 1_000_000
 LIMIT = 10**20
 LARGEST_FLOAT = 1.7976931348623157e308
 

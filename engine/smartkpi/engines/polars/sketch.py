@@ -22,6 +22,7 @@ from smartkpi.engines.polars.compile import (
     dimension,
     grouped,
     keys_of,
+    sort_by_key,
 )
 from smartkpi.engines.polars.expressions import Typed, compile_row, conditions, number, text
 from smartkpi.engines.polars.slices import rows_by_period
@@ -75,9 +76,7 @@ def _alike(typed: Typed) -> pl.Expr:
 def finish_sketch(scan: Scan, slices: Iterable[pl.DataFrame], keys: Keys, opened: Opened) -> pl.DataFrame:
     """Return the answer's frame: the estimate of each group from its registers. One slice is held at a time."""
     frame = pl.concat([_estimates(scan, found, keys, opened) for found in slices])
-    names = [PERIOD] if PERIOD in frame.columns else []
-    names += [name for name, _ in scan.keys]
-    return frame.sort(names, nulls_last=True) if names else frame
+    return sort_by_key(frame, scan)
 
 
 def _estimates(scan: Scan, found: pl.DataFrame, keys: Keys, opened: Opened) -> pl.DataFrame:
