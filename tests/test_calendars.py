@@ -11,10 +11,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 import smartkpi
 from smartkpi.api.failures import UsageError
+from smartkpi.app.cli import main
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.listed import Listed
@@ -130,3 +132,15 @@ def test_a_53rd_week_is_held_against_the_last_of_a_shorter_year() -> None:
     assert calendar.is_made_of(own.grain, Grain.DAY)
     assert not calendar.is_made_of(own.grain, Grain.WEEK)
     assert Calendar(week_start=6, periods=(own,)).is_made_of(own.grain, Grain.WEEK)
+
+
+def test_working_hours_are_shown(tmp_path: Path) -> None:
+    hours = {"mon-fri": "09:00-18:00", "sat": ["09:00-12:00", "13:00-17:00"], "2026-10-01": "closed"}
+    (tmp_path / "kpis.yml").write_text(json.dumps({"calendar": {"hours": hours}, "kpis": {"one": "1"}}))
+    shown = CliRunner().invoke(main, ["show", "calendar", "-p", str(tmp_path / "kpis.yml")])
+    assert shown.exit_code == 0, shown.output
+    lines = [line.split("  ") for line in shown.stdout.splitlines()]
+    found = {line[0].strip(): line[-1].strip() for line in lines if len(line) > 1}
+    assert found["monday"] == "09:00-18:00"
+    assert found["saturday"] == "09:00-12:00, 13:00-17:00"
+    assert (found["sunday"], found["2026-10-01"]) == ("closed", "closed")

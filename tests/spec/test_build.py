@@ -268,7 +268,6 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
         ("dimensions: {a: {parent: a}}\n", [("bad-value", "dimension:a")]),
         ("dimensions: {country: {values: {a: b, b: c}}}\n", [("bad-value", "dimension:country")]),
         ("currency: {report_in: USD}\n", [("not-yet", "currency")]),
-        ("calendar: {hours: {mon-fri: 09:00-18:00}}\n", [("not-yet", "calendar")]),
         ("calendar: {timezone: Mars/Base}\n", [("unknown-timezone", "calendar")]),
         ("calendar: {timezone: localtime}\n", [("unknown-timezone", "calendar")]),
         ("datasets: {d: {read: 'https://x.y/z.csv'}}\n", [("not-yet", "dataset:d")]),

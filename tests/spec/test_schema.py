@@ -170,7 +170,7 @@ KEYS = {
     "dataset": (model.Dataset, {"name", "span", "places"}, (*later._DATASET, "label", "description")),
     "binding": (model.Binding, {"event", "span"}, ("key", "prefer")),
     "read": (model.Read, {"base", "span", "bad", "within"}, ()),
-    "calendar": (model.Calendar, {"span"}, (*later._CALENDAR, "notes")),
+    "calendar": (model.Calendar, {"worked"}, ("hours", "notes")),
     "event": (model.Contract, {"name", "span"}, ("is", "key")),
     "case": (model.Case, {"span"}, ()),
     "field": (model.FieldDef, {"name", "span"}, ("additive", "column", "currency")),

@@ -19,9 +19,11 @@ from smartkpi.app.edge import FINE, SOME_LEFT_OUT, say
 from smartkpi.app.terminal import style_of, write
 from smartkpi.diagnostics import errors
 from smartkpi.periods.calendar import MONTHS, WEEKDAYS
+from smartkpi.periods.hours import Hours
 from smartkpi.periods.retail import HEADING, Rule, retail_years
 from smartkpi.report.build import Cell, Column, Grid
 from smartkpi.report.table import draw
+from smartkpi.spec.hours import day_text
 from smartkpi.spec.model import Catalog
 
 MOST_YEARS = 200
@@ -73,8 +75,17 @@ def _facts(catalog: Catalog, lang: str) -> dict[str, Any]:
             }
             for one in calendar.periods
         ],
+        "hours": [{"day": day, "hours": hours} for day, hours in _hours(calendar.worked)],
         "notes": [{"date": note.day.isoformat(), "label": note.label.get(lang)} for note in catalog.notes],
     }
+
+
+def _hours(worked: Hours | None) -> list[tuple[str, str]]:
+    """Return the working hours of each weekday, and of each date that differs."""
+    if worked is None:
+        return []
+    week = [(name, day_text(stretches)) for name, stretches in zip(WEEKDAYS, worked.week, strict=True)]
+    return [*week, *((day.isoformat(), day_text(stretches)) for day, stretches in worked.days)]
 
 
 def _grids(facts: Mapping[str, Any]) -> list[Grid]:
@@ -94,6 +105,9 @@ def _grids(facts: Mapping[str, Any]) -> list[Grid]:
             for one in facts["periods"]
         )
         grids.append(Grid("", titles, rows, 1))
+    if facts["hours"]:
+        worked = tuple((Cell(one["day"]), Cell(one["hours"])) for one in facts["hours"])
+        grids.append(Grid("", (Column("day"), Column("working hours")), worked, 1))
     if facts["notes"]:
         said = tuple((Cell(one["date"]), Cell(one["label"])) for one in facts["notes"])
         grids.append(Grid("", (Column("day"), Column("note", fold=True)), said, 1))

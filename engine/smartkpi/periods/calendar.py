@@ -8,6 +8,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from smartkpi.periods.grain import GRAINS, Grain
+from smartkpi.periods.hours import Hours
 from smartkpi.periods.listed import Listed
 
 Key = date | datetime
@@ -32,6 +33,7 @@ class Calendar:
 
     Years and their quarters begin in the month ``year_start`` (1 = January); ``periods`` are grains whose periods are
     the calendar's own. Days before the first of those and after the last one are two periods more, which have no name.
+    ``worked`` are the working hours, if it states some.
 
     A period's *key* is its first local day (a date); for hours the instant at which it begins (aware, UTC); for
     `all` the key is None, and the functions that take a grain refuse it with a ValueError. An hour of the clock that
@@ -42,6 +44,7 @@ class Calendar:
     week_start: int = 0
     year_start: int = 1
     periods: tuple[Listed, ...] = ()
+    worked: Hours | None = None
 
     @property
     def grains(self) -> tuple[Grain, ...]:

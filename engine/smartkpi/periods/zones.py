@@ -21,17 +21,19 @@ class Change:
 
 
 @lru_cache(maxsize=256)
-def changes(zone: str, first: datetime, last: datetime) -> tuple[timedelta, tuple[Change, ...]]:
+def changes(
+    zone: str, first: datetime, last: datetime, stride: timedelta = STRIDE
+) -> tuple[timedelta, tuple[Change, ...]]:
     """Return the offset of a zone at an instant (naive, UTC), and how it changes up to another.
 
-    Two changes within six hours would be missed; no zone has had any.
+    Two changes within a stride would be missed; no zone has had any within a day.
     """
     clock = ZoneInfo(zone)
     found: list[Change] = []
     at, last = first.replace(microsecond=0), last.replace(microsecond=0) + SECOND
     start = offset = _offset(clock, at)
     while at < last:
-        ahead = min(at + STRIDE, last)
+        ahead = min(at + stride, last)
         if (then := _offset(clock, ahead)) != offset:
             found.append(Change(_first_with(clock, at, ahead), offset, then))
             offset = then

@@ -288,7 +288,7 @@ def _calendar_of_others(key: Scalar) -> Diagnostic:
 def _build_calendar(state: _State, node: Node, base: Path, keys: list[Scalar]) -> None:
     if not isinstance(node, Fields):
         return
-    problems: Problems = [*later.later_in_calendar(node)]
+    problems: Problems = []
     if len(keys) > 1:
         notes = (Note("the first one is here", keys[0].span),)
         problems.append(Diagnostic("duplicate-name", "a second calendar", keys[-1].span, "keep one", notes))

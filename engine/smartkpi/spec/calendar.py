@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.periods.calendar import MONTHS, WEEKDAYS, Calendar
 from smartkpi.spec.files import leads_out, outside
+from smartkpi.spec.hours import build_hours
 from smartkpi.spec.model import DatedNote
 from smartkpi.spec.nodes import Fields, Scalar
 from smartkpi.spec.periods import read_periods
@@ -20,14 +22,14 @@ def build_calendar(node: Fields, base: Path, within: Path | None, problems: Prob
         zone(node.get("timezone"), problems) or "UTC",
         WEEKDAYS.index(start) if start in WEEKDAYS else 0,
         MONTHS.index(month) + 1 if month in MONTHS else 1,
+        worked=build_hours(node.get("hours"), problems),
     )
     if not isinstance(path, Scalar) or not text(path):
         return plain
     if outside(base / path.written, within):
         problems.append(leads_out(path.written, within, path.span))
         return plain
-    listed = read_periods(path, base, plain, problems)
-    return Calendar(plain.timezone, plain.week_start, plain.year_start, listed)
+    return replace(plain, periods=read_periods(path, base, plain, problems))
 
 
 def build_notes(node: Fields, problems: Problems) -> tuple[DatedNote, ...]:

@@ -16,7 +16,6 @@ SECTIONS = {
     "goals": "`goals`",
     "diagnoses": "`diagnoses`",
 }
-_CALENDAR = ("hours",)
 _KPI = ("goal", "goals", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
 _DATASET = ("additive",)
@@ -26,11 +25,6 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 def not_yet(what: str, node: Node) -> Diagnostic:
     """Return the error that a feature is not supported yet."""
     return Diagnostic("not-yet", f"{what} is not supported yet", node.span)
-
-
-def later_in_calendar(fields: Fields) -> Iterator[Diagnostic]:
-    """Yield what a calendar asks for too early."""
-    yield from _keys(fields, _CALENDAR)
 
 
 def later_in_kpi(node: Node) -> Iterator[Diagnostic]:
