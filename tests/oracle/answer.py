@@ -363,7 +363,10 @@ class Asked:
         stretch = self.stretch(period, leaf.window)
         known = [self.coverages[dataset.name] for dataset in self.world.providers(leaf.event)]
         covered = all(is_complete(self.begun(stretch, leaf.window, found), found, self.edge) for found in known)
-        rows = self.rows(leaf.event, stretch, segment, leaf.window)
+        rows = self.rows(leaf.event, stretch, None if leaf.whole else segment, leaf.window)
+        if leaf.whole and segment:
+            values = dict(zip(self.question.by, segment, strict=True))
+            rows = [row for row in rows if all(row.field(name) == values[name] for name in leaf.within)]
         unknown = any(row.weight is None and row.passes((*leaf.around, *leaf.own)) for row in rows)
         return not unknown and (covered or not (leaf.window or leaf.shifts))
 

@@ -38,7 +38,8 @@ class Value:
 class Leaf:
     """An aggregate in a KPI: its event, the conditions around it (the question's and those of KPIs), and its own.
 
-    ``whole``: it stands in a `total`, so that its rows need not have the fields of segments. ``windows`` are
+    ``whole``: it stands in a `total`, over all segments that agree in the fields ``within``, so that its rows need not
+    have those of segments. ``windows`` are
     those around it, of which the innermost counts, ``shifts`` lead to the period that it is of, the outermost first.
     """
 
@@ -48,6 +49,7 @@ class Leaf:
     whole: bool = False
     windows: tuple[Window, ...] = ()
     shifts: tuple[Option, ...] = ()
+    within: tuple[str, ...] = ()
 
     @property
     def window(self) -> Window | None:
@@ -127,7 +129,13 @@ def leaves(world: World, expr: syntax.Expr, conditions: Conditions) -> list[Leaf
             return then if function == "previous" else now + then
         case syntax.Apply("total", (x,)):
             return [replace(leaf, whole=True) for leaf in leaves(world, x, conditions)]
-        case syntax.Apply("share" | "rank", args):
+        case syntax.Apply("share", (x, *fields)):
+            own, within = (
+                leaves(world, x, conditions),
+                tuple(one.text for one in fields if isinstance(one, syntax.Name)),
+            )
+            return own + [replace(leaf, whole=True, within=within) for leaf in own]
+        case syntax.Apply("rank", args):
             return leaves(world, args[0], conditions)
         case syntax.Apply(_, args):
             return [leaf for arg in args for leaf in leaves(world, arg, conditions)]
