@@ -281,7 +281,7 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
     return Formula(text, only, whole=event.daily or chosen in WHOLE, folded=chosen == "per")
 
 
-WHOLE = ("median", "quantile", "stddev", "first", "last", "per")
+WHOLE = ("per",)
 LENGTHS = ("1d", "3d", "7d", "28d", "400d", "2w", "1mo", "1q", "1y")
 SHIFTS: Mapping[str, tuple[str, ...]] = {
     "": ("hour", "day", "week", "month", "quarter", "year"),

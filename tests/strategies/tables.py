@@ -20,6 +20,8 @@ ZONES = (
     "Asia/Kathmandu",
     "America/New_York",
     "Africa/Cairo",
+    "Asia/Shanghai",
+    "Asia/Kolkata",
 )
 CLOCK_CHANGES = (date(2026, 3, 27), date(2026, 10, 23), date(2018, 11, 2), date(2018, 2, 15), date(2026, 4, 3))
 TEXTS = ("BR", "US", "br", " BR ", 'a"b', "x;y,z", "=1+1", "日本", "Zoë", "")

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from smartkpi.periods.grain import GRAINS
 from smartkpi.plan import nodes
-from smartkpi.plan.nodes import Cell, Component, Plan, Scan, Step
+from smartkpi.plan.nodes import Cell, Component, Demand, Plan, Scan, Step
 from smartkpi.semantics.formula import (
     Across,
     Aggregate,
@@ -85,7 +85,7 @@ def _scan(scan: Scan, ids: set[str]) -> list[str]:
     parts = [f"scan {scan.dataset} [{scan.state}]", *([f"at {', '.join(scan.grains)}"] if scan.grains else [])]
     for demand in scan.demands:
         over = f"over {demand.window} of each" if demand.window else "over as much as has gone by of an earlier"
-        parts.append(f"{over} {demand.grain}")
+        parts.append(f"{over} {demand.grain}{_often(scan, demand)}")
     if scan.back:
         parts.append(
             "back to " + ", ".join(" ".join("the one before" if s is None else str(s) for s in p) for p in scan.back)
@@ -102,6 +102,19 @@ def _scan(scan: Scan, ids: set[str]) -> list[str]:
     if others:
         parts.append(f"shared with {others} other cells")
     return [" · ".join(parts), *(f"  {_cell(cell)}" for cell in cells)]
+
+
+def _often(scan: Scan, demand: Demand) -> str:
+    """Say of what needs all values of a window at once how often it looks at a row: it is of many windows."""
+    if scan.state not in ("holistic", "sketch") or demand.window is None:
+        return ""
+    match demand.window.kind:
+        case "cumulative":
+            return ", each row looked at once for every period that follows it"
+        case "to_date":
+            return f", each row looked at once for every {demand.grain} of its {demand.window.grain} that follows it"
+        case "trailing":
+            return f", each row looked at once for every {demand.grain} whose {demand.window.length} hold it"
 
 
 def _cell(cell: Cell) -> str:

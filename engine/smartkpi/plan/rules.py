@@ -26,8 +26,8 @@ def fuse_scans(plan: Plan) -> Plan:
         grains = () if scan.state == "additive" else scan.grains
         entities = tuple(key for key in scan.keys if key[0].startswith("@"))  # far more values: a table of their own
         keys = entities if scan.state == "additive" else scan.keys
-        over = any(demand.window is not None for demand in scan.demands)  # each has slices of its own
-        own = scan.cells if scan.state == "values" or over else ()
+        bits = scan.state == "distinct" and any(demand.window is not None for demand in scan.demands)
+        own = scan.cells if scan.state == "values" or bits else ()
         asked = (grains, scan.demands)
         key = (scan.dataset, scan.time, scan.state, scan.filter, keys, *asked, own, *map(_apart, scan.cells))
         if key in fused:

@@ -28,8 +28,6 @@ from smartkpi.tree import walk
 Typing = Callable[[syntax.Expr, Namespace, Findings], Expr]
 NAMES = tuple(str(grain) for grain in GRAINS if grain is not Grain.ALL)
 LENGTH = Type(Kind.NUMBER, DURATION)
-LATER = frozenset({"approx_distinct", "median", "quantile", "stddev", "first", "last"})
-"""Aggregates that no window is taken of yet."""
 
 
 def timed(expr: syntax.Apply, space: Namespace, type_formula: Typing, findings: Findings) -> Expr:
@@ -75,9 +73,6 @@ def windowed(window: Window, x: Expr, span: Span, space: Namespace, findings: Fi
                 what = "a rank"
             case Per():
                 findings.not_yet("a window of `per`", span)
-                return FAILED
-            case Aggregate(function=name) if name in LATER:
-                findings.not_yet(f"a window of `{name}`", node.span or span)
                 return FAILED
             case _:
                 continue

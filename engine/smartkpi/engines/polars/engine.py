@@ -12,7 +12,17 @@ from smartkpi.diagnostics import Diagnostic, KpiError, Severity
 from smartkpi.engines.answer import FROM, UPTO, Answer, Coverage
 from smartkpi.engines.polars.additive import Level1, first_level
 from smartkpi.engines.polars.combine import second_level
-from smartkpi.engines.polars.compile import Keys, Opened, beyond_sums, counted, edge, looked_up, read_by, rows_of
+from smartkpi.engines.polars.compile import (
+    Keys,
+    Opened,
+    beyond_sums,
+    clock_of_scan,
+    counted,
+    edge,
+    looked_up,
+    read_by,
+    rows_of,
+)
 from smartkpi.engines.polars.coverage import coverage_query, from_level, from_query, sees_all, spans_of, times_of
 from smartkpi.engines.polars.distinct import count_values, distinct_queries, finish, value_queries
 from smartkpi.engines.polars.estimate import lay_out
@@ -24,9 +34,11 @@ from smartkpi.engines.polars.meter import Meter, Progress
 from smartkpi.engines.polars.partials import LIMIT
 from smartkpi.engines.polars.sketch import finish_sketch, sketch_queries
 from smartkpi.engines.polars.slices import is_large
-from smartkpi.engines.polars.stretches import dated, stack, stretches_of, within
+from smartkpi.engines.polars.spread import SPREAD, cells_over, rows_over, slices_over
+from smartkpi.engines.polars.stretches import asked_for, dated, stack, stretches_of, within
 from smartkpi.engines.polars.windows import (
     VALUE,
+    Slice,
     bit_query,
     count_bits,
     count_firsts,
@@ -153,7 +165,7 @@ class _Run:
                         frames.setdefault(demand.grain, []).extend(dated(self.whole(plan, one), stretch))
         for (grain, stretch, id), parts in values.items():
             frames.setdefault(grain, []).extend(dated(iter([count_values(id, parts)]), stretch))
-        for grain, frame in self.windows(coverage):
+        for grain, frame in (*self.windows(coverage), *self.spread(coverage)):
             frames.setdefault(grain, []).append(frame)
         return {grain: tuple(stack(found, self.plan.components)) for grain, found in frames.items()}
 
@@ -162,7 +174,7 @@ class _Run:
         groups: dict[tuple[str, Demand], list[Scan]] = {}
         for scan in self.plan.scans:
             for demand in scan.demands:
-                if demand.window is not None:
+                if demand.window is not None and scan.state not in SPREAD:
                     groups.setdefault((scan.cells[0].id, demand), []).append(scan)
         for (id, demand), scans in groups.items():
             grid, names = grid_of(demand.grain), [name for name, _ in scans[0].keys]
@@ -175,6 +187,26 @@ class _Run:
                 made = (first_query(self.plan, scan, self.open(scan.dataset), grid) for scan in scans)
                 tables = [self.values(scan, query) for scan, query in zip(scans, made, strict=True)]
                 yield demand.grain, count_firsts(tables, endless).select(FROM, UPTO, *names, pl.col(VALUE).alias(id))
+
+    def spread(self, coverage: Mapping[str, Coverage]) -> Iterator[tuple[Grain, pl.DataFrame]]:
+        """Yield the answers of what needs all values of a window: windows of the same rows share a pass."""
+        groups: dict[object, list[tuple[Scan, Demand]]] = {}
+        for scan in (scan for scan in self.plan.scans if scan.state in SPREAD):
+            for demand in (demand for demand in scan.demands if demand.window is not None):
+                rows = scan.cells if scan.state == "sketch" else [(cell.where, cell.argument) for cell in scan.cells]
+                order = any(cell.aggregate in ("first", "last") for cell in scan.cells)
+                key = (scan.dataset, scan.time, scan.filter, scan.keys, *rows[:1], order, grid_of(demand.grain))
+                groups.setdefault(key, []).append((scan, demand))
+        for some in groups.values():
+            first, opened = some[0][0], self.open(some[0][0].dataset)
+            asked = [stretches_of(self.plan, demand, coverage, first.dataset) for _, demand in some]
+            for part in slices_over((one for found in asked for one in found), opened):
+                query, keys = rows_over(self.plan, first, opened, grid_of(some[0][1].grain), part)
+                found, here = self.run(opened, query), set(part)
+                for (scan, demand), own in zip(some, asked, strict=True):
+                    mine = [one for one in own if one in here]
+                    for frame in cells_over(scan, found, mine, keys, opened) if mine else ():
+                        yield demand.grain, frame
 
     def values(self, scan: Scan, made: tuple[pl.LazyFrame, Keys]) -> pl.DataFrame:
         """Run a query of values, and return them by the dimensions' own names."""
@@ -211,6 +243,10 @@ class _Run:
         for scan in self.plan.scans:
             opened = self.open(scan.dataset)
             cells = " ".join(cell.id for cell in scan.cells)
+            for demand in scan.demands:
+                over = demand.window or "parts of earlier periods"
+                query = over_query(self.plan, scan, opened, demand)
+                yield f"{scan.dataset} [{scan.state} over {over} by {demand.grain}] {cells}", query
             if scan.demands:
                 continue
             if scan.state == "additive":
@@ -370,6 +406,20 @@ def queries_of(
             return sketch_queries(plan, scan, opened, days)
         case _:
             raise AssertionError(f"no state of a scan: {scan.state}")
+
+
+def over_query(plan: Plan, scan: Scan, opened: Opened, demand: Demand) -> pl.LazyFrame:
+    """Return the query of the rows that stretches of time are of, as far as the question tells them."""
+    asked = asked_for(plan, demand)
+    if scan.state in SPREAD and demand.window is not None:
+        return rows_over(plan, scan, opened, grid_of(demand.grain), asked)[0]
+    if demand.window is not None:
+        edges = tuple(sorted({edge for one in asked for edge in one if not is_endless(one)}))
+        grid = grid_of(demand.grain)
+        if not edges:
+            return first_query(plan, scan, opened, grid)[0]
+        return bit_query(plan, scan, opened, grid, Slice(tuple(asked), edges))[0]
+    return counted(opened, scan, clock_of_scan(scan, opened.rows), cut=True)
 
 
 def _looks(column: str) -> dict[str, pl.Expr]:

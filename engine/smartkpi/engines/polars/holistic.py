@@ -42,22 +42,47 @@ def holistic_queries(
     plan: Plan, scan: Scan, opened: Opened, days: Sequence[date]
 ) -> Iterator[tuple[Grain, list[pl.LazyFrame], Keys]]:
     """Yield the queries of each grain, in slices of time; finish_holistic() makes the answer's frame of a result."""
-    rows, clock = opened.rows, clock_of_scan(scan, opened.rows)
-    keys = keys_of(scan, rows, ())
-    first = scan.cells[0]
+    clock, keys, wanted = (
+        clock_of_scan(scan, opened.rows),
+        keys_of(scan, opened.rows, ()),
+        wanted_by(plan, scan, opened),
+    )
+    for grain in scan.grains:
+        frames, _, columns = rows_by_period(plan, scan, opened, keys, clock, grain, days, wanted.share)
+        yield grain, [wanted.of(opened, frame, columns) for frame in frames], keys
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The rows that a scan's cells want, and of each its value and what comes before that in the order of a group.
+
+    ``lookups`` are joined for the order alone; ``share`` is about which part of all rows is wanted.
+    """
+
+    filters: pl.Expr
+    order: tuple[pl.Expr, ...]
+    value: pl.Expr
+    lookups: tuple[Expr, ...]
+    share: float
+
+    def of(self, opened: Opened, frame: pl.LazyFrame, columns: Sequence[pl.Expr]) -> pl.LazyFrame:
+        """Return these rows of a frame: ``columns``, the order and the value."""
+        wanted = [*columns, *self.order, self.value]
+        return opened.watched(joined(opened, self.lookups, frame).filter(self.filters), wanted).select(wanted)
+
+
+def wanted_by(plan: Plan, scan: Scan, opened: Opened) -> Wanted:
+    """Return what the cells of a scan want, which are of the same rows and argument."""
+    rows, first = opened.rows, scan.cells[0]
     assert first.argument is not None
     assert all((cell.where, cell.argument) == (first.where, first.argument) for cell in scan.cells)
     mask = conditions([expr for expr in first.where if expr not in scan.filter], rows)
     value = plain(compile_row(first.argument, rows)).alias(VALUE)
-    order = _order(plan, scan, opened)
+    order = tuple(_order(plan, scan, opened))
     filters = value.is_not_null() if mask is None else mask & value.is_not_null()
     kept = conditions(scan.filter, rows)
     share = share_of(opened, tuple(read_by(scan)), filters if kept is None else kept & filters)
-    for grain in scan.grains:
-        frames, _, columns = rows_by_period(plan, scan, opened, keys, clock, grain, days, share)
-        frames = [joined(opened, _key_only(plan, scan) if order else (), frame) for frame in frames]
-        wanted = [*columns, *order, value]
-        yield grain, [opened.watched(frame.filter(filters), wanted).select(wanted) for frame in frames], keys
+    return Wanted(filters, order, value, tuple(_key_only(plan, scan)) if order else (), share)
 
 
 def _key_only(plan: Plan, scan: Scan) -> list[Expr]:
@@ -150,7 +175,7 @@ class Groups:
         """
         low = self.at(self.sizes * 0)
         width = self.at(self.sizes - 1) - low
-        group = pl.Series(range(len(self.sizes)), dtype=pl.Int64).gather(self._numbers())
+        group = pl.Series(range(len(self.sizes)), dtype=pl.Int64).gather(self.numbers())
         scaled = ((self.values - low.gather(group)) / width.gather(group)).fill_nan(0.0)
         mean = self._mean(group, scaled)
         squares = self._mean(group, (scaled - mean.gather(group)) ** 2)
@@ -158,7 +183,7 @@ class Groups:
         usable = (self.sizes > 1) & spread.is_finite()
         return spread.zip_with(usable, pl.Series([None], dtype=pl.Float64).new_from_index(0, len(spread)))
 
-    def _numbers(self) -> pl.Series:
+    def numbers(self) -> pl.Series:
         """Return for each value the number of its group."""
         frame = pl.DataFrame({"g": pl.int_range(len(self.sizes), eager=True), "n": self.sizes})
         return frame.select(pl.col("g").repeat_by("n").explode())["g"]

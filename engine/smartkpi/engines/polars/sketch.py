@@ -41,23 +41,27 @@ def sketch_queries(
     plan: Plan, scan: Scan, opened: Opened, days: Sequence[date]
 ) -> Iterator[tuple[Grain, list[pl.LazyFrame], Keys]]:
     """Yield the queries of each grain, in slices of time; finish_sketch() makes the answer's frame of a result."""
-    rows, clock = opened.rows, clock_of_scan(scan, opened.rows)
-    keys = keys_of(scan, rows, ())
-    (cell,) = scan.cells
-    assert cell.argument is not None
-    mask = conditions([expr for expr in cell.where if expr not in scan.filter], rows)
-    value = _alike(compile_row(cell.argument, rows))
-    hashed = value.hash(SEED).alias(VALUE)
-    rest = pl.col(VALUE) % pl.lit(REST, pl.UInt64)
-    rank = (rest.bitwise_leading_zeros().cast(pl.Int64) - 11).cast(pl.UInt8)
+    clock, keys = clock_of_scan(scan, opened.rows), keys_of(scan, opened.rows, ())
     for grain in scan.grains:
         frames, names, columns = rows_by_period(plan, scan, opened, keys, clock, grain, days)
-        columns.append(hashed)
-        filters = value.is_not_null() if mask is None else mask & value.is_not_null()
-        frames = [opened.watched(frame.filter(filters), columns).with_columns(columns) for frame in frames]
-        register = (pl.col(VALUE) // pl.lit(REST, pl.UInt64)).alias(REGISTER)
-        ranked = [frame.with_columns(register, rank.alias(RANK)) for frame in frames]
-        yield grain, [grouped(frame, [*names, REGISTER], [pl.col(RANK).max()]) for frame in ranked], keys
+        yield grain, [registers(scan, opened, frame, names, columns) for frame in frames], keys
+
+
+def registers(
+    scan: Scan, opened: Opened, frame: pl.LazyFrame, names: Sequence[str], columns: Sequence[pl.Expr]
+) -> pl.LazyFrame:
+    """Return the registers of a scan's one cell by some columns: of each the highest rank of a hash."""
+    (cell,) = scan.cells
+    assert cell.argument is not None
+    mask = conditions([expr for expr in cell.where if expr not in scan.filter], opened.rows)
+    value = _alike(compile_row(cell.argument, opened.rows))
+    made = [*columns, value.hash(SEED).alias(VALUE)]
+    rest = pl.col(VALUE) % pl.lit(REST, pl.UInt64)
+    rank = (rest.bitwise_leading_zeros().cast(pl.Int64) - 11).cast(pl.UInt8)
+    filters = value.is_not_null() if mask is None else mask & value.is_not_null()
+    frame = opened.watched(frame.filter(filters), made).with_columns(made)
+    register = (pl.col(VALUE) // pl.lit(REST, pl.UInt64)).alias(REGISTER)
+    return grouped(frame.with_columns(register, rank.alias(RANK)), [*names, REGISTER], [pl.col(RANK).max()])
 
 
 def _alike(typed: Typed) -> pl.Expr:
@@ -84,14 +88,19 @@ def _estimates(scan: Scan, found: pl.DataFrame, keys: Keys, opened: Opened) -> p
     names = [name for name in (PERIOD, *keys.dimensions) if name in found.columns]
     check_dimensions(found, keys, opened)
     (cell,) = scan.cells
-    weights = pl.lit(0.5) ** pl.col(RANK).cast(pl.Int64)
-    sums = [weights.sum().alias("sum"), (REGISTERS - pl.len().cast(pl.Int64)).alias("empty")]
-    frame = collect(grouped(found.lazy(), names, sums))
-    empties = pl.Series([_sigma(empty / REGISTERS) for empty in frame["empty"]], dtype=pl.Float64)
-    size = REGISTERS**2 / (2 * math.log(2) * (frame["sum"] + REGISTERS * empties))
-    frame = frame.with_columns(size.round(0).cast(pl.Int64).alias(cell.id))
+    frame = estimated(found, names, cell.id)
     labels = {f"__d{i}": dimension(t, f"__d{i}").alias(scan.keys[i][0]) for i, t in enumerate(keys.kinds)}
     return frame.select(*(labels.get(name, pl.col(name)) for name in names), cell.id)
+
+
+def estimated(found: pl.DataFrame, names: Sequence[str], id: str) -> pl.DataFrame:
+    """Return the estimates of groups, by some names, from registers."""
+    weights = pl.lit(0.5) ** pl.col(RANK).cast(pl.Int64)
+    sums = [weights.sum().alias("sum"), (REGISTERS - pl.len().cast(pl.Int64)).alias("empty")]
+    frame = collect(grouped(found.lazy(), [*names], sums))
+    empties = pl.Series([_sigma(empty / REGISTERS) for empty in frame["empty"]], dtype=pl.Float64)
+    size = REGISTERS**2 / (2 * math.log(2) * (frame["sum"] + REGISTERS * empties))
+    return frame.with_columns(size.round(0).cast(pl.Int64).alias(id))
 
 
 def _sigma(share: float) -> float:

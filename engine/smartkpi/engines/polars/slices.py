@@ -47,7 +47,7 @@ def rows_by_period(
         columns.append(key_of(clock, grain, plan.calendar).alias(PERIOD))
         names = [PERIOD, *names]
     frames = []
-    for start, end in slices(plan, grain, _count(opened, share), days, scan.back):
+    for start, end in slices(plan, grain, count_of(opened, share), days, scan.back):
         part = frame
         for bound in within(clock, start, end):
             part = part.filter(bound)
@@ -72,7 +72,8 @@ def is_large(opened: Opened) -> bool:
     return opened.table.sliceable and (opened.table.rows_hint or 0) > LARGE
 
 
-def _count(opened: Opened, share: float) -> int:
+def count_of(opened: Opened, share: float) -> int:
+    """Return in how many slices a part of a dataset's rows is read."""
     return min(MOST, int((opened.table.rows_hint or 0) * share) // SLICE) if is_large(opened) else 1
 
 

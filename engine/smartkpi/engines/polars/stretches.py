@@ -47,6 +47,17 @@ def stretches_of(plan: Plan, demand: Demand, coverage: Mapping[str, Coverage], d
     return sorted(one for one in found if _day(plan, one[0]) < last and first < _day(plan, one[1]))
 
 
+def asked_for(plan: Plan, demand: Demand) -> list[Stretch]:
+    """Return the first and the last stretch of a demand as the question alone tells them; none where it does not."""
+    start, end = plan.range.start, plan.range.end
+    if start is None or end is None or demand.grain is Grain.ALL:
+        return []
+    keys = [plan.calendar.key(demand.grain, day) for day in (start, end - DAY)]
+    reach = reach_from(plan.calendar, demand.grain, keys, None, demand.paths)
+    reached = (reach.follow(place, path) for path in demand.paths for place in map(Place, keys))
+    return list(dict.fromkeys(reach.stretch(place, demand.window) for place in reached if place is not None))
+
+
 def _day(plan: Plan, key: Key) -> datetime:
     return key if isinstance(key, datetime) else plan.calendar.midnight(key)
 

@@ -27,16 +27,14 @@ from smartkpi.engines.polars.compile import (
 )
 from smartkpi.engines.polars.distinct import plain_value
 from smartkpi.engines.polars.expressions import compile_row, conditions
-from smartkpi.engines.polars.times import day_of, hour_of, local_day, within
+from smartkpi.engines.polars.ticks import TICK, between, number_of, tick_of
 from smartkpi.periods.calendar import Key
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Stretch
 from smartkpi.plan.nodes import Plan, Scan
 
 DAY = timedelta(days=1)
-TICK, VALUE, FIRST = "__tick", "__value", "__first"
-QUARTER_HOUR = 900_000_000
-EPOCH = date(1970, 1, 1)
+VALUE, FIRST = "__value", "__first"
 LONG_AGO = date(2, 1, 1)
 WORD = 64
 MOST_WORDS = 6
@@ -111,34 +109,17 @@ def _rows(
     typed = compile_row(first.argument, rows)
     value = (plain_value(typed, first) if scan.state == "values" else typed.expr).alias(VALUE)
     frame = counted(opened, scan, clock, cut=True)
-    zone = plan.calendar.timezone
-    start = None if low is None else local_day(low, zone) if isinstance(low, datetime) else low
-    end = None if high is None else local_day(high, zone) + DAY if isinstance(high, datetime) else high
-    for bound in within(clock, start, end):
-        frame = frame.filter(bound)
+    frame = between(frame, clock, plan.calendar.timezone, low, high)
     mask = conditions(first.where, rows)
     frame = frame if mask is None else frame.filter(mask)
-    moment = hour_of(clock) if grain is Grain.HOUR else day_of(clock)
-    columns = [*keys.exprs, value, _tick(moment, grain).alias(TICK)]
+    columns = [*keys.exprs, value, tick_of(clock, grain)]
     frame = opened.watched(frame, columns).with_columns(columns).select(*keys.dimensions, VALUE, TICK)
     return frame.filter(pl.col(VALUE).is_not_null()), keys
 
 
-def _tick(moment: pl.Expr, grain: Grain) -> pl.Expr:
-    ticks = moment.to_physical().cast(pl.Int64)
-    return ticks // QUARTER_HOUR if grain is Grain.HOUR else ticks
-
-
-def _number(key: Key) -> int:
-    """Return the tick of a day or hour."""
-    if isinstance(key, datetime):
-        return int((key - datetime(1970, 1, 1, tzinfo=key.tzinfo)) // timedelta(microseconds=QUARTER_HOUR))
-    return (key - EPOCH).days
-
-
 def _bits(part: Slice) -> pl.DataFrame:
     """Return for each tick of a slice the bit of the piece of time that it lies in, in one of the words."""
-    edges = [_number(edge) for edge in part.edges]
+    edges = [number_of(edge) for edge in part.edges]
     ticks = [tick for low, high in zip(edges, edges[1:], strict=False) for tick in range(low, high)]
     places = [n for n, (low, high) in enumerate(zip(edges, edges[1:], strict=False)) for _ in range(low, high)]
     words = {
@@ -178,7 +159,7 @@ def count_firsts(tables: Sequence[pl.DataFrame], stretches: Sequence[Stretch]) -
         found = collect(grouped(both, [*dims, VALUE], [pl.col(FIRST).min()]))
     sizes = collect(found.lazy().group_by([*dims, FIRST]).agg(pl.len().cast(pl.Int64).alias("n")))
     ends = sorted({high for _, high in stretches})
-    counts = [pl.col("n").filter(pl.col(FIRST) < _number(high)).sum().alias(str(i)) for i, high in enumerate(ends)]
+    counts = [pl.col("n").filter(pl.col(FIRST) < number_of(high)).sum().alias(str(i)) for i, high in enumerate(ends)]
     wide = collect(grouped(sizes.lazy(), dims, counts))
     low = stretches[0][0]
     return _long(wide, dims, [(low, high) for high in ends])
