@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from smartkpi.derive.coverage import FULL, TICK, Cover, cover, cover_timeless, describe, judge
+from smartkpi.derive.coverage import FULL, TICK, Cover, cover, cover_timeless, describe
 from smartkpi.derive.folds import fold, folds_of
 from smartkpi.derive.formula import OK, Parts, evaluate, ranked
 from smartkpi.derive.pieces import Pieces, as_asked, divide
@@ -214,7 +214,8 @@ def _judge(
 ) -> tuple[Reached, dict[str, str]]:
     """Add to each period which steps are complete in it, whether it reaches into a silence, which events it lacks."""
     frame = reached.frame
-    judged = {name: judge(frame, found) for name, found in covers.items()}
+    known = Judged(plan, reached, covers)
+    judged = {name: known.judge(name, None) for name in covers}
     timeless = all(found is not None and found.timeless for found in covers.values())
     over = pl.lit(value=timeless) if group.edge is None else (pl.col("end") <= group.edge).fill_null(value=False)
     silent = [pl.col("end") > found.end for found in covers.values() if found is not None and found.stale]
@@ -222,7 +223,7 @@ def _judge(
         pl.all_horizontal(over, *(pl.lit(column == FULL) for column in judged.values())).alias("complete"),
         pl.any_horizontal(pl.lit(value=False), *silent).alias("stale"),
     )
-    known = Judged(plan, replace(reached, frame=frame), covers)
+    known.reached = replace(reached, frame=frame)
     uncovered: dict[str, str] = {}
     for id in wanted:
         column, _ = known.columns_of(plan.components[id].event, plan.components[id].window)
@@ -248,6 +249,8 @@ def _divide(
     limit: int,
 ) -> dict[Grain | None, Pieces]:
     """Return the periods shown, and their parts, over which folds run, with what is known of each."""
+    if not any(step.inner for step in steps):
+        return {}
     inner = dict.fromkeys(id for step in steps for id in step.inside)
     asked, silent = _judge(plan, group, as_reached(periods), covers, (), inner)
     pieces: dict[Grain | None, Pieces] = {None: as_asked(replace(periods, frame=asked.frame), silent)}
@@ -333,7 +336,7 @@ def _stack(plan: Plan, kpis: list[_Shown], spine: pl.DataFrame) -> pl.DataFrame:
         blanks = [pl.Series([value], dtype=kind).new_from_index(0, len(period)) for value in values]
         own = [columns.get(f"{one.k}.{name}", columns.get(name)) for one in kpis]
         parts = blanks if name == "k" else [blanks[0] if column is None else column for column in own]
-        tall.append(pl.concat([part.alias(name).cast(kind) for part in parts]))
+        tall.append(pl.concat([part if part.dtype == kind else part.cast(kind) for part in parts]).alias(name))
     return pl.DataFrame([*tall, *(pl.concat([columns[name]] * len(kpis)) for name in plan.by)])
 
 

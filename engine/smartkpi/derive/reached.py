@@ -181,26 +181,29 @@ class Judged:
     plan: Plan
     reached: Reached
     covers: Mapping[str, Cover | None]
-    columns: dict[tuple[str, Window | None], tuple[str, str]] = field(default_factory=dict)
+    columns: dict[tuple[tuple[str, ...], Window | None], tuple[str, str]] = field(default_factory=dict)
+    found: dict[tuple[str, Window | None], pl.Series] = field(default_factory=dict)
 
     def columns_of(self, event: str, window: Window | None) -> tuple[str, str]:
         """Return the columns that say whether an event is covered nowhere, and wholly, in the stretches of a window."""
-        if (event, window) not in self.columns:
-            name = f"{event}.{len(self.columns)}"
-            self.columns[event, window] = (f"uncovered.{name}", f"full.{name}")
-            judged = [
-                self._judge(self.covers[dataset.name], window)
-                for dataset in self.plan.datasets.values()
-                if event in dataset.events and dataset.name in self.covers
+        datasets = tuple(one.name for one in self.plan.datasets.values() if event in one.events)
+        key = (tuple(name for name in datasets if name in self.covers), window)
+        if key not in self.columns:
+            number = len(self.columns)
+            self.columns[key] = (f"uncovered.{number}", f"full.{number}")
+            judged = [self.judge(name, window) for name in key[0]]
+            told = [
+                pl.all_horizontal(pl.lit(value=True), *(pl.lit(one == known) for one in judged)).alias(column)
+                for column, known in zip(self.columns[key], (NONE, FULL), strict=True)
             ]
-            frame = self.reached.frame.with_columns(
-                pl.all_horizontal(pl.lit(value=True), *(pl.lit(one == NONE) for one in judged)).alias(
-                    f"uncovered.{name}"
-                ),
-                pl.all_horizontal(pl.lit(value=True), *(pl.lit(one == FULL) for one in judged)).alias(f"full.{name}"),
-            )
-            self.reached = replace(self.reached, frame=frame)
-        return self.columns[event, window]
+            self.reached = replace(self.reached, frame=self.reached.frame.with_columns(told))
+        return self.columns[key]
+
+    def judge(self, dataset: str, window: Window | None) -> pl.Series:
+        """Return how much a dataset covers of the stretches of a window."""
+        if (dataset, window) not in self.found:
+            self.found[dataset, window] = self._judge(self.covers[dataset], window)
+        return self.found[dataset, window]
 
     def _judge(self, found: Cover | None, window: Window | None) -> pl.Series:
         frame = self.reached.frame

@@ -60,6 +60,8 @@ class Calendar:
         own = self.own(grain)
         if own is None or part.is_custom:
             return grain.is_made_of(part)
+        if part is Grain.HOUR:
+            return True
         return part is not Grain.ALL and all(self.key(part, day) == day for day in (*own.starts, own.end))
 
     def most_days(self, grain: Grain) -> int:

@@ -32,6 +32,11 @@ class Grain(str):
         return str.__str__(self)
 
     @property
+    def one(self) -> str:
+        """The name as a text says it of one period: an hour, a day."""
+        return f"{'an' if self is Grain.HOUR else 'a'} {self}"
+
+    @property
     def is_custom(self) -> bool:
         """Whether a calendar lists its periods."""
         return self not in GRAINS

@@ -185,10 +185,10 @@ def _unwhole(checked: Checked, kpi: TypedKpi, grain: Grain, question: Question) 
     for event in sorted(kpi.events):
         for period in checked.scopes[event].periods:
             if not calendar.is_made_of(grain, period):
-                return f"a row of `{event}` stands for a {period}: there is no answer by {grain}"
+                return f"a row of `{event}` stands for {period.one}: there is no answer by {grain}"
             for day, name in asked:
                 if day is not None and calendar.days(period, calendar.key(period, day))[0] != day:
-                    return f"a row of `{event}` stands for a {period}, and {name} cuts one in two"
+                    return f"a row of `{event}` stands for {period.one}, and {name} cuts one in two"
     return ""
 
 

@@ -480,7 +480,8 @@ def _check_grain(
             continue
         for period in scope.periods:
             if not calendar.is_made_of(Grain(spec.grain), period):
-                message = f"`{spec.name}` is asked by {spec.grain}, but a row of `{scope.event}` stands for a {period}"
+                said = f"a row of `{scope.event}` stands for {period.one}"
+                message = f"`{spec.name}` is asked by {spec.grain}, but {said}"
                 findings.error("finer-grain", message, spec.span, _coarser(period))
 
 

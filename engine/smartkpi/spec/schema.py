@@ -354,9 +354,8 @@ def _unknown_key(entry: Entry, shape: Shape, place: _Place) -> Diagnostic:
     name = entry.key.written
     title = shape.title or "this"
     message = f"`{_cut(name)}` is not a key of {title}"
-    hint = _where_it_belongs(name, entry.value, shape, place) or did_you_mean(
-        name, shape.properties, alike=_alike(name)
-    )
+    hint = _where_it_belongs(name, entry.value, shape, place)
+    hint = hint or did_you_mean(name, shape.properties, alike=_alike(name)) or f"keys: {', '.join(shape.properties)}"
     return Diagnostic("unknown-key", message, entry.key.span, hint)
 
 
