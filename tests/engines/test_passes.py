@@ -92,6 +92,17 @@ def test_distincts_are_read_by_themselves_once_a_grain(folder: Path) -> None:
     assert project(folder, {**DISTINCT, "weekly_buyers": week}).run().provenance.scans == 3
 
 
+def test_hundreds_of_distincts_take_some_passes_and_keep_their_answers(folder: Path) -> None:
+    kpis = {f"k{i}": f"distinct(order.visitor where amount > {i / 4})" for i in range(230)}
+    many = project(folder, kpis | {"last": "k229 / k0", "place": "rank(k7)"}).run(grain="month", by="country")
+    assert many.provenance.scans == 1 + 3  # the first knows of days and countries with rows
+    for names in (["k7"], ["k229"], ["last"], ["place"]):
+        alone = project(folder, kpis | {"last": "k229 / k0", "place": "rank(k7)"}).run(
+            names, grain="month", by="country"
+        )
+        assert many.frame.filter(pl.col("kpi").is_in(names)).equals(alone.frame)
+
+
 def test_the_optimizer_saves_passes_and_keeps_the_answers(folder: Path) -> None:
     one = project(folder, {**ADDITIVE, **DISTINCT})
     fused, plain = one.run(grain="day"), one.run(grain="day", optimize=False)

@@ -48,6 +48,8 @@ from smartkpi.plan.nodes import Output, Plan, Step
 from smartkpi.plan.scans import is_gridded
 
 MAX_CELLS = 5_000_000
+TOGETHER = 200
+"""How many KPIs share a frame: a step costs as much as its frame has columns, so that thousands are done in parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """KPIs of one grain, one as-of, one set of datasets: they share periods and coverage."""
+    """KPIs of one grain, one as-of, one set of datasets: they share periods and coverage. At most TOGETHER."""
 
     grain: Grain
     edge: datetime | None
@@ -112,12 +114,18 @@ def _groups(plan: Plan, edges: Mapping[str, datetime | None]) -> list[Group]:
     for k, output in enumerate(plan.outputs):
         if output.step is not None:
             found.setdefault((output.grain, edges[output.kpi], output.datasets), []).append((k, output))
-    return [Group(*key, tuple(outputs)) for key, outputs in found.items()]
+    return [
+        Group(*key, tuple(outputs[first : first + TOGETHER]))
+        for key, outputs in found.items()
+        for first in range(0, len(outputs), TOGETHER)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     """A group before its formulas: answers, periods, coverage (columns of ``reached.frame``) and each KPI's window.
+
+    ``steps`` are those of the group's KPIs, ``known`` all that they may refer to.
 
     ``presences`` names the column of ``firsts`` with the first period of a row in any of some components.
 
@@ -126,6 +134,7 @@ class _Prepared:
     stretches of time.
     """
 
+    known: Mapping[str, Step]
     steps: Mapping[str, Step]
     answers: Answers
     frames: tuple[pl.DataFrame, ...]
@@ -140,8 +149,8 @@ class _Prepared:
 
 
 def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, pl.DataType], limit: int) -> _Prepared:
-    by_id = {step.id: step for step in plan.steps}
-    steps = {output.step: by_id[output.step] for _, output in group.outputs if output.step is not None}
+    known = {step.id: step for step in plan.steps}
+    steps = {output.step: known[output.step] for _, output in group.outputs if output.step is not None}
     wanted = dict.fromkeys(id for step in steps.values() for id in (*step.components, *step.presence))
     reads = dict.fromkeys(read for step in steps.values() for read in step.reads)
     gridded = tuple(dict.fromkeys(id for id, path in reads if _is_gridded(plan, group.grain, id, path)))
@@ -151,9 +160,9 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
     answers = gather(frames, group.grain, plan.by, plan.components, wanted, dimensions, stretches, grids, gridded)
     firsts = first_rows(answers, (id for step in steps.values() for id in step.presence))
     covers = {name: _cover(plan, answer, name, group.edge) for name in group.datasets}
-    known = [found.begin for found in covers.values() if found is not None and not found.timeless]
+    begins = [found.begin for found in covers.values() if found is not None and not found.timeless]
     present = [steps[output.step].presence for _, output in group.outputs if output.step is not None]
-    periods = lay_out_periods(plan, group.grain, group.edge, firsts, present, known, limit)
+    periods = lay_out_periods(plan, group.grain, group.edge, firsts, present, begins, limit)
     reached = reach_out(plan, group.grain, periods, group.edge, reads, group.datasets)
     inner = dict.fromkeys(id for step in steps.values() for id in step.inside)
     reached, uncovered = _judge(plan, group, reached, covers, steps.values(), wanted | inner)
@@ -163,12 +172,14 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
     presences = {
         presence: f"first.{i}"
         for i, presence in enumerate(
-            dict.fromkeys((*(step.presence for step in steps.values()), *ranked(plan, steps.values())))
+            dict.fromkeys((*(step.presence for step in steps.values()), *ranked(known, steps.values())))
         )
     }
     firsts, windows = windows_of(plan, group.outputs, steps, periods, firsts, reached, missing, presences)
-    begin, found = min(known, default=None), tuple(placed)
-    return _Prepared(steps, answers, found, firsts, reached, windows, uncovered, presences, pieces, gridded, begin)
+    begin, found = min(begins, default=None), tuple(placed)
+    return _Prepared(
+        known, steps, answers, found, firsts, reached, windows, uncovered, presences, pieces, gridded, begin
+    )
 
 
 def _is_gridded(plan: Plan, grain: Grain, id: str, path: Path) -> bool:
@@ -285,13 +296,14 @@ def _values(
     spine = attach(spine, frames, ids, plan.components)
     firsts = prepared.firsts.select("sid", *(name for name in prepared.firsts.columns if name.startswith("first.")))
     spine = spine.join(firsts, on="sid", how="left", maintain_order="left")
-    folds = folds_of(plan, steps.values())
+    folds = folds_of(prepared.known, steps.values())
     folded = fold(plan, answer, prepared.pieces, prepared.answers.segments, spine, folds, limit)
     spine, parts = evaluate(
         folded.spine, plan, steps.values(), prepared.uncovered, prepared.presences, folded.parts, reached.shifts
     )
+    present = set(spine.columns)  # asked once: a frame writes all of its names anew each time
     spine = spine.with_columns(
-        gap for step in steps.values() for gap in _gaps(step, spine, reached, prepared.uncovered)
+        gap for step in steps.values() for gap in _gaps(step, present, reached, prepared.uncovered)
     )
     dimensions = [prepared.answers.segments[name].gather(spine["sid"]) for name in plan.by]
     spine = spine.with_columns(dimensions)
@@ -299,7 +311,7 @@ def _values(
     for (k, output), window in zip(group.outputs, windows, strict=True):
         assert output.step is not None
         step = steps[output.step]
-        partial = tuple(folded.partial[one] for one in folds_of(plan, [step]) if one in folded.partial)
+        partial = tuple(folded.partial[one] for one in folds_of(prepared.known, [step]) if one in folded.partial)
         one = _Shown(k, step, parts[output.step], window, partial)
         shown.setdefault((window.first, window.low, window.high), []).append(one)
     tall = pl.concat([_stack(plan, kpis, spine) for kpis in shown.values()])
@@ -355,7 +367,7 @@ def _own(one: _Shown, known: AbstractSet[str]) -> dict[str, pl.Expr]:
     return {name: e for name, e in made.items() if e is not None}
 
 
-def _gaps(step: Step, spine: pl.DataFrame, reached: Reached, uncovered: Mapping[str, str]) -> Iterator[pl.Expr]:
+def _gaps(step: Step, known: AbstractSet[str], reached: Reached, uncovered: Mapping[str, str]) -> Iterator[pl.Expr]:
     """Yield whether some row's count is null in what a step reads, and whether data lacks there, if that may be."""
 
     def there(column: str, path: Path) -> pl.Expr:
@@ -364,7 +376,7 @@ def _gaps(step: Step, spine: pl.DataFrame, reached: Reached, uncovered: Mapping[
             found = found.gather(pl.col(reached.shifts[shift]))
         return found
 
-    counts = [there(f"{id}_null", path) for id, path in step.reads if f"{id}_null" in spine.columns]
+    counts = [there(f"{id}_null", path) for id, path in step.reads if f"{id}_null" in known]
     if counts:
         yield pl.any_horizontal(count.fill_null(0) > 0 for count in counts).alias(f"unknown.{step.id}")
     lacks = [there(uncovered[id], path) for id, path in step.reads if id in uncovered]

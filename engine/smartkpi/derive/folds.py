@@ -37,9 +37,9 @@ class Folded:
     left_out: Mapping[str, int]
 
 
-def folds_of(plan: Plan, steps: Iterable[Step]) -> Iterator[Fold]:
-    """Yield each fold in some steps, and in those that they refer to, once."""
-    return (node for node in reached(plan, steps) if isinstance(node, Fold))
+def folds_of(known: Mapping[str, Step], steps: Iterable[Step]) -> Iterator[Fold]:
+    """Yield each fold in some steps, and in those ``known`` that they refer to, once."""
+    return (node for node in reached(known, steps) if isinstance(node, Fold))
 
 
 def fold(

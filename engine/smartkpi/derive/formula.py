@@ -219,14 +219,13 @@ def _rank(build: _Build, node: Rank) -> Parts:
     return Parts(place.cast(pl.Float64), why, None, made.n, made.sizeless)
 
 
-def ranked(plan: Plan, steps: Iterable[Step]) -> Iterator[tuple[str, ...]]:
+def ranked(known: Mapping[str, Step], steps: Iterable[Step]) -> Iterator[tuple[str, ...]]:
     """Yield the presence of each rank in some steps, and in those that they refer to."""
-    return (node.presence for node in reached(plan, steps) if isinstance(node, Rank))
+    return (node.presence for node in reached(known, steps) if isinstance(node, Rank))
 
 
-def reached(plan: Plan, steps: Iterable[Step]) -> Iterator[Formula]:
-    """Yield each node of some steps, and of those that they refer to, once; a fold is not looked into."""
-    by_id = {step.id: step for step in plan.steps}
+def reached(known: Mapping[str, Step], steps: Iterable[Step]) -> Iterator[Formula]:
+    """Yield each node of some steps, and of those ``known`` that they refer to, once; a fold is not looked into."""
     stack: list[Formula] = [step.formula for step in steps]
     seen: set[Formula] = set()
     while stack:
@@ -239,7 +238,7 @@ def reached(plan: Plan, steps: Iterable[Step]) -> Iterator[Formula]:
             case Rank() | Earlier():
                 stack.append(node.argument)
             case Result():
-                stack.append(by_id[node.id].formula)
+                stack.append(known[node.id].formula)
             case Apply():
                 stack.extend(_args(node))
             case Revised():

@@ -237,13 +237,14 @@ def first_rows(answers: Answers, presence: Iterable[str]) -> pl.DataFrame:
     position = pl.lit(0, dtype=pl.Int64) if answers.grain is Grain.ALL else pl.col(PERIOD)
     found = answers.segments
     for frame in answers.frames:
-        here = [id for id in wanted if id in frame.columns]
+        known = set(frame.columns)
+        here = [id for id in wanted if id in known]
         if here:
-            assert "sid" in frame.columns, f"presence is told by segment: {here}"
+            assert "sid" in known, f"presence is told by segment: {here}"
             firsts = frame.group_by("sid").agg(position.filter(pl.col(id) > 0).min().alias(id) for id in here)
             found = found.join(firsts, on="sid", how="left", maintain_order="left")
-    kind = key_type(answers.grain)
-    return found.with_columns(pl.lit(None, dtype=kind).alias(id) for id in wanted if id not in found.columns)
+    kind, known = key_type(answers.grain), set(found.columns)
+    return found.with_columns(pl.lit(None, dtype=kind).alias(id) for id in wanted if id not in known)
 
 
 def place(answers: Answers, numbers: pl.DataFrame) -> list[pl.DataFrame]:

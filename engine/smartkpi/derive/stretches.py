@@ -38,9 +38,9 @@ def attach_stretches(
         by = "sid" if "sid" in frame.columns else next(name for name in frame.columns if name.startswith("of."))
         rows = frame.with_columns(_order(pl.col(by), pl.col(PERIOD), grain).alias("__order")).sort("__order")
         runs = {column: _runs(spine, rows["__order"], by, column, grain) for column in {columns[id] for id in here}}
-        for id in here:
-            low, high = runs[columns[id]]
-            spine = spine.with_columns(_values(rows, id, components[id], low, high))
+        spine = spine.with_columns(
+            value for id in here for value in _values(rows, id, components[id], *runs[columns[id]])
+        )
     return spine
 
 

@@ -135,7 +135,7 @@ def _reasons(plan: Plan, rows: pl.DataFrame, why: pl.Series, steps: Mapping[str,
 
 def _undefined(plan: Plan, steps: Mapping[str, Step], step: Step) -> str:
     """Say what makes a KPI undefined, as closely as its formula tells."""
-    nodes = list(reached(plan, [step]))
+    nodes = list(reached(steps, [step]))
     partial = [
         node
         for node in nodes

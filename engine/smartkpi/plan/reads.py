@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from smartkpi.plan.nodes import Plan, Scan
+from smartkpi.plan.nodes import Cell, Plan, Scan
 from smartkpi.semantics.formula import Expr, LookedUp, TypedDataset
 from smartkpi.tree import walk
 
@@ -12,29 +12,27 @@ from smartkpi.tree import walk
 def datasets_read(plan: Plan) -> Mapping[str, frozenset[str]]:
     """Return for each KPI of a plan the datasets that it cannot do without."""
     steps = {step.id: step for step in plan.steps}
+    scans: dict[str, list[tuple[Scan, Cell]]] = {}
+    for scan in plan.scans:
+        for cell in scan.cells:
+            scans.setdefault(cell.id, []).append((scan, cell))
     found = {}
     for output in plan.outputs:
         names = set(output.datasets)
         if output.step is not None:
             step = steps[output.step]
-            wanted = {*step.components, *step.presence, *step.inside}
-            for scan in plan.scans:
-                exprs = list(_read(scan, wanted))
-                if exprs:
-                    names |= _reached(plan.datasets, plan.datasets[scan.dataset], exprs)
+            for id in {*step.components, *step.presence, *step.inside}:
+                for scan, cell in scans.get(id, ()):
+                    names |= _reached(plan.datasets, plan.datasets[scan.dataset], _read(scan, cell))
         found[output.kpi] = frozenset(names)
     return found
 
 
-def _read(scan: Scan, wanted: set[str]) -> Iterator[Expr]:
-    cells = [cell for cell in scan.cells if cell.id in wanted]
-    for cell in cells:
-        yield from cell.where
-        if cell.argument is not None:
-            yield cell.argument
-    if cells:
-        yield from (expr for _, expr in scan.keys)
-        yield from () if scan.time is None else (scan.time,)
+def _read(scan: Scan, cell: Cell) -> Iterator[Expr]:
+    yield from cell.where
+    yield from () if cell.argument is None else (cell.argument,)
+    yield from (expr for _, expr in scan.keys)
+    yield from () if scan.time is None else (scan.time,)
 
 
 def _reached(datasets: Mapping[str, TypedDataset], dataset: TypedDataset, exprs: Iterable[Expr]) -> set[str]:

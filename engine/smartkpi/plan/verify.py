@@ -23,7 +23,7 @@ def verify(plan: Plan) -> None:
                     assert id in known, f"{step.id} reads {id} before it is made"
                 case _:
                     pass
-        assert set(step.components) | set(step.presence) <= set(plan.components), f"{step.id} reads unknown components"
+        assert {*step.components, *step.presence} <= plan.components.keys(), f"{step.id} reads unknown components"
         known.add(step.id)
     answers: dict[str, list[tuple[Scan, Cell]]] = {id: [] for id in plan.components}
     for scan in plan.scans:

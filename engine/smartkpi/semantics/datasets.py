@@ -203,9 +203,12 @@ def _spell_columns(work: _Work, others: Others) -> None:
 def _parts(name: str, written: model.Formula | model.Column | None, spec: model.Dataset) -> Iterator[str]:
     """Yield the other fields that a field or the time is made of; `time` too."""
     if isinstance(written, model.Formula):
-        known = {*spec.fields, "time"}
         for node in walk(written.expr):
-            if isinstance(node, syntax.Name) and node.text != name and node.text in known:
+            if (
+                isinstance(node, syntax.Name)
+                and node.text != name
+                and (node.text == "time" or node.text in spec.fields)
+            ):
                 yield node.text
 
 

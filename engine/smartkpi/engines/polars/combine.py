@@ -158,12 +158,13 @@ def _counts(cells: list[Cell]) -> list[str]:
 
 def _labelled(scan: Scan, cells: list[Cell], level: Level1, found: pl.DataFrame) -> pl.DataFrame:
     """Return the columns of an answer: the period, dimensions by their own names, cells in the order of the scan."""
-    period = [PERIOD] if PERIOD in found.columns else []
+    known = set(found.columns)  # asked once: a frame writes all of its names anew each time
+    period = [PERIOD] if PERIOD in known else []
     kinds = {f"__d{i}": (scan.keys[i][0], t) for i, t in enumerate(level.keys.kinds)}
-    dims = [dimension(t, alias).alias(name) for alias, (name, t) in kinds.items() if alias in found.columns]
+    dims = [dimension(t, alias).alias(name) for alias, (name, t) in kinds.items() if alias in known]
     suffixes = ("", "_null", "_high", "_low")
     names = (f"{cell.id}{suffix}" for cell in cells for suffix in suffixes)
-    columns = [name for name in names if name in found.columns]
+    columns = [name for name in names if name in known]
     return found.select(*period, *dims, *columns)
 
 
@@ -234,9 +235,10 @@ def _sum(cell: Cell, totals: dict[str, pl.Expr]) -> pl.Expr:
 
 
 def _check_weights(cells: list[Cell], found: pl.DataFrame, opened: Opened) -> None:
+    known = set(found.columns)
     for cell in cells:
         column = f"__bad_{cell.id}"
-        if column in found.columns and found[column].any():
+        if column in known and found[column].any():
             name = opened.table.name
             message = f"a row of dataset `{name}` has a negative count"
             hint = "a count says how many events a row stands for: 0 or more"
