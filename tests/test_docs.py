@@ -35,6 +35,7 @@ PAGES = [
             "data",
             "semantics",
             "lookups",
+            "thresholds",
             "packs",
             "cli",
             "python",

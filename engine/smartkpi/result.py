@@ -21,7 +21,10 @@ TRAILING = ("level", "value", "money", "unit", "currency", "n", "state", "flags"
 
 @dataclass(frozen=True, slots=True)
 class KpiInfo:
-    """What a surface needs to show a KPI: its labels, format, unit, direction; and its window, if it states one."""
+    """What a surface needs to show a KPI: its labels, format, unit, direction; and its window, if it states one.
+
+    ``benchmark`` says where its benchmark comes from and of when that is; ``advice`` what to do, by status.
+    """
 
     name: str
     label: Labels
@@ -33,6 +36,8 @@ class KpiInfo:
     owner: str | None
     tags: tuple[str, ...]
     window: Length | None = None
+    benchmark: tuple[Labels, str] | None = None
+    advice: Mapping[str, Labels] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,8 @@ class Result:
     for but has no rows to the reason: `definition` or `data`; ``diagnostics`` say more. ``arranged`` says that the rows
     were ordered or cut as the question wished. ``display`` renders the result as `text` or `html`; without it the
     frame shows itself. ``dimensions`` has labels and order of those dimensions of the question that have some;
-    ``calendar`` names the periods, ``notes`` has what it says of days in them.
+    ``calendar`` names the periods, ``notes`` has what it says of days in them. ``benchmarks`` has a row for each row
+    of the frame that a benchmark is known for: kpi, grain, start, end, dimensions, level, benchmark.
     """
 
     frame: pl.DataFrame
@@ -89,6 +95,7 @@ class Result:
     dimensions: Mapping[str, Dimension] = field(default_factory=dict)
     calendar: Calendar = PLAIN
     notes: tuple[PeriodNote, ...] = ()
+    benchmarks: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def columns(self) -> list[str]:

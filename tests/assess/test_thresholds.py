@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -50,7 +51,9 @@ def frame(*values: float | None, grain: str = "month", flags: tuple[str, ...] = 
         {
             "kpi": [name] * len(values),
             "grain": [grain] * len(values),
+            "level": ["total"] * len(values),
             "value": pl.Series(values, dtype=pl.Float64),
+            "n": pl.Series([None] * len(values), dtype=pl.Int64),
             "flags": pl.Series([list(flags)] * len(values), dtype=pl.List(pl.String)),
             "status": pl.Series([None] * len(values), dtype=pl.String),
             "reason": pl.Series([None] * len(values), dtype=pl.String),
@@ -121,3 +124,40 @@ def test_kpis_without_bands_have_no_status_and_rows_keep_their_order() -> None:
     assert assess(found, kpis).columns == found.columns
     assert assess(found, kpi()).equals(found)
     assert assess(found.clear(), kpis).is_empty()
+
+
+def proportion(*bands: Band, confidence: str = "0.95") -> dict[str, TypedKpi]:
+    found = kpi(*bands)["k"]
+    return {"k": replace(found, judging=replace(found.judging, confidence=Decimal(confidence)))}
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "band", "status"),
+    [
+        (1, 3, at_least("good", "0.5"), "inconclusive"),
+        (100, 300, at_least("good", "0.5"), "critical"),
+        (2, 3, at_least("good", "0.5"), "good"),
+        (0, 0, at_least("good", "0.5"), None),
+        (1, 20, ("good", "<=", (Decimal("0.01"),)), "inconclusive"),
+        (10, 200, ("good", "<=", (Decimal("0.01"),)), "critical"),
+        (3, 3, ("good", "<", (Decimal("0.4385"),)), "critical"),
+        (3, 3, ("good", "<", (Decimal("0.4386"),)), "inconclusive"),
+        (0, 20, ("good", ">", (Decimal("0.1611"),)), "inconclusive"),
+        (0, 20, ("good", ">", (Decimal("0.1612"),)), "critical"),
+        (100, 300, ("good", "between", (Decimal("0.388"), Decimal("0.9"))), "inconclusive"),
+        (100, 300, ("good", "between", (Decimal("0.389"), Decimal("0.9"))), "critical"),
+        (100, 300, ("good", "==", (Decimal("0.3"),)), "inconclusive"),
+    ],
+)
+def test_a_miss_counts_if_even_the_favourable_bound_of_the_interval_misses(
+    hits: int, n: int, band: Band, status: str | None
+) -> None:
+    found = frame(hits / n if n else None).with_columns(n=pl.lit(n, dtype=pl.Int64))
+    assert statuses(found, proportion(band)) == [status]
+
+
+def test_a_milder_band_that_chance_leaves_possible_is_the_status() -> None:
+    bands = at_least("good", "0.9"), at_least("warning", "0.6")
+    found = frame(1 / 3).with_columns(n=pl.lit(3, dtype=pl.Int64))
+    assert statuses(found, proportion(*bands)) == ["warning"]
+    assert statuses(found, proportion(*bands, confidence="0.5")) == ["critical"]

@@ -44,10 +44,10 @@ from tests.oracle.formula import (
     shown,
     withins,
 )
+from tests.oracle.judged import Judged, beside, is_judged, is_low, status
 from tests.oracle.revisions import in_force, turns
 from tests.oracle.rows import FIRST, EventRow, Row, World, day_of, ends_at, event_rows, has_field, starts_at
 from tests.oracle.time import GRAINS, Option, Window, as_long, before, seen_part, shift_fits, take, window_fits
-from tests.oracle.values import NoNames, compare, evaluate
 
 Segment = tuple[Any, ...]
 LAST = datetime.max.replace(tzinfo=UTC)
@@ -550,24 +550,48 @@ class Asked:
         if any(is_stale_in(period, found, edge) for found in self.coverages.values()):
             flags.append("stale")
         found = {"value": value.number, "money": value.exact, "n": value.n, "state": value.state, "flags": flags}
-        return self.row(period, segment, {**found, "status": self.status(kpi, value.number, flags)})
+        texts = {name: text_of_value(part) for name, part in zip(self.question.by, segment, strict=False)}
+        row = Judged(value.number, value.n, {**texts, **self.fixed()}, lambda name: self.beside(name, period, segment))
+        if is_low(kpi, row):
+            flags.insert(flags.index("incomplete") + 1 if "incomplete" in flags else 0, "low_sample")
+        return self.row(period, segment, {**found, "status": self.status(kpi, row, flags)})
 
-    def status(self, kpi: Kpi, value: Any, flags: list[str]) -> str | None:
+    def fixed(self) -> dict[str, str]:
+        """The dimensions that the question's condition holds at one text."""
+        parts, found = [*self.outer], {}
+        while parts:
+            match parts.pop():
+                case syntax.Apply("and", args):
+                    parts += args
+                case syntax.Apply("==", (syntax.Name() as name, syntax.Text(text))):
+                    found[name.text] = text
+        return found
+
+    def beside(self, name: str, period: Period, segment: Segment) -> float | None:
+        """What a value is held against, in its period and segment: nothing where that is not whole."""
+        window = self.kpi.window
+        shifts = window is not None and shift_fits(window, self.own_grain, self.begins)
+        kpi = replace(beside(self.kpi, shifts)[name], grain=self.own_grain)
+        catalog = self.world.catalog
+        world = replace(self.world, catalog=replace(catalog, kpis={**catalog.kpis, kpi.name: kpi}))
+        other = Asked(world, self.question, kpi)
+        if other.is_unavailable() or other.edge is None:
+            return None
+        begun = other.segments().get(segment)
+        if segment and (begun is None or begun > period.start):
+            return None
+        row = other.result(period, segment)
+        return None if "incomplete" in row["flags"] else row["value"]
+
+    def status(self, kpi: Kpi, row: Judged, flags: list[str]) -> str | None:
         """The first band that holds; none where there is no value, or the bands are for another grain."""
         own_grain = self.grain == self.own_grain
-        if not kpi.thresholds or value is None:
+        if not is_judged(kpi, row) or row.value is None:
             return None
         shares = [is_ratio(world, meant(one)) for world, one in self.versions.values() if not is_void(one)]
         if not own_grain and not all(shares):
             return None
-        if "incomplete" in flags:
-            return "pending"
-        for threshold in kpi.thresholds:
-            bounds = [evaluate(bound, NoNames()) for bound in threshold.band.bounds]
-            operators = [">=", "<="] if threshold.band.operator == "between" else [threshold.band.operator]
-            if all(holds_band(value, operator, bound) for operator, bound in zip(operators, bounds, strict=True)):
-                return threshold.status
-        return "critical"
+        return "pending" if "incomplete" in flags else status(kpi, row, self.world.catalog)
 
     def row(self, period: Period | None, segment: Segment, found: Mapping[str, Any]) -> dict[str, Any]:
         start, end = (period.start, period.end) if period and period.start > FIRST else (None, None)
@@ -582,8 +606,9 @@ def is_void(kpi: Kpi) -> bool:
     return isinstance(kpi.formula.expr, syntax.Null)
 
 
-def holds_band(value: float, operator: str, bound: Any) -> bool:
-    return not compare("==", value, bound, "UTC") if operator == "!=" else compare(operator, value, bound, "UTC")
+def text_of_value(value: Any) -> Any:
+    """A value of a dimension as a file writes it."""
+    return ("true" if value else "false") if isinstance(value, bool) else None if value is None else str(value)
 
 
 def fields_of(world: World, expr: syntax.Expr) -> Iterable[str]:

@@ -36,11 +36,8 @@ def kpi_on(kpi: Kpi, day: date, values: dict[str, syntax.Expr | None]) -> Kpi:
             formula = one.formula or formula
             bands |= {band.status: band for band in one.thresholds}
     order = [bands[status] for status in ("good", "warning", "critical") if status in bands]
-    known = [one for one in order if not lacks(one.band.bounds, values)]
-    thresholds = tuple(
-        replace(one, band=replace(one.band, bounds=tuple(put(bound, values) for bound in one.band.bounds)))
-        for one in known
-    )
+    known = [one for one in order if not lacks(one.exprs, values)]
+    thresholds = tuple(one.changed(lambda expr: put(expr, values)) for one in known)
     where = kpi.where
     if lacks((formula.expr, *((where.expr,) if where else ())), values):
         formula, where = Formula(syntax.Null(formula.expr.span), formula.text), None

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from smartkpi.language.types import Kind
 from smartkpi.result import LEADING, TRAILING
 from smartkpi.semantics.check import check
+from smartkpi.semantics.dimensions import RESERVED
 from smartkpi.semantics.formula import Literal
 from smartkpi.semantics.graph import in_order
-from smartkpi.semantics.kpis import RESERVED
 from smartkpi.semantics.literals import dated
 from smartkpi.semantics.patterns import check_format, check_pattern
 from smartkpi.spec.load import load

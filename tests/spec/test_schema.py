@@ -166,7 +166,7 @@ def test_verdicts_agree_with_the_jsonschema_library() -> None:
 
 
 KEYS = {
-    "kpi": (model.Kpi, {"name", "span", "origin"}, ("extends", *later._KPI)),
+    "kpi": (model.Kpi, {"name", "span", "origin", "rules"}, ("extends", *later._KPI)),
     "dataset": (model.Dataset, {"name", "span", "places"}, (*later._DATASET, "label", "description")),
     "binding": (model.Binding, {"event", "span"}, ("key", "prefer")),
     "read": (model.Read, {"base", "span", "bad", "within"}, ()),

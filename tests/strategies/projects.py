@@ -455,6 +455,36 @@ THRESHOLDS: list[dict[str, str]] = [
 ]
 
 
+CONDITIONED: list[dict[str, str]] = [
+    {"good": "value >= 0.9 * previous", "warning": "growth > -50%"},
+    {"good": "above 5", "warning": "value > previous or not value < 1"},
+    {"warning": "value between previous and 3 * previous", "critical": "growth is null"},
+    {"good": "growth >= 10% and value != 3"},
+]
+HELD: list[dict[str, Any]] = [
+    {"good": "value >= benchmark", "warning": "benchmark is null or value * 2 >= benchmark"},
+    {"good": "value <= 1.1 * benchmark"},
+    {"good": "benchmark < value"},
+]
+
+
+@st.composite
+def judged(draw: st.DrawFn, name: str, formula: Formula, fields: frozenset[str], history: bool) -> dict[str, Any]:
+    """Thresholds with what else they say: conditions, benchmarks, segments, samples."""
+    plain = not (formula.whole or formula.ranked or formula.folded or formula.shifted)
+    held: list[Any] = [2, {"value": "150%", "source": "a book", "date": 2018}]
+    held += [{"value": 3, "by": {"country": {"BR": 1, "US": 2.5}}}] if "country" in fields else []
+    held += [f"total({name})"] if plain else []
+    found = dict(draw(st.sampled_from([*THRESHOLDS, *(CONDITIONED if history and plain else ()), *HELD])))
+    if any("benchmark" in text for text in found.values()):
+        found["benchmark"] = draw(st.sampled_from(held))
+    if draw(st.integers(0, 2)) == 0:
+        found["min_sample"] = draw(st.integers(1, 3))
+    if "country" in fields and draw(st.booleans()):
+        found["by"] = {"country": {"BR": draw(st.sampled_from(THRESHOLDS[:5]))}}
+    return found
+
+
 def periods_in(text: str, known: Mapping[str, Formula]) -> set[str]:
     """The calendar periods that a formula takes values for, and those that it refers to."""
     keys = re.findall(r" per (\w+|\([^)]*\))", text)
@@ -547,6 +577,11 @@ def kpis(
             definition["thresholds"] = draw(st.sampled_from(THRESHOLDS))
         if draw(st.integers(0, 4)) == 0:
             definition["revisions"], formula = draw(revised(formula, events, known, days))
+        if draw(st.booleans()):
+            mine = [event for event in events if event.name in formula.events]
+            fields = frozenset.intersection(*(event.fields for event in mine))
+            history = all("at" in event.fields for event in mine) and definition.get("grain", usual) != "all"
+            definition["thresholds"] = draw(judged(name, formula, fields, history))
         written[name] = definition
         known[name] = formula
     return written, known

@@ -9,9 +9,11 @@ from functools import partial
 import polars as pl
 
 import smartkpi
+from smartkpi.api.beside import benchmarks_of, follow, kpi_of, part, with_beside
 from smartkpi.api.drill import check_parents, drill_down
 from smartkpi.api.failures import DataError, DefinitionError, UsageError, failing_as
 from smartkpi.api.question import Ask, check_order, understand
+from smartkpi.assess.held import Asked, hold
 from smartkpi.assess.thresholds import assess
 from smartkpi.derive.derive import Derived, derive
 from smartkpi.derive.levels import add_level, choose_best, derive_totals, keep_best
@@ -31,10 +33,11 @@ from smartkpi.result import KpiInfo, Provenance, Result, arrange, in_order, note
 from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.formula import Across, TypedKpi
 from smartkpi.semantics.lookups import reached_datasets
-from smartkpi.semantics.question import Question, fits, resolve, rest_of, select_kpis
+from smartkpi.semantics.question import Question, fits, fixed_values, resolve, rest_of, select_kpis
 from smartkpi.sources.inspect import DatasetFacts, inspect, mixed
 from smartkpi.sources.tables import Table, accuse, open_tables
 from smartkpi.spec.load import Loaded
+from smartkpi.spec.model import Dimension
 
 WIDTH = 100
 
@@ -85,7 +88,7 @@ def answer(
     opened = open_data(loaded, handed, providers | reached_datasets(checked.datasets, providers))
     left_out = dict(selection.left_out)
     left_out |= {name: "definition" for name in selection.kpis if name not in opened.checked.kpis}
-    closed = _datasets(checked, selection.kpis) - set(opened.tables)
+    closed = providers - set(opened.tables)
     left_out |= {name: "data" for name in selection.kpis if checked.kpis[name].datasets & closed}
     question = replace(question, kpis=tuple(name for name in selection.kpis if name not in left_out))
     if not question.kpis:
@@ -199,8 +202,9 @@ def evaluate(
     left_out: dict[str, str] = {}
     problems: list[Diagnostic] = []
     engine = PolarsEngine(tables, progress)
+    checked, asked = with_beside(checked, question, tables)
     while True:
-        plan = compile_plan(checked, question, optimized=optimized, totals=levels.total)
+        plan = compile_plan(checked, asked, optimized=optimized, totals=levels.total)
         try:
             found = engine.collect(plan)
             break
@@ -208,19 +212,20 @@ def evaluate(
             problems += error.diagnostics
             bad = {one.subject.removeprefix("dataset:") for one in error.diagnostics}
             reads = datasets_read(plan)
-            lost = [name for name in question.kpis if reads[name] & bad]
+            lost = [name for name in asked.kpis if reads[name] & bad]
+            left_out |= {name: "data" for name in lost if name in question.kpis}
             question = replace(question, kpis=tuple(name for name in question.kpis if name not in lost))
+            asked = replace(asked, kpis=tuple(n for n in asked.kpis if n not in lost and kpi_of(n) in question.kpis))
             if not lost or not question.kpis:
                 raise DataError(*dict.fromkeys(problems)) from error
-            left_out |= dict.fromkeys(lost, "data")
     with failing_as(UsageError):
         derived = derive(plan, found)
         shown = derived.frame
         if levels.top is not None and question.by:
-            derived, more = _cut(checked, question, derived, levels.top, engine, optimized=optimized)
+            derived, more = _cut(checked, asked, derived, levels.top, engine, optimized=optimized)
             found = replace(found, scans=found.scans + more)
         if plan.totals:
-            derived = add_level(derived, derive_totals(plan, found), "total", question.kpis, shown)
+            derived = add_level(derived, derive_totals(plan, found), "total", asked.kpis, shown)
     result = _finish(checked, plan, question, found, derived)
     return replace(result, left_out=left_out, diagnostics=(*problems, *result.diagnostics))
 
@@ -233,6 +238,7 @@ def _cut(
     The engine answers anew over the rows of the others together: distincts and means of them cannot be added up.
     """
     best = choose_best(derived, question.by, top, {name: _best_end(checked.kpis[name]) for name in question.kpis})
+    best = follow(best, derived.frame)
     kept = keep_best(derived, question.by, best)
     if not best.cut:
         return kept, 0
@@ -269,16 +275,19 @@ def _finish(checked: Checked, plan: Plan, question: Question, found: Answer, der
     kpis = {name: checked.kpis[name] for name in question.kpis}
     described = checked.catalog.dimensions
     dimensions = {name: described[last] for name in question.by if (last := name.split(".")[-1]) in described}
-    torn = check_parents(described, question.by, derived.frame)
-    frame = in_order(assess(derived.frame, kpis), question.by, dimensions)
+    asked = Asked(question.by, {name: _spelt(described, name, value) for name, value in fixed_values(question).items()})
+    whole, beside = part(derived, kpis)
+    torn = check_parents(described, question.by, whole.frame)
+    held = hold(whole.frame, beside, kpis, asked)
+    frame = in_order(assess(held, kpis, asked), question.by, dimensions)
     return Result(
         frame=frame,
-        trend=derived.trend,
+        trend=whole.trend,
         kpis={name: _info(kpi) for name, kpi in kpis.items()},
         by=question.by,
         scorecard=plan.scorecard,
         provenance=Provenance(
-            as_of=derived.as_of,
+            as_of={name: moment for name, moment in derived.as_of.items() if name in kpis},
             datasets=derived.datasets,
             scans=found.scans,
             timezone=plan.calendar.timezone,
@@ -288,11 +297,17 @@ def _finish(checked: Checked, plan: Plan, question: Question, found: Answer, der
         dimensions=dimensions,
         calendar=plan.calendar,
         notes=noted(frame, checked.catalog.notes),
+        benchmarks=benchmarks_of(held, question.by),
     )
 
 
+def _spelt(described: Mapping[str, Dimension], name: str, value: str) -> str:
+    known = described.get(name.rpartition(".")[2])
+    return value if known is None else known.spellings.get(value, value)
+
+
 def _info(kpi: TypedKpi) -> KpiInfo:
-    spec = kpi.spec
+    spec, held = kpi.spec, kpi.spec.rules.benchmark
     return KpiInfo(
         name=kpi.name,
         label=spec.label,
@@ -304,6 +319,8 @@ def _info(kpi: TypedKpi) -> KpiInfo:
         owner=spec.owner,
         tags=spec.tags,
         window=None if spec.window is None else Length(spec.window.count, spec.window.unit),
+        benchmark=None if held is None else (held.source, held.date or ""),
+        advice=spec.rules.advice,
     )
 
 
@@ -314,7 +331,7 @@ def _display(lang: str, result: Result, form: str) -> str:
 
 
 def _datasets(checked: Checked, kpis: Iterable[str]) -> set[str]:
-    return {dataset for name in kpis for dataset in checked.kpis[name].datasets}
+    return {dataset for name in kpis for dataset in checked.kpis[name].reads}
 
 
 def _concerns(one: Diagnostic, asked: set[str]) -> bool:

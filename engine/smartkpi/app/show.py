@@ -144,6 +144,7 @@ def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:
         "format": kpi.format,
         "direction": None if typed is None else typed.direction,
         "thresholds": {one.status: _band(one) for one in kpi.thresholds},
+        "judged": _rules(kpi, lang),
         "revisions": [_revision(one) for one in kpi.revisions],
         "reads": datasets,
         "files": {name: _origin(checked, name) for name in sorted(typed.datasets if typed else ())},
@@ -162,6 +163,47 @@ def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:
         "included": None if kpi.origin is None else kpi.origin.text,
         "included_at": None if kpi.origin is None else _place(kpi.origin.place),
     }
+
+
+def _rules(kpi: Kpi, lang: str) -> dict[str, Any]:
+    """Return what the thresholds say beside the bands."""
+    rules, held = kpi.rules, kpi.rules.benchmark
+    found: dict[str, Any] = {}
+    for scope in rules.scopes:
+        bands = {one.status: _band(one) for one in scope.thresholds}
+        found.setdefault("by", {}).setdefault(scope.dimension, {})[scope.value] = bands
+    if rules.min_sample is not None:
+        found["min_sample"] = rules.min_sample
+    if rules.confidence is not None:
+        found["confidence"] = rules.confidence.text.value.strip()
+    if held is not None:
+        value = None if held.formula is None else held.formula.text.value.strip()
+        rows = [{**dict(one.segment), "value": one.formula.text.value.strip()} for one in held.rows]
+        found["benchmark"] = {"value": value, "rows": rows, "source": held.source.get(lang), "date": held.date}
+    found |= {name: count for name, count in (("for", rules.hold), ("keep", rules.keep)) if count > 1}
+    if rules.stale_after is not None:
+        found["stale_after"] = f"{rules.stale_after.count}{rules.stale_after.unit}"
+    if rules.advice:
+        found["advice"] = {status: said.get(lang) for status, said in rules.advice.items()}
+    return found
+
+
+def _judged(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the lines of what thresholds say beside the bands."""
+    for dimension, values in rules.get("by", {}).items():
+        for value, bands in values.items():
+            text = ", ".join(f"{status} {band}" for status, band in bands.items())
+            yield "thresholds", f"where {dimension} is {value}: {text}"
+    for name in ("min_sample", "confidence", "for", "keep", "stale_after"):
+        if name in rules:
+            yield name.replace("_", " "), str(rules[name])
+    if (held := rules.get("benchmark")) is not None:
+        numbers = [held["value"]] if held["value"] else []
+        numbers += [f"of {len(held['rows'])} segments"] if held["rows"] else []
+        origin = ", ".join(part for part in (held["source"], held["date"]) if part)
+        yield "benchmark", ", ".join(numbers) + (f" ({origin})" if origin else "")
+    for status, said in rules.get("advice", {}).items():
+        yield "advice", f"{status}: {said}"
 
 
 def _constants(kpi: Kpi, checked: Checked) -> dict[str, Any]:
@@ -222,6 +264,7 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "by", ", ".join(facts["by"])
     if facts["thresholds"]:
         yield "thresholds", ", ".join(f"{status} {band}" for status, band in facts["thresholds"].items())
+    yield from _judged(facts["judged"])
     for one in facts["revisions"]:
         changed = [one["formula"]] if one["formula"] else []
         changed += [f"{status} {band}" for status, band in one["thresholds"].items()]

@@ -1,42 +1,63 @@
-"""Threshold bands become statuses: the first band that holds, from best to worst; what is left is critical."""
+"""Thresholds become statuses: the first band that holds, from best to worst; what is left is critical."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
+from statistics import NormalDist
 from typing import Any
 
 import polars as pl
 
-from smartkpi.language.types import MONEY
-from smartkpi.semantics.formula import TypedKpi
+from smartkpi.assess.conditions import holds, lacking
+from smartkpi.assess.held import COLUMNS, UNFINISHED, Asked, bound
+from smartkpi.derive.rounding import round_significant
+from smartkpi.semantics.formula import Band, TypedKpi
 
 PENDING = "the period is incomplete"
+EVERYWHERE = Asked()
+GENERAL = -1
+"""The number of the bands that hold where no segment has its own."""
 
 
-def assess(frame: pl.DataFrame, kpis: Mapping[str, TypedKpi]) -> pl.DataFrame:
-    """Return a result's frame (or trend) with `status` filled, and `reason` where a status is pending.
+def assess(frame: pl.DataFrame, kpis: Mapping[str, TypedKpi], asked: Asked = EVERYWHERE) -> pl.DataFrame:
+    """Return a result's frame with `status` filled, `reason` where one is pending or inconclusive, and `low_sample`.
 
     Null values have no status, nor do grains other than the KPI's own unless it is a ratio. Values carry 12
-    significant digits, so a value at a bound compares as it reads. Bands are those in force on a period's first day.
+    significant digits, so a value at a bound compares as it reads. Bands are those in force on a period's first day,
+    of the first segment written that a row is of, else the general ones. What conditions name stands beside the
+    values (`hold`); it is dropped.
     """
-    banded = {name: kpi for name, kpi in kpis.items() if any(version.bands for version in kpi.versions)}
+    columns = [name for name in frame.columns if name not in COLUMNS]
+    banded = {name: kpi for name, kpi in kpis.items() if _is_judged(kpi)}
     if not banded or frame.is_empty():
-        return frame
+        return frame.select(columns)
     table, count = _table(banded)
+    conditions = max(len(kpi.judging.conditions) for kpi in banded.values())
+    placed = frame.with_columns(
+        _version(banded).alias(".version"), _scope(frame, banded, asked).alias(".scope"), *_conditions(banded)
+    )
+    judged = placed.join(table, on=["kpi", ".version", ".scope"], how="left", maintain_order="left")
+    judged = judged.with_columns(_low().alias(".low"), *_interval()).with_columns(*_first(count, conditions))
     null = pl.col("value").is_null() | pl.col(".status0").is_null()
     elsewhere = ~pl.col(".ratio") & (pl.col("grain") != pl.col(".grain"))
-    pending = pl.col("flags").list.set_intersection(["incomplete", "immature"]).list.len() > 0
-    status = pl.lit("critical")
-    for i in reversed(range(count)):
-        status = pl.when(_holds(i)).then(pl.col(f".status{i}")).otherwise(status)
-    status = pl.when(null | elsewhere).then(None).when(pending).then(pl.lit("pending")).otherwise(status)
-    placed = frame.with_columns(_version(banded).alias(".version"))
-    judged = placed.join(table, on=["kpi", ".version"], how="left", maintain_order="left")
-    judged = judged.with_columns(status.alias("status"))
-    why = pl.when((pl.col("status") == "pending") & pl.col("reason").is_null()).then(pl.lit(PENDING))
-    return judged.with_columns(why.otherwise("reason").alias("reason")).select(frame.columns)
+    pending = pl.col("flags").list.set_intersection(list(UNFINISHED)).list.len() > 0
+    few, pend, unsure = pl.col(".low") & ~null, pl.lit("pending"), pl.lit("inconclusive")
+    status = pl.when(pending).then(pend).when(few).then(unsure).otherwise(".status")
+    judged = judged.with_columns(pl.when(~(null | elsewhere)).then(status).alias("status"))
+    found = pl.when(few).then(_too_few()).otherwise(".why")
+    reason = pl.when(pl.col("status") == pend).then(pl.lit(PENDING)).when(pl.col("status") == unsure).then(found)
+    flags = pl.concat_list(
+        pl.col("flags").list.filter(pl.element().is_in(UNFINISHED)),
+        pl.when(few).then(pl.lit(["low_sample"])).otherwise(pl.lit([], dtype=pl.List(pl.String))),
+        pl.col("flags").list.filter(~pl.element().is_in(UNFINISHED)),
+    )
+    return judged.with_columns(pl.coalesce("reason", reason).alias("reason"), flags.alias("flags")).select(columns)
+
+
+def _is_judged(kpi: TypedKpi) -> bool:
+    scoped = any(bands for _, _, bands in kpi.judging.scopes)
+    return scoped or kpi.spec.rules.min_sample is not None or any(version.bands for version in kpi.versions)
 
 
 def _version(kpis: Mapping[str, TypedKpi]) -> pl.Expr:
@@ -46,40 +67,126 @@ def _version(kpis: Mapping[str, TypedKpi]) -> pl.Expr:
     return pl.sum_horizontal(pl.lit(0), *(one.fill_null(value=False).cast(pl.Int32) for one in begun)).cast(pl.Int32)
 
 
-def _table(kpis: Mapping[str, TypedKpi]) -> tuple[pl.DataFrame, int]:
-    """Return a row a version of a KPI with its bands side by side, and how many bands there are at most."""
-    count = max(len(version.bands) for kpi in kpis.values() for version in kpi.versions)
-    rows = []
+def _scope(frame: pl.DataFrame, kpis: Mapping[str, TypedKpi], asked: Asked) -> pl.Expr:
+    """Return the number of the first segment with bands of its own that a row is of."""
+    found: Any = pl
     for name, kpi in kpis.items():
-        for number, version in enumerate(kpi.versions):
-            row: dict[str, Any] = {"kpi": name, ".version": number, ".grain": kpi.grain, ".ratio": kpi.ratio}
-            for i, band in zip_longest(range(count), version.bands):
+        for number, (dimension, value, _) in enumerate(kpi.judging.scopes):
+            here = (pl.col("kpi") == name) & asked.is_value(frame, dimension, value)
+            found = found.when(here).then(pl.lit(number, dtype=pl.Int32))
+    general = pl.lit(GENERAL, dtype=pl.Int32)
+    return general if found is pl else found.otherwise(general)
+
+
+def _conditions(kpis: Mapping[str, TypedKpi]) -> Iterator[pl.Expr]:
+    """Yield for each number of a condition whether that of a row's KPI holds, and what it has no value of."""
+    most = max(len(kpi.judging.conditions) for kpi in kpis.values())
+    for number in range(most):
+        known: Any = pl
+        missing: Any = pl
+        for name, kpi in kpis.items():
+            if number < len(kpi.judging.conditions):
+                condition = kpi.judging.conditions[number]
+                known = known.when(pl.col("kpi") == name).then(holds(condition))
+                missing = missing.when(pl.col("kpi") == name).then(lacking(condition))
+        yield known.otherwise(None).alias(f".if{number}")
+        yield missing.otherwise(None).alias(f".lacking{number}")
+
+
+def _table(kpis: Mapping[str, TypedKpi]) -> tuple[pl.DataFrame, int]:
+    """Return a row a KPI, version and segment with its bands side by side, and how many bands there are at most."""
+    rows: list[dict[str, Any]] = []
+    count = max(1, *(len(bands) for kpi in kpis.values() for _, _, bands in _banded(kpi)))
+    for name, kpi in kpis.items():
+        confidence = kpi.judging.confidence
+        rules: dict[str, Any] = {".grain": kpi.grain, ".ratio": kpi.ratio, ".least": kpi.spec.rules.min_sample}
+        rules[".confidence"] = None if confidence is None else f"{(confidence * 100).normalize():f}%"
+        rules[".z"] = None if confidence is None else NormalDist().inv_cdf((1 + float(confidence)) / 2)
+        for version, scope, bands in _banded(kpi):
+            row = {"kpi": name, ".version": version, ".scope": scope, **rules}
+            for i, band in zip_longest(range(count), bands):
                 status, operator, bounds = band or (None, None, ())
-                low, high = (*(_bound(bound, kpi) for bound in bounds), None, None)[:2]
+                low, high = (*(bound(one, kpi) for one in bounds), None, None)[:2]
                 row |= {f".status{i}": status, f".op{i}": operator, f".low{i}": low, f".high{i}": high}
             rows.append(row)
+    numbers = {".least": pl.Int64, ".confidence": pl.String, ".z": pl.Float64}
+    keys = {"kpi": pl.String, ".version": pl.Int32, ".scope": pl.Int32, ".grain": pl.String, ".ratio": pl.Boolean}
     kinds = {".status": pl.String, ".op": pl.String, ".low": pl.Float64, ".high": pl.Float64}
-    bands = {f"{name}{i}": kind for i in range(count) for name, kind in kinds.items()}
-    schema = {"kpi": pl.String, ".version": pl.Int32, ".grain": pl.String, ".ratio": pl.Boolean, **bands}
-    return pl.DataFrame(rows, schema=schema), count
+    sides = {f"{name}{i}": kind for i in range(count) for name, kind in kinds.items()}
+    return pl.DataFrame(rows, schema={**keys, **numbers, **sides}), count
 
 
-def _bound(bound: Decimal, kpi: TypedKpi) -> float:
-    """Return a bound with the digits that values have: as many as there are in whole numbers and money, else 12."""
-    exact = bound == bound.to_integral_value() or kpi.type.unit.name == MONEY.name
-    return float(bound if exact else f"{bound:.12g}")
+def _banded(kpi: TypedKpi) -> Iterator[tuple[int, int, tuple[Band, ...]]]:
+    """Yield the bands of a KPI by the number of its version and of a segment."""
+    for number, version in enumerate(kpi.versions):
+        yield number, GENERAL, version.bands
+        for scope, (_, _, bands) in enumerate(kpi.judging.scopes):
+            yield number, scope, bands
 
 
-def _holds(i: int) -> pl.Expr:
-    """Whether the i-th band holds for the value: bounds belong to `at least`, `at most` and `between`."""
-    value, operator, low, high = pl.col("value"), pl.col(f".op{i}"), pl.col(f".low{i}"), pl.col(f".high{i}")
+def _first(count: int, conditions: int) -> Iterator[pl.Expr]:
+    """Yield the status of the first band that holds, and why there is none where that cannot be told.
+
+    With a confidence, a miss counts only if every value that chance leaves possible misses: what is better than the
+    band of the value, but still possible, takes its place; good that is still possible is inconclusive.
+    """
+    status, why = pl.lit("critical"), pl.lit(None, dtype=pl.String)
+    possible = pl.lit("critical")
+    for i in reversed(range(count)):
+        known, missing = pl.lit(None, dtype=pl.Boolean), pl.lit(None, dtype=pl.String)
+        for number in range(conditions):
+            mine = (pl.col(f".op{i}") == "if") & (pl.col(f".low{i}") == number)
+            known = pl.when(mine).then(pl.col(f".if{number}")).otherwise(known)
+            missing = pl.when(mine).then(pl.col(f".lacking{number}")).otherwise(missing)
+        unknown = (pl.col(f".op{i}") == "if").fill_null(value=False) & known.is_null()
+        held = _holds(i, pl.col("value"), pl.col("value")) | known.fill_null(value=False)
+        text = pl.format("there is no value of a whole period to hold it against: {}", missing)
+        status = pl.when(unknown).then(pl.lit("inconclusive")).when(held).then(pl.col(f".status{i}")).otherwise(status)
+        why = pl.when(unknown).then(text).when(held).then(None).otherwise(why)
+        possible = pl.when(_holds(i, pl.col(".least_likely"), pl.col(".most_likely"))).then(pl.col(f".status{i}"))\
+            .otherwise(possible)  # fmt: skip
+    by_chance = pl.col(".z").is_not_null() & (possible != status)
+    text = pl.format("with {} confidence it may be good", pl.col(".confidence"))
+    unsure = by_chance & (possible == "good")
+    yield pl.when(unsure).then(pl.lit("inconclusive")).when(by_chance).then(possible).otherwise(status).alias(".status")
+    yield pl.when(unsure).then(text).otherwise(why).alias(".why")
+
+
+def _holds(i: int, low: pl.Expr, high: pl.Expr) -> pl.Expr:
+    """Whether the i-th band holds for some value between two; bounds belong to `at least`, `at most`, `between`."""
+    operator, least, most = pl.col(f".op{i}"), pl.col(f".low{i}"), pl.col(f".high{i}")
     tests = {
-        ">=": value >= low,
-        "<=": value <= low,
-        ">": value > low,
-        "<": value < low,
-        "==": value == low,
-        "!=": value != low,
-        "between": value.is_between(low, high),
+        ">=": high >= least,
+        "<=": low <= least,
+        ">": high > least,
+        "<": low < least,
+        "==": (low <= least) & (high >= least),
+        "!=": (low != least) | (high != least),
+        "between": (high >= least) & (low <= most),
     }
     return pl.any_horizontal((operator == name) & test for name, test in tests.items()).fill_null(value=False)
+
+
+def _interval() -> Iterator[pl.Expr]:
+    """Yield the ends of the Wilson score interval of a proportion: what its true value may be.
+
+    With p of n cases and the normal quantile z: (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n). Source: E. B.
+    Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927), 209-212.
+    """
+    n, p, z = pl.col("n"), pl.col("value"), pl.col(".z")
+    square = z**2 / n
+    middle, scale = p + square / 2, 1 + square
+    half = z * ((p * (1 - p) / n).clip(lower_bound=0) + square / (4 * n)).sqrt()
+    for sign, name in ((-1, ".least_likely"), (1, ".most_likely")):
+        end = ((middle + sign * half) / scale).clip(0, 1)
+        yield end.map_batches(round_significant, return_dtype=pl.Float64).alias(name)
+
+
+def _low() -> pl.Expr:
+    """Whether there are fewer cases than a KPI wants; or how many there are is not known."""
+    return pl.col(".least").is_not_null() & (pl.col("n") < pl.col(".least")).fill_null(value=True)
+
+
+def _too_few() -> pl.Expr:
+    count = pl.col("n").cast(pl.String).fill_null("an unknown number")
+    return pl.format("of {}, fewer than `min_sample: {}`", count, pl.col(".least"))

@@ -16,6 +16,7 @@ from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import period_text
 from smartkpi.periods.windows import earlier, refuse_shift
+from smartkpi.report.judged import benchmark_of, judged_notes, place_of
 from smartkpi.report.numbers import form_of, format_change, format_number, sparkline
 from smartkpi.report.style import Style, plain
 from smartkpi.report.words import word
@@ -158,9 +159,11 @@ def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
     one = len(known) <= 1
     columns += [] if one else [Column(word(style.lang, "period"))]
     columns.append(Column(word(style.lang, "value"), right=True))
-    columns.append(Column(word(style.lang, "change"), right=True, drop=2))
+    columns.append(Column(word(style.lang, "change"), right=True, drop=3))
     columns.append(Column(word(style.lang, "trend"), drop=1))
-    columns.append(Column(word(style.lang, "status"), drop=3))
+    columns.append(Column(word(style.lang, "benchmark"), right=True, drop=2))
+    columns.append(Column(word(style.lang, "status"), drop=4))
+    benchmarks = benchmark_of(result)
     body, marked = [], any(row["flags"] for row in rows)
     for row, period, heads in zip(rows, periods, _heads(result, rows, style), strict=True):
         info = result.kpis.get(row["kpi"])
@@ -174,11 +177,12 @@ def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
                 _value(row, info, marked, style),
                 _change(row, trend, info, result.calendar, style),
                 *line,
+                _benchmark(row, benchmarks.get(place_of(result, row)), info),
                 _status(row, style),
             )
         )
     title = " · ".join([*(known if one else ()), *as_of])
-    notes = [*_notes(result, rows, style), *_dated(result, style), *others]
+    notes = [*_notes(result, rows, style), *judged_notes(result, rows, style), *_dated(result, style), *others]
     return _filled(Grid(_separate(title, style), tuple(columns), tuple(body), keys, notes=tuple(notes)))
 
 
@@ -310,6 +314,14 @@ def _graded(row: Row, info: KpiInfo | None, graded: bool, marked: bool, style: S
     status = row["status"]
     glyphs = GLYPHS if style.unicode else GLYPHS_ASCII
     return Cell(f"{cell.text} {glyphs[status] if status else ' '}", TONES[status] if status else cell.tone)
+
+
+def _benchmark(row: Row, held: float | None, info: KpiInfo | None) -> Cell:
+    if held is None:
+        return Cell("")
+    return Cell(
+        format_number(held, form_of(info.format if info else None, row["unit"]), None, row["currency"]), "faint"
+    )
 
 
 def _status(row: Row, style: Style) -> Cell:

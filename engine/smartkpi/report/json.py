@@ -28,6 +28,7 @@ def as_data(result: Result, lang: str = "en") -> dict[str, Any]:
         "kpis": {name: _kpi(info, lang) for name, info in result.kpis.items()},
         "rows": list(plain_rows(result.frame)),
         "trend": list(plain_rows(result.trend)),
+        "benchmarks": list(plain_rows(result.benchmarks)),
         "notes": [_note(note, lang) for note in result.notes],
         "left_out": dict(result.left_out),
         "provenance": provenance_data(result.provenance),
@@ -68,7 +69,16 @@ def _kpi(info: KpiInfo, lang: str) -> dict[str, Any]:
         "direction": info.direction,
         "owner": info.owner,
         "tags": list(info.tags),
+        "benchmark": _source(info, lang),
+        "advice": {status: said.get(lang) for status, said in info.advice.items()},
     }
+
+
+def _source(info: KpiInfo, lang: str) -> dict[str, Any] | None:
+    if info.benchmark is None:
+        return None
+    source, date = info.benchmark
+    return {"source": source.get(lang), "date": date or None}
 
 
 def _dataset(facts: Mapping[str, Any]) -> dict[str, Any]:

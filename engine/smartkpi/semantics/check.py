@@ -20,6 +20,7 @@ from smartkpi.semantics.findings import SHOWN, Findings, circle
 from smartkpi.semantics.formula import Literal, TypedBinding, TypedDataset, TypedKpi
 from smartkpi.semantics.formulas import referred
 from smartkpi.semantics.graph import in_order
+from smartkpi.semantics.judging import beside, check_unit
 from smartkpi.semantics.kpis import check_kpi
 from smartkpi.semantics.literals import SECONDS, Constants, constant
 from smartkpi.semantics.lookups import Others, Target, order_datasets
@@ -83,6 +84,8 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
         constants=constants,
         zone=zone,
         calendar=catalog.calendar,
+        dimensions=catalog.dimensions,
+        providers=events,
     )
     kpis, order, left_out = _check_kpis(catalog, space, broken, found)
     found.extend(dict.fromkeys(cause for cause in left_out.values() if cause.code == "unequal-fields"))
@@ -262,11 +265,44 @@ def _check_kpis(
                 lacking = ", ".join(f"`{event}`" for event in typed.missing)
                 findings.note("unavailable", f"`{name}` has no value: no dataset provides {lacking}", spec.span)
         found.extend(findings.diagnostics)
+    _check_beside(kpis, order, space, left_out, broken, found)
     for name, spec in catalog.spoiled.items():
         findings = Findings(f"kpi:{name}")
         check_kpi(spec, space, findings)
         found.extend(errors(findings.diagnostics))
     return kpis, tuple(name for name in order if name in kpis), left_out
+
+
+def _check_beside(
+    kpis: dict[str, TypedKpi],
+    order: tuple[str, ...],
+    space: Namespace,
+    left_out: dict[str, Diagnostic],
+    broken: dict[str, Diagnostic],
+    found: list[Diagnostic],
+) -> None:
+    """Add to each KPI what it is judged by, which may stand on any KPI; where that is wrong the KPI is left out."""
+    for name in order:
+        kpi = kpis.get(name)
+        if kpi is None:
+            continue
+        findings = Findings(f"kpi:{name}")
+        for other in sorted(kpi.kpis):
+            if other in left_out:
+                findings.depend(other, left_out[other])
+        made = []
+        for spec in beside(kpi, space.calendar):
+            typed = check_kpi(spec, space, findings)
+            if typed is not None:
+                check_unit(kpi, typed, findings)
+                made.append(typed)
+        findings.close(f"`{name}`", kpi.spec.span)
+        found.extend(findings.diagnostics)
+        if findings.failed:
+            del kpis[name]
+            left_out[name] = broken[name] = findings.cause
+        elif made:
+            kpis[name] = replace(kpi, judging=replace(kpi.judging, beside=tuple(made)))
 
 
 def _references(spec: Kpi, catalog: Catalog) -> Iterator[str]:

@@ -16,7 +16,7 @@ from smartkpi.language.types import UNKNOWN, Type
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Shift, Window
 from smartkpi.source import Span
-from smartkpi.spec.model import Dataset, Kpi, Threshold
+from smartkpi.spec.model import Benchmark, Dataset, Kpi, Threshold
 
 Value = Decimal | str | bool | date | datetime | None
 
@@ -234,6 +234,39 @@ class TypedDataset:
         return Column(name, self.columns[name]) if name in self.columns else None
 
 
+Band = tuple[str, str, tuple[Decimal, ...]]
+"""A status, an operator of values and its bounds; the operator `if` has the number of a condition."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypedBenchmark:
+    """What values are held against: numbers by segment, (dimension, value) pairs, else one number for all.
+
+    ``computed``: it is a formula, whose values another KPI has (see `Judging.beside`).
+    """
+
+    value: Decimal | None
+    rows: tuple[tuple[tuple[tuple[str, str], ...], Decimal], ...]
+    computed: bool
+    spec: Benchmark = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How a KPI is judged beside its bands.
+
+    ``conditions`` are row expressions over `value`, `previous`, `growth`, `benchmark`, by the numbers that bands have;
+    ``scopes`` the bands of segments: a dimension, its value as text, bands. ``beside`` are KPIs of which a value is
+    wanted for each of this one's: `name.previous`, `name.benchmark`.
+    """
+
+    conditions: tuple[Expr, ...] = ()
+    scopes: tuple[tuple[str, str, tuple[Band, ...]], ...] = ()
+    confidence: Decimal | None = None
+    benchmark: TypedBenchmark | None = None
+    beside: tuple[TypedKpi, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """What a KPI is in periods that begin on ``start`` or later, up to its next version."""
@@ -241,7 +274,7 @@ class Version:
     start: date
     formula: Expr
     where: tuple[tuple[str, tuple[Expr, ...]], ...]
-    bands: tuple[tuple[str, str, tuple[Decimal, ...]], ...]
+    bands: tuple[Band, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +301,7 @@ class TypedKpi:
     ratio: bool
     direction: str
     thresholds: tuple[Threshold, ...]
-    bands: tuple[tuple[str, str, tuple[Decimal, ...]], ...]
+    bands: tuple[Band, ...]
     events: frozenset[str]
     kpis: frozenset[str]
     datasets: frozenset[str]
@@ -286,6 +319,12 @@ class TypedKpi:
     depth: int = 0
     windows: frozenset[tuple[Window, str]] = frozenset()
     shifts: frozenset[Shift] = frozenset()
+    judging: Judging = field(default=Judging(), hash=False)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The datasets that it and what it is held against are made of."""
+        return self.datasets.union(*(one.datasets for one in self.judging.beside))
 
     @property
     def versions(self) -> tuple[Version, ...]:

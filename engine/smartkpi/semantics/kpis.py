@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any
 
 from smartkpi.diagnostics import Note
@@ -13,8 +12,9 @@ from smartkpi.language.units import describe, of_unit
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import GRAINS, Grain
 from smartkpi.periods.windows import Shift, Window
-from smartkpi.semantics.calls import written as text_at
+from smartkpi.semantics.bands import Judged, check_bands, direction
 from smartkpi.semantics.datasets import united
+from smartkpi.semantics.dimensions import check_dimensions
 from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import (
     Across,
@@ -31,35 +31,19 @@ from smartkpi.semantics.formula import (
     Windowed,
 )
 from smartkpi.semantics.formulas import Conditions, conditions, type_formula
-from smartkpi.semantics.literals import FAILED, constant
+from smartkpi.semantics.judging import check_proportion, judge
+from smartkpi.semantics.literals import FAILED
 from smartkpi.semantics.revisions import InForce, in_force
 from smartkpi.semantics.scope import (
     EventScope,
-    Lack,
     Namespace,
-    broken_field,
-    field_type,
-    follow,
-    has_field,
-    is_path,
-    refuse_united,
-    unknown_field,
 )
 from smartkpi.semantics.timed import check_times, shifts_in, window_of, windows_in
-from smartkpi.source import Span
-from smartkpi.spec.model import Kpi, Threshold
+from smartkpi.spec.model import Kpi
 from smartkpi.tree import children, walk
-
-RESERVED = frozenset(
-    {"kpi", "grain", "start", "end"}
-    | {"level", "value", "money", "unit", "currency", "n", "state", "flags", "status", "reason"}
-)
-"""The columns of a result: a dimension of such a name would collide (see result.py, which this layer cannot import)."""
 
 DEEPEST = 100
 """How many KPIs may stand on each other in a row: each is a stage of its own when values are computed."""
-
-Band = tuple[str, str, tuple[Decimal, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +65,23 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
     written = in_force(spec, space)
     formulas = [_type_version(one, findings) for one in written if not one.void]
     reads = _reads(formulas, space)
-    kinds = {formula.type.kind for formula in formulas}
-    if not reads.events and not findings.failed and kinds <= {Kind.NUMBER, Kind.NULL}:
-        hint = "a fixed number is a constant: write it under `constants`"
-        findings.error("no-events", f"`{spec.name}` reads no event", spec.formula.expr.span, hint)
-    if reads.depth > DEEPEST:
-        message = f"`{spec.name}` stands on more than {DEEPEST} KPIs in a row"
-        findings.error("formula-too-deep", message, spec.span, "spell some of them out")
+    _check_reads(spec, reads, formulas, findings)
     type = _check_types(spec, [one for one in written if not one.void], formulas, findings)
-    versions = _versions(written, formulas, type, reads, findings)
+    judged = Judged(spec, type)
+    versions = _versions(written, formulas, judged, reads, findings)
     scopes = [space.events[event] for event in sorted(reads.events)]
-    check_dimensions(spec.by, [space.events[event] for event in sorted(reads.segmented)], spec.span, findings)
+    segmented = [space.events[event] for event in sorted(reads.segmented)]
+    check_dimensions(spec.by, segmented, spec.span, findings)
     _check_grain(spec, scopes, reads, space.calendar, findings)
     daily, once = _check_additive(spec, formulas, space, findings)
     grain = _own_grain(spec, scopes, reads)
     windows = frozenset[tuple[Window, str]]().union(*(windows_in(formula, space) for formula in formulas))
     shifts = frozenset[Shift]().union(*(shifts_in(formula, space) for formula in formulas))
     check_times(spec, grain, windows, shifts, space, findings)
+    judging = judge(judged, segmented, space, findings)
+    ratio = all(_is_ratio(formula, space) for formula in formulas)
+    if judging.confidence is not None and not findings.failed:
+        check_proportion(spec, versions, space, findings)
     if findings.failed:
         return None
     if daily and grain.rank > once.rank:
@@ -110,8 +94,9 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         formula=first.formula,
         where=first.where,
         type=type,
-        ratio=all(_is_ratio(formula, space) for formula in formulas),
-        direction=spec.direction or next((found for one in versions if (found := _direction(one.bands))), "none"),
+        ratio=ratio,
+        direction=spec.direction
+        or next((found for one in versions if (found := direction(one.bands, judging.conditions))), "none"),
         thresholds=spec.thresholds,
         bands=first.bands,
         events=reads.events,
@@ -131,7 +116,19 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         dated=len(versions) > 1 or any(space.kpis[name].dated for name in reads.kpis),
         windows=windows,
         shifts=shifts,
+        judging=judging,
     )
+
+
+def _check_reads(spec: Kpi, reads: _Reads, formulas: list[Expr], findings: Findings) -> None:
+    """Refuse a KPI that reads nothing, or stands on too many others."""
+    kinds = {formula.type.kind for formula in formulas}
+    if not reads.events and not findings.failed and kinds <= {Kind.NUMBER, Kind.NULL}:
+        hint = "a fixed number is a constant: write it under `constants`"
+        findings.error("no-events", f"`{spec.name}` reads no event", spec.formula.expr.span, hint)
+    if reads.depth > DEEPEST:
+        message = f"`{spec.name}` stands on more than {DEEPEST} KPIs in a row"
+        findings.error("formula-too-deep", message, spec.span, "spell some of them out")
 
 
 def _type_version(one: InForce, findings: Findings) -> Expr:
@@ -161,19 +158,17 @@ def _check_types(spec: Kpi, written: list[InForce], formulas: list[Expr], findin
 
 
 def _versions(
-    written: list[InForce], formulas: list[Expr], type: Type, reads: _Reads, findings: Findings
+    written: list[InForce], formulas: list[Expr], judged: Judged, reads: _Reads, findings: Findings
 ) -> tuple[Version, ...]:
     """Return a KPI's versions, those that change nothing left out."""
     versions: list[Version] = []
     typed = iter(formulas)
     for one in written:
-        formula = Literal(None, type) if one.void else next(typed)
+        formula = Literal(None, judged.type) if one.void else next(typed)
         where: Conditions = ()
         if one.spec.where is not None and not one.void:
             where = conditions((one.spec.where.expr,), reads.events, one.space, findings)
-        found = (_check_band(t, type, one.space, findings) for t in one.spec.thresholds)
-        bands = tuple(band for band in found if band is not None)
-        _compare_bands(one.spec, bands, findings)
+        bands = check_bands(one.spec, judged, one.space, findings)
         version = Version(one.start, formula, where, bands)
         if not versions or replace(version, start=versions[-1].start) != versions[-1]:
             versions.append(version)
@@ -343,120 +338,12 @@ def _stated(spec: Kpi, unit: Unit, found: Type, type: Type, findings: Findings) 
     return type if isinstance(stated, str) else stated
 
 
-def _check_band(written: Threshold, type: Type, space: Namespace, findings: Findings) -> Band | None:
-    """Return a band with its bounds as numbers."""
-    bounds = []
-    for bound in written.band.bounds:
-        found = constant(bound, space.constants, findings)
-        if found is FAILED:
-            return None
-        if not isinstance(found.value, Decimal):
-            message = f"a band is held against a number, this is {describe(found.type)}"
-            findings.error("bad-band", message, bound.span)
-            return None
-        known = type.kind is not Kind.UNKNOWN
-        if known and found.type.unit not in (BARE, PLAIN) and found.type.unit.name != type.unit.name:
-            message = f"the band is {describe(found.type)}, the KPI is {describe(type)}"
-            findings.error("unit-mismatch", message, bound.span)
-            return None
-        bounds.append(found.value)
-    if len(bounds) == 2 and bounds[0] > bounds[1]:
-        low, high = (text_at(bound.span) for bound in reversed(written.band.bounds))
-        hint = f"write `between {low} and {high}`"
-        findings.error("bad-band", "no number lies in this band: its ends are swapped", written.band.span, hint)
-        return None
-    return written.status, written.band.operator, tuple(bounds)
-
-
-def _compare_bands(spec: Kpi, bands: tuple[Band, ...], findings: Findings) -> None:
-    """Warn of a band that a better one already takes all of."""
-    for index, (status, operator, bounds) in enumerate(bands):
-        for better, above, limits in bands[:index]:
-            up = operator in (">=", ">") and above in (">=", ">") and bounds[0] >= limits[0]
-            down = operator in ("<=", "<") and above in ("<=", "<") and bounds[0] <= limits[0]
-            if (up or down) and (bounds != limits or operator == above or len(above) > len(operator)):
-                span = next((t.band.span for t in spec.thresholds if t.status == status), spec.span)
-                message = f"no value is `{status}`: `{better}` takes all of that band"
-                hint = f"bands go from best to worst, each wider than the one before: swap `{status}` and `{better}`?"
-                findings.warn("unreachable-band", message, span, hint)
-                break
-    _compare_ends(spec, bands, findings)
-
-
-UP, DOWN = (">=", ">"), ("<=", "<")
-OTHER_WAY = {">=": "at most", ">": "below", "<=": "at least", "<": "above"}
-
-
-def _compare_ends(spec: Kpi, bands: tuple[Band, ...], findings: Findings) -> None:
-    """Warn of a band on the other side of what is better: what lies beyond the good ones would be half good."""
-    ends = {status: operator for status, operator, _ in bands if operator in (*UP, *DOWN)}
-    better = {"higher": UP, "lower": DOWN}.get(spec.direction or _direction(bands))
-    for status in ("good", "warning"):
-        if better is None or ends.get(status, better[0]) in better:
-            continue
-        band = next(t.band for t in spec.thresholds if t.status == status)
-        bound = text_at(band.bounds[0].span)
-        said = "`direction`" if spec.direction else "`good`"
-        message = f"{said} says that {'higher' if better is UP else 'lower'} is better, `{status}` the opposite"
-        hint = f"write `{status}: {OTHER_WAY[band.operator]} {bound}`"
-        findings.warn("contradicting-band", message, band.span, hint)
-
-
-def _direction(bands: tuple[Band, ...]) -> str:
-    for status, operator, _ in bands:
-        if status == "good":
-            return {">=": "higher", ">": "higher", "<=": "lower", "<": "lower"}.get(operator, "none")
-    return ""
-
-
 def _is_ratio(formula: Expr, space: Namespace) -> bool:
     if isinstance(formula, Reference):
         return space.kpis[formula.kpi].ratio
     if isinstance(formula, Windowed):
         return _is_ratio(formula.argument, space)
     return isinstance(formula, Apply) and formula.function == "/"
-
-
-def check_dimensions(by: Iterable[str], scopes: Iterable[EventScope], span: Span | None, findings: Findings) -> None:
-    """Hold segments against events: each has the field, all of one kind, and it can tell segments apart."""
-    for name in dict.fromkeys(by):
-        if name in RESERVED:
-            hint = "give the field another name under the dataset's `fields`"
-            findings.error("reserved-dimension", f"`{name}` is a column of every result", span, hint)
-            continue
-        seen: tuple[Type, str] | None = None
-        for scope in scopes:
-            if (cause := broken_field(scope, name)) is not None:
-                findings.depend(name, cause)
-            elif not has_field(scope, name):
-                _unknown_dimension(name, span, scope, findings)
-            else:
-                type = field_type(scope, name)
-                _check_dimension(name, type, span, findings)
-                if seen is not None and Kind.UNKNOWN not in (type.kind, seen[0].kind) and type.kind is not seen[0].kind:
-                    message = f"`{name}` is {describe(seen[0])} in `{seen[1]}`, {describe(type)} in `{scope.event}`"
-                    findings.error("bad-dimension", message, span, "segments must be of one kind everywhere")
-                seen = seen if seen is not None and type.kind is Kind.UNKNOWN else (type, scope.event)
-
-
-def _unknown_dimension(name: str, span: Span | None, scope: EventScope, findings: Findings) -> None:
-    if refuse_united(name, span, scope, findings):
-        return
-    if is_path(name, scope.lookups) and isinstance(lack := follow(tuple(name.split(".")), scope.lookups), Lack):
-        findings.error("unknown-field", lack.message, span, lack.hint, lack.notes)
-    else:
-        unknown_field(name, span, scope, findings)
-
-
-def _check_dimension(name: str, type: Type, span: Span | None, findings: Findings) -> None:
-    fraction = type.kind is Kind.NUMBER and not type.whole
-    if name == "time" or type.kind is Kind.TIME:
-        hint = "periods are asked for by `grain`; a date is `date(…)` under the dataset's `fields`"
-        findings.error("bad-dimension", f"`{name}` is a time: every row would be a segment", span, hint)
-    elif fraction or type.kind is Kind.NULL:
-        hint = "a text, a whole number, a boolean or a date can be a segment; `round(…)` makes a whole number"
-        what = "a number with fractions" if fraction else "always null"
-        findings.error("bad-dimension", f"`{name}` is {what}", span, hint)
 
 
 def _check_grain(

@@ -18,9 +18,9 @@ from smartkpi.language.types import BOOLEAN, DATE, TEXT, WHOLE, Kind
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.semantics.check import Checked
+from smartkpi.semantics.dimensions import check_dimensions
 from smartkpi.semantics.findings import Findings, listing
 from smartkpi.semantics.formula import Apply, Expr, Field, Literal, TypedKpi
-from smartkpi.semantics.kpis import check_dimensions
 from smartkpi.semantics.literals import Constants
 from smartkpi.semantics.rows import type_condition, type_row
 from smartkpi.semantics.scope import (
@@ -137,6 +137,43 @@ def _equals(within: Within, scope: EventScope) -> syntax.Expr:
         elif _NUMBER.fullmatch(value):
             literal = syntax.Number(Decimal(value), False, span)
     return syntax.Apply("==", (within.field, literal), span, span)
+
+
+def fixed_values(question: Question) -> dict[str, str]:
+    """Return the fields that a question holds at one value, as text.
+
+    What `country == "BR"` gives is BR's row of `--by country`.
+    """
+    found = {}
+    parts = [] if question.where is None else [question.where]
+    while parts:
+        match parts.pop():
+            case syntax.Apply(function="and", args=args):
+                parts += args
+            case (
+                syntax.Apply(function="==", args=(syntax.Name() as name, other))
+                | syntax.Apply(function="==", args=(other, syntax.Name() as name))
+            ):
+                value = _text(other)
+                if value is not None:
+                    found[name.text] = value
+            case _:
+                pass
+    if question.within is not None and isinstance(question.within.field, syntax.Name):
+        found[question.within.field.text] = question.within.value.value
+    return found
+
+
+def _text(expr: syntax.Expr) -> str | None:
+    match expr:
+        case syntax.Text(value=value):
+            return value
+        case syntax.Number(value=number) if number == number.to_integral_value():
+            return str(int(number))
+        case syntax.Boolean(value=value):
+            return "true" if value else "false"
+        case _:
+            return None
 
 
 def rest_of(

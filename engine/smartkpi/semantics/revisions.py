@@ -12,7 +12,7 @@ from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Literal
 from smartkpi.semantics.literals import Constants, constant
 from smartkpi.semantics.scope import Namespace
-from smartkpi.spec.model import Constant, Kpi, Threshold
+from smartkpi.spec.model import Constant, Kpi
 from smartkpi.tree import walk
 
 
@@ -67,23 +67,23 @@ def _on(day: date, spec: Kpi, space: Namespace, renewed: bool) -> InForce:
     constants = space.constants.at(day)
     events = {name: replace(scope, constants=constants) for name, scope in space.events.items()}
     here = replace(space, constants=constants, events=events)
-    kept = tuple(band for band in found.thresholds if constants.dated.keys().isdisjoint(_names(band.band.bounds)))
+    kept = tuple(band for band in found.thresholds if constants.dated.keys().isdisjoint(_names(band.exprs)))
     void = not constants.dated.keys().isdisjoint(_names((found.formula.expr, *_where(found))))
     return InForce(day, replace(found, thresholds=kept), here, void)
 
 
 def named_in(spec: Kpi) -> Iterable[str]:
-    """Return the first parts of all names that a KPI has in its formulas, its `where` and its bounds."""
-    bounds = [bound for bands in (spec.thresholds, *(r.thresholds for r in spec.revisions)) for bound in _bounds(bands)]
-    return _names((*(one.expr for one in spec.formulas), *_where(spec), *bounds))
+    """Return the first parts of all names that a KPI has in its formulas, its `where`, bands and benchmark."""
+    bands = (*spec.thresholds, *spec.rules.thresholds, *(one for r in spec.revisions for one in r.thresholds))
+    written = spec.rules.benchmark
+    held = () if written is None else (*(one.formula for one in written.rows), written.formula)
+    beside = (one.expr for one in (*held, spec.rules.confidence) if one is not None)
+    exprs = (expr for one in bands for expr in one.exprs)
+    return _names((*(one.expr for one in spec.formulas), *_where(spec), *exprs, *beside))
 
 
 def _where(spec: Kpi) -> tuple[syntax.Expr, ...]:
     return () if spec.where is None else (spec.where.expr,)
-
-
-def _bounds(thresholds: Iterable[Threshold]) -> Iterable[syntax.Expr]:
-    return (bound for one in thresholds for bound in one.band.bounds)
 
 
 def _names(exprs: Iterable[syntax.Expr]) -> Iterable[str]:

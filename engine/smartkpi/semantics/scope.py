@@ -14,9 +14,10 @@ from smartkpi.nearest import did_you_mean, nearest
 from smartkpi.periods.calendar import PLAIN, Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.semantics.findings import Findings, listing
-from smartkpi.semantics.formula import Column, Expr, Field, Literal, LookedUp, TypedKpi
+from smartkpi.semantics.formula import Column, Expr, Field, Literal, LookedUp, TypedBinding, TypedKpi
 from smartkpi.semantics.literals import FAILED, Constants
 from smartkpi.source import Span
+from smartkpi.spec.model import Dimension
 
 IMPLICIT = ("time", "dataset")
 """Fields that every event has."""
@@ -104,7 +105,8 @@ class Namespace:
     """What formulas see: events, KPIs, constants; never fields.
 
     ``kpis`` are those checked so far; ``written`` the names of all; ``broken`` what an error left out, by name.
-    ``direction`` is the one that the KPI states in whose formula a name stands.
+    ``direction`` is the one that the KPI states in whose formula a name stands; ``dimensions`` are those described,
+    ``providers`` how datasets provide events.
     """
 
     events: Mapping[str, EventScope]
@@ -116,6 +118,8 @@ class Namespace:
     zone: tzinfo
     direction: str = ""
     calendar: Calendar = PLAIN
+    dimensions: Mapping[str, Dimension] = field(default_factory=dict)
+    providers: Mapping[str, tuple[TypedBinding, ...]] = field(default_factory=dict)
 
 
 def row_name(expr: syntax.Name, scope: RowScope, findings: Findings, *, column: bool = False) -> Expr:

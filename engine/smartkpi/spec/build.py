@@ -26,6 +26,7 @@ from smartkpi.spec.model import Case, Catalog, Constant, Contract, Dataset, Date
 from smartkpi.spec.names import check_name
 from smartkpi.spec.nodes import Fields, Items, Node, Scalar
 from smartkpi.spec.rename import rename_contract, rename_dataset, rename_kpi
+from smartkpi.spec.thresholds import Folder
 from smartkpi.spec.values import Problems, text
 
 _WORDS = {"kpi": "a KPI", "event": "an event"}
@@ -238,7 +239,7 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
         case "kpi":
             problems += later.later_in_kpi(value)
             grains = () if "calendar" in state.broken else state.calendar.grains
-            kpi = build_kpi(name, value, span, grains, problems)
+            kpi = build_kpi(name, value, span, grains, Folder(definition.base, state.within), problems)
             if kpi is not None:
                 kpi = replace(rename_kpi(kpi, state.view.names), origin=definition.origin)
                 _keep(state.kpis, name, replace(kpi, hidden=kpi.hidden or definition.hidden))

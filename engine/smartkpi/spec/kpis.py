@@ -6,28 +6,30 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from smartkpi.diagnostics import Diagnostic
-from smartkpi.language.parse import parse_band, parse_formula
-from smartkpi.language.syntax import Apply, Band, Duration, Expr
+from smartkpi.language.parse import parse_formula
+from smartkpi.language.syntax import Duration
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.source import Span
-from smartkpi.spec.later import later_in_thresholds, not_yet
-from smartkpi.spec.model import Kpi, Labels, Revision, Threshold
+from smartkpi.spec.later import later_in_thresholds
+from smartkpi.spec.model import Kpi, Labels, Revision
 from smartkpi.spec.nodes import Fields, Node, Scalar
 from smartkpi.spec.revisions import dated_items
+from smartkpi.spec.thresholds import Folder, build_bands, build_rules
 from smartkpi.spec.values import Problems, day, formula, labels, parsed, text, texts, unit
 
-_STATUSES = ("good", "warning", "critical")
 
-
-def build_kpi(name: str, node: Node, span: Span, grains: Sequence[Grain], problems: Problems) -> Kpi | None:
+def build_kpi(
+    name: str, node: Node, span: Span, grains: Sequence[Grain], folder: Folder, problems: Problems
+) -> Kpi | None:
     """Return a KPI; None where its formula is missing or wrong. ``grains`` are all there are, none if unknown."""
     if not isinstance(node, Fields):
         short = formula(node, problems)
         return None if short is None else Kpi(name, short, span)
     written = formula(node.get("formula"), problems)
     where = formula(node.get("where"), problems)
-    thresholds = _thresholds(node.get("thresholds"), problems)
+    thresholds = build_bands(node.get("thresholds"), problems)
+    rules = build_rules(node.get("thresholds"), folder, problems)
     grain = _grain(node.get("grain"), grains, problems)
     reviewed = day(node.get("reviewed"), problems)
     measure = unit(node, problems)
@@ -56,13 +58,14 @@ def build_kpi(name: str, node: Node, span: Span, grains: Sequence[Grain], proble
         hidden=_is_true(node.get("hidden")),
         deprecated=_deprecated(node.get("deprecated")),
         revisions=revisions,
+        rules=rules,
     )
 
 
 def _revisions(node: Node | None, problems: Problems) -> Iterator[Revision]:
     for start, place, item in dated_items(node, problems):
         changed = formula(item.get("formula"), problems)
-        bands = _thresholds(item.get("thresholds"), problems)
+        bands = build_bands(item.get("thresholds"), problems)
         problems += later_in_thresholds(item)
         if "formula" not in item.entries and "thresholds" not in item.entries:
             hint = "give it a `formula` or `thresholds`"
@@ -105,35 +108,3 @@ def _window(node: Node | None, problems: Problems) -> Duration | None:
         return None
     found = parsed(node, parse_formula, problems)
     return found if isinstance(found, Duration) else None
-
-
-def _thresholds(node: Node | None, problems: Problems) -> tuple[Threshold, ...]:
-    if not isinstance(node, Fields):
-        return ()
-    found = []
-    for status in _STATUSES:
-        value = node.get(status)
-        if isinstance(value, Scalar):
-            band = _band(status, value, problems)
-            if band is not None:
-                found.append(band)
-    return tuple(found)
-
-
-def _band(status: Any, node: Scalar, problems: Problems) -> Threshold | None:
-    band = parsed(node, parse_band, problems)
-    if band is None:
-        return None
-    if not isinstance(band, Band):
-        problems.append(_no_band(band, node))
-        return None
-    return Threshold(status, band, node.text)
-
-
-def _no_band(expr: Expr, node: Scalar) -> Diagnostic:
-    """Say what a threshold that is no band is: a lone value, or a condition, which comes later."""
-    if isinstance(expr, Apply):
-        return not_yet("a condition as a threshold", node)
-    hint = f"write `at least {node.written}` or `at most {node.written}`"
-    message = f"`{node.written}` does not say on which side of it a value is good"
-    return Diagnostic("no-band", message, node.span, hint)

@@ -30,12 +30,10 @@ def not_yet(what: str, node: Node) -> Diagnostic:
 def later_in_kpi(node: Node) -> Iterator[Diagnostic]:
     """Yield what a KPI asks for too early."""
     yield from _keys(node, _KPI)
-    if isinstance(node, Fields):
-        yield from later_in_thresholds(node)
 
 
 def later_in_thresholds(node: Fields) -> Iterator[Diagnostic]:
-    """Yield what the thresholds of a KPI, or of a revision of it, ask for too early."""
+    """Yield what the thresholds of a revision ask for too early: so far they change bands."""
     yield from _keys(node.get("thresholds"), _THRESHOLDS)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -247,11 +247,76 @@ class Dimension:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """One band of a KPI: its status, its condition."""
+    """One band of a KPI: its status, and a band of values or a condition on them."""
 
     status: Literal["good", "warning", "critical"]
-    band: Band
+    band: Band | Expr
     text: Text
+
+    @property
+    def exprs(self) -> tuple[Expr, ...]:
+        """What it is made of: the bounds of a band, or the condition."""
+        return self.band.bounds if isinstance(self.band, Band) else (self.band,)
+
+    def changed(self, change: Callable[[Expr], Expr]) -> Threshold:
+        """Return the band with each of its expressions changed."""
+        if isinstance(self.band, Band):
+            return replace(self, band=replace(self.band, bounds=tuple(map(change, self.band.bounds))))
+        return replace(self, band=change(self.band))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The bands of one segment: where a dimension has a value, as text; ``at`` are its places in the file."""
+
+    dimension: str
+    value: str
+    thresholds: tuple[Threshold, ...]
+    dimension_span: Span = field(compare=False, repr=False)
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkRow:
+    """The benchmark of a segment: dimensions with their values, as text, and a number."""
+
+    segment: tuple[tuple[str, str], ...]
+    formula: Formula
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """What values are held against: a number or formula, numbers by segment; and where they come from."""
+
+    formula: Formula | None
+    rows: tuple[BenchmarkRow, ...]
+    span: Span = field(compare=False, repr=False)
+    source: Labels = Labels()
+    date: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a KPI is judged beside its bands.
+
+    ``hold`` and ``keep`` are numbers of periods, ``stale_after`` a time without data: they are of alerts only.
+    ``advice`` maps a status to what to do then.
+    """
+
+    min_sample: int | None = None
+    confidence: Formula | None = None
+    hold: int = 1
+    keep: int = 1
+    stale_after: Duration | None = None
+    scopes: tuple[Scope, ...] = ()
+    benchmark: Benchmark | None = None
+    advice: Mapping[str, Labels] = field(default_factory=lambda: EMPTY)
+
+    @property
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """The bands of segments."""
+        return tuple(one for scope in self.scopes for one in scope.thresholds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +345,7 @@ class Kpi:
     deprecated: str | bool = False
     revisions: tuple[Revision, ...] = ()
     origin: Origin | None = None
+    rules: Rules = Rules()
 
     @property
     def formulas(self) -> tuple[Formula, ...]:

@@ -18,6 +18,7 @@ from smartkpi.periods.text import parse_key
 from smartkpi.source import Source, Span
 from smartkpi.spec.document import MAX_BYTES, decode
 from smartkpi.spec.nodes import Scalar
+from smartkpi.spec.sheet import Cell, read_lines
 from smartkpi.spec.values import Problems
 
 COLUMNS = ("grain", "period", "first", "last", "year")
@@ -25,12 +26,6 @@ NEEDED = COLUMNS[:3]
 DAY = timedelta(days=1)
 FORM = "columns: grain, period, first, perhaps last and year; as in retail_month,2026-P01,2026-02-01,2026-02-28,2026"
 _YEARS = range(1, 9998)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    text: str
-    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,7 @@ def read_periods(path: Scalar, base: Path, calendar: Calendar, problems: Problem
 
 def _read(source: Source, calendar: Calendar, path: Scalar, problems: Problems) -> Iterator[_Period]:
     """Yield the lines of a file that can be read, each name once."""
-    lines = list(_lines(source))
+    lines = list(read_lines(source))
     if len(lines) < 2:
         problems.append(Diagnostic("bad-periods", f"`{path.written}` lists no period", path.span, FORM))
         return
@@ -94,25 +89,7 @@ def _read(source: Source, calendar: Calendar, path: Scalar, problems: Problems) 
         yield one
 
 
-def _lines(source: Source) -> Iterator[list[_Cell]]:
-    """Yield the lines that hold something, as cells with their places."""
-    heading = source.line(1)
-    separator = next((sign for sign in (";", "\t") if sign in heading), ",")
-    pattern = re.compile(rf'\s*(?:"((?:[^"]|"")*)"\s*|([^{separator}]*))(?:{separator}|$)')
-    for number, start in enumerate(source.starts, 1):
-        line, at = source.line(number), 0
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        cells = []
-        while at <= len(line) and (match := pattern.match(line, at)):
-            text = match[1].replace('""', '"') if match[1] is not None else match[2]
-            low = max(match.start(1), match.start(2))
-            cells.append(_Cell(text.strip(), Span(source, start + low, start + low + max(len(text.rstrip()), 1))))
-            at = match.end() + (match.end() == len(line) and not match[0].endswith(separator))
-        yield cells
-
-
-def _check_titles(titles: list[str], cells: list[_Cell], problems: Problems) -> bool:
+def _check_titles(titles: list[str], cells: list[Cell], problems: Problems) -> bool:
     before = len(problems)
     for title, cell in zip(titles, cells, strict=True):
         if title not in COLUMNS:
@@ -127,7 +104,7 @@ def _check_titles(titles: list[str], cells: list[_Cell], problems: Problems) -> 
     return len(problems) == before
 
 
-def _period(cells: dict[str, _Cell], line: Span, problems: Problems) -> _Period | None:
+def _period(cells: dict[str, Cell], line: Span, problems: Problems) -> _Period | None:
     before = len(problems)
     for name in NEEDED:
         if name not in cells or not cells[name].text:
@@ -148,7 +125,7 @@ def _period(cells: dict[str, _Cell], line: Span, problems: Problems) -> _Period 
     return _Period(cells["grain"].text, cells["period"].text, first, last, number, line)
 
 
-def _date(cell: _Cell, problems: Problems) -> date | None:
+def _date(cell: Cell, problems: Problems) -> date | None:
     try:
         found = date.fromisoformat(cell.text) if re.fullmatch(r"\d{4}-\d\d-\d\d", cell.text) else None
     except ValueError:

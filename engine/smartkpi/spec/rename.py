@@ -10,7 +10,7 @@ from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.syntax import Expr
 from smartkpi.source import Span
-from smartkpi.spec.model import Column, Contract, Dataset, Formula, Kpi, Threshold
+from smartkpi.spec.model import Column, Contract, Dataset, Formula, Kpi, Rules, Threshold
 from smartkpi.tree import rewrite
 
 _Written = TypeVar("_Written", Formula, Formula | None, Formula | Column | None)
@@ -43,7 +43,8 @@ def rename_kpi(kpi: Kpi, files: Files) -> Kpi:
         for one in kpi.revisions
     )
     formula, where, bands = _whole(kpi.formula, files), _of_rows(kpi.where, files), _bands(kpi.thresholds, files)
-    return replace(kpi, formula=formula, where=where, thresholds=bands, revisions=revisions)
+    rules = _rules(kpi.rules, files)
+    return replace(kpi, formula=formula, where=where, thresholds=bands, revisions=revisions, rules=rules)
 
 
 def _whole(formula: Formula, files: Files) -> Formula:
@@ -51,10 +52,17 @@ def _whole(formula: Formula, files: Files) -> Formula:
 
 
 def _bands(thresholds: tuple[Threshold, ...], files: Files) -> tuple[Threshold, ...]:
-    return tuple(
-        replace(one, band=replace(one.band, bounds=tuple(_spoken(bound, files) for bound in one.band.bounds)))
-        for one in thresholds
-    )
+    return tuple(one.changed(lambda expr: _spoken(expr, files)) for one in thresholds)
+
+
+def _rules(rules: Rules, files: Files) -> Rules:
+    scopes = tuple(replace(one, thresholds=_bands(one.thresholds, files)) for one in rules.scopes)
+    confidence = rules.confidence and _whole(rules.confidence, files)
+    benchmark = rules.benchmark
+    if benchmark is not None:
+        rows = tuple(replace(one, formula=_whole(one.formula, files)) for one in benchmark.rows)
+        benchmark = replace(benchmark, formula=benchmark.formula and _whole(benchmark.formula, files), rows=rows)
+    return replace(rules, scopes=scopes, confidence=confidence, benchmark=benchmark)
 
 
 def rename_dataset(dataset: Dataset, files: Files) -> Dataset:

@@ -12,7 +12,7 @@ from smartkpi.app.drafting.money import filled_events, money_fields
 from smartkpi.app.drafting.names import column_text, identifier, is_plain, singular, stem, tokens, unique
 from smartkpi.app.drafting.roles import Roles, find_roles, is_daily_unique, reads_as_column
 from smartkpi.app.drafting.words import CURRENCIES, NOISE
-from smartkpi.semantics.kpis import RESERVED
+from smartkpi.semantics.dimensions import RESERVED
 from smartkpi.sources.look import ColumnFacts, TableFacts
 from smartkpi.sources.look_times import How, TimeFacts
 from smartkpi.sources.relate import Relation

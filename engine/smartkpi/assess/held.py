@@ -1,0 +1,104 @@
+"""What values are held against: the value before, the growth since, the benchmark; a column each beside a result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import polars as pl
+
+from smartkpi.language.types import MONEY
+from smartkpi.semantics.formula import TypedBenchmark, TypedKpi
+
+PREVIOUS, GROWTH, BENCHMARK = ".previous", ".growth", ".benchmark"
+COLUMNS = (PREVIOUS, GROWTH, BENCHMARK)
+UNFINISHED = ("incomplete", "immature")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of a question decides which bands and benchmarks count.
+
+    ``by`` are its dimensions; ``fixed`` those that its condition, or a drill, holds at one value, as text.
+    """
+
+    by: tuple[str, ...] = ()
+    fixed: Mapping[str, str] = field(default_factory=dict)
+
+    def is_value(self, frame: pl.DataFrame, dimension: str, value: str) -> pl.Expr:
+        """Return whether rows are of the segment where a dimension has a value."""
+        if self.fixed.get(dimension) == value:
+            return pl.lit(value=True)
+        if dimension not in self.by:
+            return pl.lit(value=False)
+        return (_segment(frame, dimension) == value).fill_null(value=False)
+
+    def text(self, frame: pl.DataFrame, dimension: str) -> pl.Expr | None:
+        """Return the value of a dimension as text, null where rows are over several; None where no row has one."""
+        if dimension in self.fixed:
+            return pl.lit(self.fixed[dimension])
+        return _segment(frame, dimension) if dimension in self.by else None
+
+
+def _segment(frame: pl.DataFrame, dimension: str) -> pl.Expr:
+    single = pl.col("level") == "segment" if "level" in frame.columns else pl.lit(value=True)
+    return pl.when(single).then(pl.col(dimension).cast(pl.String))
+
+
+def hold(frame: pl.DataFrame, beside: pl.DataFrame, kpis: Mapping[str, TypedKpi], asked: Asked) -> pl.DataFrame:
+    """Return rows with what each value is held against; null where there is nothing, or not of a whole period.
+
+    ``beside`` are rows of the KPIs that the judged ones name for that (`name.previous`, `name.benchmark`).
+    """
+    found = frame
+    for column in (PREVIOUS, BENCHMARK):
+        found = _join(found, beside, column, asked.by)
+    tables = [
+        pl.when(pl.col("kpi") == name).then(table)
+        for name, kpi in kpis.items()
+        if (known := kpi.judging.benchmark) is not None and (table := _table(found, known, kpi, asked)) is not None
+    ]
+    before = pl.col(PREVIOUS)
+    return found.with_columns(
+        pl.when(before > 0).then(pl.col("value") / before - 1).alias(GROWTH),
+        pl.coalesce(*tables, pl.col(BENCHMARK)).alias(BENCHMARK),
+    )
+
+
+def _join(frame: pl.DataFrame, beside: pl.DataFrame, column: str, by: Iterable[str]) -> pl.DataFrame:
+    rows = beside.filter(pl.col("kpi").str.ends_with(column)) if beside.height else beside
+    if not rows.height:
+        return frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(column))
+    keys = ["kpi", "grain", "start", "level", *by]
+    unfinished = pl.col("flags").list.set_intersection(list(UNFINISHED)).list.len() > 0
+    values = rows.select(
+        pl.col("kpi").str.strip_suffix(column),
+        *keys[1:],
+        pl.when(~unfinished).then(pl.col("value")).alias(column),
+    )
+    once = values.unique(keys, keep="first", maintain_order=True)
+    return frame.join(once, on=keys, how="left", nulls_equal=True, maintain_order="left")
+
+
+def _table(frame: pl.DataFrame, known: TypedBenchmark, kpi: TypedKpi, asked: Asked) -> pl.Expr | None:
+    """Return a KPI's benchmark of each row's segment, else its benchmark of all."""
+    tables: dict[tuple[str, ...], dict[str, float]] = {}
+    for segment, value in known.rows:
+        names, values = tuple(name for name, _ in segment), "\0".join(value for _, value in segment)
+        tables.setdefault(names, {})[values] = bound(value, kpi)
+    found = []
+    for names, numbers in tables.items():
+        texts = [text for name in names if (text := asked.text(frame, name)) is not None]
+        if len(texts) == len(names):
+            key = pl.concat_str(texts, separator="\0")
+            found.append(key.replace_strict(numbers, default=None, return_dtype=pl.Float64))
+    if known.value is not None:
+        found.append(pl.lit(bound(known.value, kpi)))
+    return pl.coalesce(*found) if found else None
+
+
+def bound(number: Decimal, kpi: TypedKpi) -> float:
+    """Return a number with the digits that values have: as many as there are in whole numbers and money, else 12."""
+    exact = number == number.to_integral_value() or kpi.type.unit.name == MONEY.name
+    return float(number if exact else f"{number:.12g}")

@@ -1,0 +1,98 @@
+"""Engine and oracle give the same statuses: bands, conditions, benchmarks, segments, samples, confidence."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+import smartkpi
+from tests.oracle.answer import Question, answer
+from tests.test_oracle_agrees import agree, search
+
+FORMULAS = ("count(order where paid) / order", "sum(order.amount)", "avg(order.amount)", "order", "share_paid * 2")
+BANDS: tuple[dict[str, str], ...] = (
+    {"good": "at least 50%", "warning": "at least 25%"},
+    {"good": "at most 40%", "warning": "below 0.7", "critical": "above 90%"},
+    {"good": "between 0.4 and 0.6", "warning": "between 0.3 and 0.8"},
+    {"good": "above 3", "warning": "at least 1"},
+)
+CONDITIONS: tuple[dict[str, str], ...] = (
+    {"good": "value >= 0.9 * previous", "warning": "growth > -50%"},
+    {"good": "value > previous or not value < 1", "warning": "value between previous and 3 * previous"},
+    {"good": "at least 4", "critical": "growth is null"},
+    {"good": "growth >= 10% and value != 3", "warning": "value == 1.1 * previous"},
+    {"good": "value >= benchmark", "warning": "benchmark is null or value * 2 >= benchmark"},
+    {"good": "value < 1.1 * benchmark and value > previous"},
+)
+BENCHMARKS: tuple[Any, ...] = (
+    "50%",
+    {"value": 2, "source": "a book", "date": 2018},
+    {"by": {"country": {"BR": "40%", "US": 2.5}}},
+    {"value": 1, "by": {"paid": {"true": 1}}},
+    "total(k)",
+    "avg(order.amount) / 4",
+)
+
+
+@st.composite
+def thresholds(draw: st.DrawFn, proportion: bool) -> dict[str, Any]:
+    found: dict[str, Any] = dict(draw(st.sampled_from((*BANDS, *CONDITIONS))))
+    if any("benchmark" in text for text in found.values()):
+        found["benchmark"] = draw(st.sampled_from(BENCHMARKS))
+    if draw(st.booleans()):
+        found["min_sample"] = draw(st.integers(1, 4))
+    if draw(st.booleans()):
+        found["by"] = {
+            "country": {"BR": draw(st.sampled_from(BANDS))},
+            "paid": {"false": draw(st.sampled_from(BANDS if proportion else (*BANDS, *CONDITIONS[:2])))},
+        }
+    bands = {name for name, text in found.items() if isinstance(text, str) and name in ("good", "warning", "critical")}
+    if proportion and not any("value" in found[name] or "growth" in found[name] for name in bands):
+        found["confidence"] = draw(st.sampled_from(("80%", "95%")))
+    return found
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
+    days = st.integers(0, 130).map(lambda n: date(2026, 1, 1) + timedelta(days=n))
+    one = st.fixed_dictionaries(
+        {
+            "at": days,
+            "country": st.sampled_from(("BR", "US", None)),
+            "paid": st.booleans(),
+            "amount": st.sampled_from((0.5, 1.0, 2.2, 10.0, None)),
+        }
+    )
+    found = draw(st.lists(one, min_size=1, max_size=25))
+    return [
+        {"at": day, "country": "US", "paid": True, "amount": 1.0} for day in (date(2026, 1, 1), date(2026, 5, 12))
+    ] + found
+
+
+@search
+@given(st.data())
+def test_engine_and_oracle_give_the_same_statuses(data: st.DataObject) -> None:
+    formula = data.draw(st.sampled_from(FORMULAS))
+    written: dict[str, Any] = {"formula": formula, "thresholds": data.draw(thresholds("count(order where" in formula))}
+    if data.draw(st.integers(0, 3)) == 0:
+        written |= {"window": "28d"}
+        if data.draw(st.booleans()):
+            written |= {"grain": "month"}
+    definition = {
+        "datasets": {"shop": {"time": "at", "events": {"order": "all rows"}}},
+        "kpis": {"share_paid": "count(order where paid) / order", "k": written},
+    }
+    found = data.draw(rows())
+    note(str(written))
+    note(str(found))
+    by = data.draw(st.sampled_from(((), ("country",), ("paid", "country"))))
+    grain = data.draw(st.sampled_from((None, "month", "quarter", "week")))
+    where = data.draw(st.sampled_from((None, 'country == "BR"', "paid == false and amount > 0")))
+    schema = {"at": pl.Date, "country": pl.String, "paid": pl.Boolean, "amount": pl.Float64}
+    opened = smartkpi.load(definition, data={"shop": pl.DataFrame(found, schema=schema)})
+    frame = opened.run("k", by=by, grain=grain, where=where, total=False).frame
+    agree(frame, answer(definition, {"shop": found}, Question(("k",), grain, by, where=where)), by)
