@@ -117,3 +117,16 @@ def test_no_node_falls_back_to_memory(folder: Path, name: str) -> None:
     assert physical
     assert all("multi-scan[parquet]" in line and "group-by" in line for line in physical)
     assert not [line for line in physical for node in FALLBACKS if node in line]
+
+
+def test_windows_of_the_same_values_share_a_pass(folder: Path) -> None:
+    windows = [f"trailing(distinct(visit.visitor), {days}d)" for days in (1, 7, 28)]
+    kpis: dict[str, Any] = {f"k{n}": {"formula": one, "grain": "day"} for n, one in enumerate(windows)}
+    kpis["all_of_them"] = {"formula": f"{windows[0]} / {windows[1]} / {windows[2]}", "grain": "day"}
+    shop, one = project(folder, kpis), project(folder, {"k2": kpis["k2"]})
+    assert shop.run().provenance.scans == one.run().provenance.scans
+    assert shop.run(by=["country"]).provenance.scans == one.run(by=["country"]).provenance.scans
+    title = "[distinct over trailing 1d, trailing 7d, trailing 28d] c1 c2 c3: 3 slices of time, a row is read 1.7 times"
+    found = shop.explain("all_of_them", "polars").split(title)
+    assert len(found) == 2
+    assert not [node for node in FALLBACKS if node in found[1].splitlines()[1]]

@@ -61,5 +61,5 @@ def test_slices_take_each_stretch_once_with_bits_enough() -> None:
     ]
     slices = slices_of(stretches)
     assert sorted(one for part in slices for one in part.stretches) == sorted(set(stretches))
-    assert all(len(part.edges) - 1 <= 64 * len(part.words) for part in slices)
+    assert all(len(part.edges) - 1 <= 64 * len(part.states) for part in slices)
     assert len(slices) < 30

@@ -83,9 +83,12 @@ def _scan(scan: Scan, ids: set[str]) -> list[str]:
     if not cells:
         return []
     parts = [f"scan {scan.dataset} [{scan.state}]", *([f"at {', '.join(scan.grains)}"] if scan.grains else [])]
+    over: dict[tuple[str, str], list[str]] = {}
     for demand in scan.demands:
-        over = f"over {demand.window} of each" if demand.window else "over as much as has gone by of an earlier"
-        parts.append(f"{over} {demand.grain}{_often(scan, demand)}")
+        shown = str(demand.window) if demand.window else "as much as has gone by"
+        which = f"of each {demand.grain}" if demand.window else f"of an earlier {demand.grain}"
+        over.setdefault((which, _often(scan, demand)), []).append(shown)
+    parts += [f"over {', '.join(dict.fromkeys(some))} {which}{often}" for (which, often), some in over.items()]
     if scan.back:
         parts.append(
             "back to " + ", ".join(" ".join("the one before" if s is None else str(s) for s in p) for p in scan.back)

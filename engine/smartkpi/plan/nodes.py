@@ -117,6 +117,11 @@ class Scan:
         """Whether it has a group for each entity: far more than segments."""
         return any(name.startswith("@") for name, _ in self.keys)
 
+    @property
+    def windowed(self) -> bool:
+        """Whether it answers over windows, each a stretch of time of its own for each period."""
+        return any(demand.window is not None for demand in self.demands)
+
 
 @dataclass(frozen=True, slots=True)
 class Value:

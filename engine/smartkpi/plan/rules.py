@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from smartkpi.language.types import BOOLEAN, Kind
+from smartkpi.periods.windows import grid_of
 from smartkpi.plan.nodes import Cell, Plan, Scan
 from smartkpi.semantics.formula import Apply, Column, Expr, Literal
 
@@ -22,7 +23,7 @@ def fuse_scans(plan: Plan) -> Plan:
 
     Additive cells are answered at every grain that one of them wants, since coarser grains come off the small table, as
     do fewer dimensions; the others are asked for one grain a scan, and join cells of that grain and dimensions;
-    holistic ones those of the same rows, argument and order.
+    holistic ones those of the same rows, argument and order, and distincts over windows those of the same values.
     """
     fused: dict[object, Scan] = {}
     sizes: Counter[object] = Counter()
@@ -30,10 +31,7 @@ def fuse_scans(plan: Plan) -> Plan:
         grains = () if scan.state == "additive" else scan.grains
         entities = tuple(key for key in scan.keys if key[0].startswith("@"))  # far more values: a table of their own
         keys = entities if scan.state == "additive" else scan.keys
-        bits = scan.state == "distinct" and any(demand.window is not None for demand in scan.demands)
-        own = scan.cells if scan.state == "values" or bits else ()
-        asked = (grains, scan.demands)
-        alike = (scan.dataset, scan.time, scan.state, scan.filter, keys, *asked, own, *map(_apart, scan.cells))
+        alike = (scan.dataset, scan.time, scan.state, scan.filter, keys, grains, *_own(plan, scan))
         key = (alike, sizes[alike] // WIDEST.get(scan.state, 1000))
         sizes[alike] += len(scan.cells)
         if key in fused:
@@ -41,9 +39,23 @@ def fuse_scans(plan: Plan) -> Plan:
             both = sorted({*one.grains, *scan.grains}, key=lambda grain: grain.rank)
             every = tuple(dict.fromkeys((*one.keys, *scan.keys)))
             back = tuple(dict.fromkeys((*one.back, *scan.back)))
-            scan = replace(one, grains=tuple(both), cells=one.cells + scan.cells, keys=every, back=back)
+            cells = tuple(dict.fromkeys((*one.cells, *scan.cells)))
+            demands = tuple(dict.fromkeys((*one.demands, *scan.demands)))
+            scan = replace(one, grains=tuple(both), cells=cells, keys=every, back=back, demands=demands)
         fused[key] = scan
     return replace(plan, scans=tuple(fused.values()))
+
+
+def _own(plan: Plan, scan: Scan) -> tuple[object, ...]:
+    """Return what the scans of one pass must have in common besides rows, keys and grains.
+
+    A distinct over several windows is one pass: its values are looked up once, whatever the number of windows.
+    """
+    if scan.state in ("distinct", "values") and scan.windowed:
+        cells = (replace(plan.components[cell.id], window=None) for cell in scan.cells)
+        return *cells, *dict.fromkeys(grid_of(demand.grain) for demand in scan.demands)
+    own = scan.cells if scan.state == "values" else ()
+    return scan.demands, own, *map(_apart, scan.cells)
 
 
 def _apart(cell: Cell) -> object:
@@ -75,7 +87,7 @@ def _discriminate(scan: Scan) -> Scan:
     used: Counter[Column] = Counter()
     for cell in scan.cells:
         used.update({column for condition in cell.where if (column := compared_column(condition)) is not None})
-    if scan.state == "values":
+    if scan.state == "values" or scan.windowed:
         return scan
     best = max(used, key=lambda column: used[column], default=None)
     if best is None or used[best] < 2:

@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 
 from smartkpi.diagnostics import Diagnostic, KpiError, Severity
-from smartkpi.engines.answer import FROM, UPTO, Answer, Coverage
+from smartkpi.engines.answer import Answer, Coverage
 from smartkpi.engines.polars.additive import Level1, first_level
 from smartkpi.engines.polars.combine import second_level
 from smartkpi.engines.polars.compile import (
@@ -17,6 +17,7 @@ from smartkpi.engines.polars.compile import (
     Opened,
     beyond_sums,
     clock_of_scan,
+    collect,
     counted,
     edge,
     looked_up,
@@ -35,17 +36,18 @@ from smartkpi.engines.polars.partials import LIMIT
 from smartkpi.engines.polars.sketch import finish_sketch, sketch_queries
 from smartkpi.engines.polars.slices import is_large
 from smartkpi.engines.polars.spread import SPREAD, cells_over, rows_over, slices_over
-from smartkpi.engines.polars.stretches import asked_for, dated, stack, stretches_of, within
+from smartkpi.engines.polars.stretches import asked_for, asked_of, begin_of, dated, stack, stretches_of, within
 from smartkpi.engines.polars.windows import (
-    VALUE,
-    Slice,
-    bit_query,
-    count_bits,
-    count_firsts,
-    first_query,
-    is_endless,
+    Part,
+    count_held,
     labelled,
-    slices_of,
+    merged,
+    over,
+    parts_of,
+    sizes_query,
+    slices_shown,
+    values_query,
+    windowed,
 )
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Stretch, grid_of
@@ -170,23 +172,27 @@ class _Run:
         return {grain: tuple(stack(found, self.plan.components)) for grain, found in frames.items()}
 
     def windows(self, coverage: Mapping[str, Coverage]) -> Iterator[tuple[Grain, pl.DataFrame]]:
-        """Yield the answers of distincts over windows, a slice of time after the other."""
-        groups: dict[tuple[str, Demand], list[Scan]] = {}
-        for scan in self.plan.scans:
-            for demand in scan.demands:
-                if demand.window is not None and scan.state not in SPREAD:
-                    groups.setdefault((scan.cells[0].id, demand), []).append(scan)
-        for (id, demand), scans in groups.items():
-            grid, names = grid_of(demand.grain), [name for name, _ in scans[0].keys]
-            found = {one for scan in scans for one in stretches_of(self.plan, demand, coverage, scan.dataset)}
-            for part in slices_of(found):
-                made = (bit_query(self.plan, scan, self.open(scan.dataset), grid, part) for scan in scans)
-                tables = [self.values(scan, query) for scan, query in zip(scans, made, strict=True)]
-                yield demand.grain, count_bits(tables, part).select(FROM, UPTO, *names, pl.col(VALUE).alias(id))
-            if endless := [one for one in found if is_endless(one)]:
-                made = (first_query(self.plan, scan, self.open(scan.dataset), grid) for scan in scans)
-                tables = [self.values(scan, query) for scan, query in zip(scans, made, strict=True)]
-                yield demand.grain, count_firsts(tables, endless).select(FROM, UPTO, *names, pl.col(VALUE).alias(id))
+        """Yield the answers of distincts over windows, a slice of time after the other, all windows of one together."""
+        for scans in windowed(self.plan):
+            asked, names = asked_of(self.plan, scans, coverage), [name for name, _ in scans[0].keys]
+            for part in parts_of(set().union(*asked.values()), begin_of(self.plan, scans, coverage)):
+                wide = count_held(self.sizes(scans, part), part, names)
+                for (grain, id), own in asked.items():
+                    yield grain, over(wide, names, part, own, id)
+
+    def sizes(self, scans: Sequence[Scan], part: Part) -> pl.DataFrame:
+        """Return how many values of some scans are alike in a part of time, by the dimensions' own names."""
+        grid, opened = grid_of(scans[0].demands[0].grain), [self.open(scan.dataset) for scan in scans]
+        made = [values_query(self.plan, scan, one, grid, part) for scan, one in zip(scans, opened, strict=True)]
+        if len(scans) == 1:
+            query, keys = made[0]
+            found = self.run(opened[0], sizes_query(query, keys.dimensions, part))
+            return labelled(found, scans[0], keys, opened[0])
+        tables = [
+            labelled(self.run(one, query), scan, keys, one)
+            for (query, keys), scan, one in zip(made, scans, opened, strict=True)
+        ]
+        return collect(sizes_query(merged(tables, part), [name for name, _ in scans[0].keys], part), opened[0].engine)
 
     def spread(self, coverage: Mapping[str, Coverage]) -> Iterator[tuple[Grain, pl.DataFrame]]:
         """Yield the answers of what needs all values of a window: windows of the same rows share a pass."""
@@ -207,11 +213,6 @@ class _Run:
                     mine = [one for one in own if one in here]
                     for frame in cells_over(scan, found, mine, keys, opened) if mine else ():
                         yield demand.grain, frame
-
-    def values(self, scan: Scan, made: tuple[pl.LazyFrame, Keys]) -> pl.DataFrame:
-        """Run a query of values, and return them by the dimensions' own names."""
-        opened = self.open(scan.dataset)
-        return labelled(self.run(opened, made[0]), scan, made[1], opened)
 
     def whole(self, plan: Plan, scan: Scan) -> Iterator[pl.DataFrame]:
         """Yield the answer of a scan over all of a plan's range."""
@@ -243,7 +244,7 @@ class _Run:
         for scan in self.plan.scans:
             opened = self.open(scan.dataset)
             cells = " ".join(cell.id for cell in scan.cells)
-            for demand in scan.demands:
+            for demand in (one for one in scan.demands if scan.state in SPREAD or one.window is None):
                 over = demand.window or "parts of earlier periods"
                 query = over_query(self.plan, scan, opened, demand)
                 yield f"{scan.dataset} [{scan.state} over {over} by {demand.grain}] {cells}", query
@@ -264,6 +265,10 @@ class _Run:
             times = times_of(self.plan.datasets[name])
             if name not in covered and times:
                 yield f"{name} [coverage]", coverage_query(self.open(name), times)
+        if groups := windowed(self.plan):
+            coverage = {name: self.profile(name) for name in self.plan.profiles}
+            for scans in groups:
+                yield from slices_shown(self.plan, scans, [self.open(scan.dataset) for scan in scans], coverage)
 
     def covering(self, scan: Scan) -> bool:
         return scan.dataset in self.plan.profiles and sees_all(scan, self.plan)
@@ -410,15 +415,8 @@ def queries_of(
 
 def over_query(plan: Plan, scan: Scan, opened: Opened, demand: Demand) -> pl.LazyFrame:
     """Return the query of the rows that stretches of time are of, as far as the question tells them."""
-    asked = asked_for(plan, demand)
-    if scan.state in SPREAD and demand.window is not None:
-        return rows_over(plan, scan, opened, grid_of(demand.grain), asked)[0]
     if demand.window is not None:
-        edges = tuple(sorted({edge for one in asked for edge in one if not is_endless(one)}))
-        grid = grid_of(demand.grain)
-        if not edges:
-            return first_query(plan, scan, opened, grid)[0]
-        return bit_query(plan, scan, opened, grid, Slice(tuple(asked), edges))[0]
+        return rows_over(plan, scan, opened, grid_of(demand.grain), asked_for(plan, demand))[0]
     return counted(opened, scan, clock_of_scan(scan, opened.rows), cut=True)
 
 

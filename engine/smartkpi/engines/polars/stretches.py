@@ -13,7 +13,7 @@ from smartkpi.language.types import BOOLEAN, DATE
 from smartkpi.periods.calendar import Key
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.reach import Place, reach_from, stretch_of_all
-from smartkpi.periods.windows import Stretch
+from smartkpi.periods.windows import Stretch, grid_of
 from smartkpi.plan.nodes import Demand, Plan, Range, Scan
 from smartkpi.semantics.formula import Apply, Literal
 
@@ -56,6 +56,25 @@ def asked_for(plan: Plan, demand: Demand) -> list[Stretch]:
     reach = reach_from(plan.calendar, demand.grain, keys, None, demand.paths)
     reached = (reach.follow(place, path) for path in demand.paths for place in map(Place, keys))
     return list(dict.fromkeys(reach.stretch(place, demand.window) for place in reached if place is not None))
+
+
+def asked_of(
+    plan: Plan, scans: Iterable[Scan], coverage: Mapping[str, Coverage]
+) -> dict[tuple[Grain, str], set[Stretch]]:
+    """Return over which stretches each cell is asked for, by the grain that asks: those of its component's window."""
+    found: dict[tuple[Grain, str], set[Stretch]] = {}
+    for scan, demand in [(one, demand) for one in scans for demand in one.demands]:
+        stretches = stretches_of(plan, demand, coverage, scan.dataset)
+        for cell in scan.cells:
+            if plan.components[cell.id].window == demand.window:
+                found.setdefault((demand.grain, cell.id), set()).update(stretches)
+    return found
+
+
+def begin_of(plan: Plan, scans: Sequence[Scan], coverage: Mapping[str, Coverage]) -> Key:
+    """Return the day (hour) before which scans over windows find no row."""
+    first = min((day for scan in scans for day in coverage[scan.dataset].days[:1]), default=date.min)
+    return plan.calendar.midnight(first) if grid_of(scans[0].demands[0].grain) is Grain.HOUR else first
 
 
 def _day(plan: Plan, key: Key) -> datetime:

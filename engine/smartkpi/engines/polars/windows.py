@@ -2,18 +2,20 @@
 
 Time is cut where some stretch begins or ends. A value has a bit for each piece that it occurs in, the bits of a few
 dozen stretches at once; a stretch then counts the values that have one of its bits. So the rows of a slice of time are
-read once, and memory is bounded by the values in it. All of the past needs no bits: a value counts from its first day.
+read once for all windows, and memory is bounded by the values in it; those with the same bits are counted together.
+All of the past needs no bits: a value counts from its first day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 import polars as pl
 
-from smartkpi.engines.answer import FROM, UPTO
+from smartkpi.engines.answer import FROM, UPTO, Coverage
 from smartkpi.engines.polars.compile import (
     Keys,
     Opened,
@@ -27,14 +29,15 @@ from smartkpi.engines.polars.compile import (
 )
 from smartkpi.engines.polars.distinct import plain_value
 from smartkpi.engines.polars.expressions import compile_row, conditions
+from smartkpi.engines.polars.stretches import asked_of, begin_of
 from smartkpi.engines.polars.ticks import TICK, between, number_of, tick_of
 from smartkpi.periods.calendar import Key
 from smartkpi.periods.grain import Grain
-from smartkpi.periods.windows import Stretch
+from smartkpi.periods.windows import Stretch, grid_of
 from smartkpi.plan.nodes import Plan, Scan
 
 DAY = timedelta(days=1)
-VALUE, FIRST = "__value", "__first"
+VALUE, FIRST, SIZE = "__value", "__first", "__n"
 LONG_AGO = date(2, 1, 1)
 WORD = 64
 MOST_WORDS = 6
@@ -44,21 +47,94 @@ SHORT = 32
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Stretches that are counted together, and the edges at which time is cut for them."""
+    """Stretches that are counted together, and the edges at which time is cut for them: bits tell the pieces apart."""
 
     stretches: tuple[Stretch, ...]
     edges: tuple[Key, ...]
 
     @property
-    def words(self) -> list[str]:
-        """Return the columns of bits."""
+    def states(self) -> list[str]:
+        """Return the columns of what is known of a value: words of bits."""
         return [f"__w{number}" for number in range(-(-(len(self.edges) - 1) // WORD))]
+
+    def columns(self) -> list[pl.Expr]:
+        """Return what rows with ticks tell of their values: the bit of the piece of time that they lie in."""
+        ticks = [number_of(edge) for edge in self.edges]
+        places = [place for place, (low, high) in enumerate(pairwise(ticks)) for _ in range(low, high)]
+        at = (pl.col(TICK) - ticks[0]).cast(pl.UInt32)
+        found = []
+        for number, name in enumerate(self.states):
+            bits = [1 << place % WORD if place // WORD == number else 0 for place in places]
+            found.append(pl.lit(pl.Series(bits, dtype=pl.UInt64)).gather(at).alias(name))
+        return found
+
+    def together(self) -> list[pl.Expr]:
+        """Return what all rows of a value tell of it."""
+        return [pl.col(name).bitwise_or() for name in self.states]
+
+    def holds(self, stretch: Stretch) -> pl.Expr:
+        """Return whether a value occurs in a stretch."""
+        low, high = (self.edges.index(edge) for edge in stretch)
+        mask = (1 << high) - (1 << low)
+        words = ((name, mask >> number * WORD & (1 << WORD) - 1) for number, name in enumerate(self.states))
+        return pl.any_horizontal(pl.col(name) & pl.lit(word, pl.UInt64) != 0 for name, word in words if word)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Stretches that no row lies before: a value is in each that ends after its first day or hour."""
+
+    stretches: tuple[Stretch, ...]
+
+    @property
+    def edges(self) -> tuple[Key | None, Key]:
+        """Return between which ends rows are read."""
+        return None, max(high for _, high in self.stretches)
+
+    @property
+    def states(self) -> list[str]:
+        """Return the column of what is known of a value: its first tick."""
+        return [FIRST]
+
+    def columns(self) -> list[pl.Expr]:
+        """Return what rows with ticks tell of their values."""
+        return [pl.col(TICK).alias(FIRST)]
+
+    def together(self) -> list[pl.Expr]:
+        """Return what all rows of a value tell of it."""
+        return [pl.col(FIRST).min()]
+
+    def holds(self, stretch: Stretch) -> pl.Expr:
+        """Return whether a value occurs in a stretch."""
+        return pl.col(FIRST) < number_of(stretch[1])
+
+
+Part = Slice | Past
 
 
 def is_endless(stretch: Stretch) -> bool:
     """Say whether a stretch takes all of the past."""
     low = stretch[0]
     return (low.date() if isinstance(low, datetime) else low) < LONG_AGO
+
+
+def windowed(plan: Plan) -> list[list[Scan]]:
+    """Return the scans of distincts over windows, those together that are of the same cells in several datasets."""
+    groups: dict[object, list[Scan]] = {}
+    for scan in plan.scans:
+        if scan.windowed and scan.state in ("distinct", "values"):
+            groups.setdefault((tuple(cell.id for cell in scan.cells), scan.demands), []).append(scan)
+    return list(groups.values())
+
+
+def parts_of(stretches: Collection[Stretch], begin: Key) -> list[Part]:
+    """Return stretches in groups that are counted together; no row lies before ``begin``."""
+    endless = tuple(sorted(one for one in set(stretches) if is_endless(one)))
+    past = [Past(endless)] if endless else []
+    rest = [one for one in stretches if not is_endless(one)]
+    if all(low <= begin for low, _ in rest):
+        return [Past(tuple(sorted({*endless, *rest})))] if stretches else []
+    return [*slices_of(rest), *past]
 
 
 def slices_of(stretches: Iterable[Stretch]) -> list[Slice]:
@@ -81,19 +157,29 @@ def slices_of(stretches: Iterable[Stretch]) -> list[Slice]:
     return [*found, Slice(tuple(taken), tuple(sorted(edges)))]
 
 
-def bit_query(plan: Plan, scan: Scan, opened: Opened, grain: Grain, part: Slice) -> tuple[pl.LazyFrame, Keys]:
-    """Return the values of a scan's cells in a slice, each once by dimensions, with the bits of where they occur."""
+def readings(parts: Sequence[Part], begin: Key) -> float:
+    """Return how often a row is read on average, for parts before which no row lies.
+
+    Slices overlap by the longest window: its length is what an entity's days are read again for.
+    """
+    first = number_of(begin)
+    ends = [(first if part.edges[0] is None else number_of(part.edges[0]), number_of(part.edges[-1])) for part in parts]
+    ends = [(max(low, first), high) for low, high in ends]
+    whole = max((high for _, high in ends), default=first) - first
+    return sum(high - low for low, high in ends) / whole if whole > 0 else 0.0
+
+
+def values_query(plan: Plan, scan: Scan, opened: Opened, grain: Grain, part: Part) -> tuple[pl.LazyFrame, Keys]:
+    """Return the values of a scan's cells in a part of time, each once by dimensions, with what is known of it."""
     frame, keys = _rows(plan, scan, opened, grain, part.edges[0], part.edges[-1])
-    bits = _bits(part)
     names = [*keys.dimensions, VALUE]
-    joined = frame.join(bits.lazy(), on=TICK, how="inner")
-    return grouped(joined, names, [pl.col(word).bitwise_or() for word in part.words]), keys
+    found = grouped(frame.select(*names, *part.columns()), names, part.together())
+    return found.filter(pl.col(VALUE).is_not_null()), keys
 
 
-def first_query(plan: Plan, scan: Scan, opened: Opened, grain: Grain) -> tuple[pl.LazyFrame, Keys]:
-    """Return the values of a scan's cells, each once by dimensions, with their first day or hour."""
-    frame, keys = _rows(plan, scan, opened, grain, None, None)
-    return grouped(frame, [*keys.dimensions, VALUE], [pl.col(TICK).min().alias(FIRST)]), keys
+def sizes_query(values: pl.LazyFrame, dims: Sequence[str], part: Part) -> pl.LazyFrame:
+    """Return how many values have the same bits, by dimensions: far fewer rows than there are values."""
+    return values.group_by(*dims, *part.states).agg(pl.len().cast(pl.Int64).alias(SIZE))
 
 
 def _rows(
@@ -110,73 +196,53 @@ def _rows(
     value = (plain_value(typed, first) if scan.state == "values" else typed.expr).alias(VALUE)
     frame = counted(opened, scan, clock, cut=True)
     frame = between(frame, clock, plan.calendar.timezone, low, high)
-    mask = conditions(first.where, rows)
+    mask = conditions([expr for expr in first.where if expr not in scan.filter], rows)
     frame = frame if mask is None else frame.filter(mask)
     columns = [*keys.exprs, value, tick_of(clock, grain)]
     frame = opened.watched(frame, columns).with_columns(columns).select(*keys.dimensions, VALUE, TICK)
-    return frame.filter(pl.col(VALUE).is_not_null()), keys
+    if isinstance(low, datetime) and high is not None:  # whole days were read
+        frame = frame.filter(pl.col(TICK).is_between(number_of(low), number_of(high), closed="left"))
+    return frame, keys
 
 
-def _bits(part: Slice) -> pl.DataFrame:
-    """Return for each tick of a slice the bit of the piece of time that it lies in, in one of the words."""
-    edges = [number_of(edge) for edge in part.edges]
-    ticks = [tick for low, high in zip(edges, edges[1:], strict=False) for tick in range(low, high)]
-    places = [n for n, (low, high) in enumerate(zip(edges, edges[1:], strict=False)) for _ in range(low, high)]
-    words = {
-        word: pl.Series([1 << n % WORD if n // WORD == number else 0 for n in places], dtype=pl.UInt64)
-        for number, word in enumerate(part.words)
-    }
-    return pl.DataFrame({TICK: pl.Series(ticks, dtype=pl.Int64), **words})
+def slices_shown(
+    plan: Plan, scans: Sequence[Scan], opened: Sequence[Opened], coverage: Mapping[str, Coverage]
+) -> Iterator[tuple[str, pl.LazyFrame]]:
+    """Yield the title and first query of scans over windows: how many slices of time, how often a row is read."""
+    begin = begin_of(plan, scans, coverage)
+    parts = parts_of(set().union(*asked_of(plan, scans, coverage).values()), begin)
+    grid, windows = grid_of(scans[0].demands[0].grain), dict.fromkeys(str(one.window) for one in scans[0].demands)
+    many = "1 slice" if len(parts) == 1 else f"{len(parts)} slices"
+    for scan, one in zip(scans, opened, strict=True) if parts else ():
+        query, keys = values_query(plan, scan, one, grid, parts[0])
+        title = f"{scan.dataset} [{scan.state} over {', '.join(windows)}] {' '.join(cell.id for cell in scan.cells)}"
+        shown = sizes_query(query, keys.dimensions, parts[0]) if len(scans) == 1 else query
+        yield f"{title}: {many} of time, a row is read {readings(parts, begin):.1f} times", shown
 
 
-def count_bits(tables: Sequence[pl.DataFrame], part: Slice) -> pl.DataFrame:
-    """Return how many values each stretch of a slice has, by dimensions; `tables` are of one dataset each."""
-    dims = [name for name in tables[0].columns if name not in (VALUE, *part.words)]
-    found = tables[0]
-    if len(tables) > 1:
-        both = pl.concat(tables, how="vertical_relaxed").lazy()
-        found = collect(grouped(both, [*dims, VALUE], [pl.col(word).bitwise_or() for word in part.words]))
-    place = {edge: number for number, edge in enumerate(part.edges)}
-    counts = []
-    for number, (low, high) in enumerate(part.stretches):
-        mask = (1 << place[high]) - (1 << place[low])
-        hits = [
-            pl.col(word) & pl.lit(mask >> n * WORD & (1 << WORD) - 1, pl.UInt64) != 0
-            for n, word in enumerate(part.words)
-            if mask >> n * WORD & (1 << WORD) - 1
-        ]
-        counts.append(pl.any_horizontal(hits).sum().cast(pl.Int64).alias(str(number)))
-    wide = collect(grouped(found.lazy(), dims, counts))
-    return _long(wide, dims, part.stretches)
+def merged(tables: Sequence[pl.DataFrame], part: Part) -> pl.LazyFrame:
+    """Return the values of several datasets, each once by dimensions, with what is known of it in all of them."""
+    both = pl.concat(tables, how="vertical_relaxed").lazy()
+    return grouped(both, [name for name in tables[0].columns if name not in part.states], part.together())
 
 
-def count_firsts(tables: Sequence[pl.DataFrame], stretches: Sequence[Stretch]) -> pl.DataFrame:
-    """Return how many values had their first day before the end of each stretch, by dimensions."""
-    dims = [name for name in tables[0].columns if name not in (VALUE, FIRST)]
-    found = tables[0]
-    if len(tables) > 1:
-        both = pl.concat(tables, how="vertical_relaxed").lazy()
-        found = collect(grouped(both, [*dims, VALUE], [pl.col(FIRST).min()]))
-    sizes = collect(found.lazy().group_by([*dims, FIRST]).agg(pl.len().cast(pl.Int64).alias("n")))
-    ends = sorted({high for _, high in stretches})
-    counts = [pl.col("n").filter(pl.col(FIRST) < number_of(high)).sum().alias(str(i)) for i, high in enumerate(ends)]
-    wide = collect(grouped(sizes.lazy(), dims, counts))
-    low = stretches[0][0]
-    return _long(wide, dims, [(low, high) for high in ends])
+def count_held(sizes: pl.DataFrame, part: Part, dims: Sequence[str]) -> pl.DataFrame:
+    """Return how many values each stretch of a part holds, by dimensions: a column a stretch, by its number."""
+    counts = [
+        pl.col(SIZE).filter(part.holds(stretch)).sum().alias(f"__{number}")
+        for number, stretch in enumerate(part.stretches)
+    ]
+    return collect(grouped(sizes.lazy(), list(dims), counts))
 
 
-def _long(wide: pl.DataFrame, dims: list[str], stretches: Sequence[Stretch]) -> pl.DataFrame:
-    """Return a row a stretch and dimensions, of those that have a value."""
-    kind = pl.Datetime("us", "UTC") if stretches and isinstance(stretches[0][1], datetime) else pl.Date()
-    ends = pl.DataFrame(
-        {
-            "__k": [str(number) for number in range(len(stretches))],
-            FROM: pl.Series([low for low, _ in stretches], dtype=kind),
-            UPTO: pl.Series([high for _, high in stretches], dtype=kind),
-        }
-    )
-    long = wide.unpivot(index=dims, variable_name="__k", value_name=VALUE).filter(pl.col(VALUE) > 0)
-    return long.join(ends, on="__k").drop("__k")
+def over(wide: pl.DataFrame, dims: Sequence[str], part: Part, wanted: Collection[Stretch], id: str) -> pl.DataFrame:
+    """Return the cell of this id over those stretches that it is wanted of: a row a stretch and dimensions."""
+    mine = [(f"__{number}", one) for number, one in enumerate(part.stretches) if one in wanted]
+    kind = pl.Datetime("us", "UTC") if isinstance(part.edges[-1], datetime) else pl.Date()
+    ends = {"__k": pl.Series([name for name, _ in mine], dtype=pl.String)}
+    ends |= {name: pl.Series([one[end] for _, one in mine], dtype=kind) for end, name in enumerate((FROM, UPTO))}
+    long = wide.unpivot([name for name, _ in mine], index=dims, variable_name="__k", value_name=id)
+    return long.filter(pl.col(id) > 0).join(pl.DataFrame(ends), on="__k").select(FROM, UPTO, *dims, id)
 
 
 def labelled(found: pl.DataFrame, scan: Scan, keys: Keys, opened: Opened) -> pl.DataFrame:
