@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import windows
 from benchmarks.data import EVENTS
 
 Condition = tuple[str, str, Any]
@@ -89,6 +90,9 @@ def project(folder: str, mix: str, visitors: str = "") -> dict[str, Any]:
         datasets["visitors"] = {"read": visitors, "time": "none", "key": "visitor_id"}
         log["lookups"] = {"visitor": {"dataset": "visitors", "on": "visitor_id", "fields": ["segment"]}}
         log["fields"]["segment"] = "visitor.segment"
+    if mix == "windows":
+        log["events"]["any"] = "all rows"
+        return {"datasets": datasets, "kpis": windows.kpis()}
     return {"datasets": datasets, "kpis": {spec.name: spec.formula for spec in chosen(mix)}}
 
 

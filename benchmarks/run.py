@@ -1,6 +1,6 @@
 """Measure smartkpi against its peers, all sides in one run, interleaved; medians; answers are compared.
 
-    python benchmarks/run.py [--rows 1m|20m|NUMBER] [--only start|query|shapes] [--quick] [--repeat N]
+    python benchmarks/run.py [--rows 1m|20m|NUMBER] [--only start|query|shapes|windows] [--quick] [--repeat N]
 
 Each measurement is a process of its own: wall and CPU seconds of the query alone, peak memory of the whole process.
 Prints Markdown tables and exits 1 where a limit is missed (goals are shown, and miss nothing). The limit against the
@@ -24,6 +24,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 1.15  # how much longer than the same plan by hand we may take
+WINDOWS_LIMIT = 1.5  # the same for distincts over windows
 sys.path.insert(0, str(ROOT))
 
 
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         missed += _queries(asked.rows, asked.repeat, asked.quick, asked.against.split(","), asked.mix)
     if asked.only in (None, "shapes"):
         missed += _shapes(asked.rows, asked.repeat)
+    if asked.only in (None, "windows"):
+        missed += _windows(asked.rows, asked.repeat)
     for line in missed:
         print(f"missed: {line}", file=sys.stderr)
     return 1 if missed else 0
@@ -57,7 +60,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", type=_rows, default=1_000_000, help="1m (default), 20m, or a number")
     parser.add_argument("--repeat", type=int, default=5, help="repetitions of each side (default 5)")
     parser.add_argument("--quick", action="store_true", help="40 KPIs by day only, three repetitions")
-    parser.add_argument("--only", choices=["start", "query", "shapes"], help="one of the parts")
+    parser.add_argument("--only", choices=["start", "query", "shapes", "windows"], help="one of the parts")
     parser.add_argument("--against", default="two-level,duckdb-filter,query-a-kpi", help="peers, with commas")
     parser.add_argument("--mix", choices=["40", "160", "mixed"], help="one of the mixes of KPIs")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -127,6 +130,24 @@ def _shapes(rows: int, repeat: int) -> list[str]:
         ours, theirs = found["smartkpi"], found[peer]
         print(f"| {shape} | {grid} | {_cell(ours, None)} | {peer} | {_cell(theirs, ours)} |", flush=True)
         missed += _missed(found, f"{shape}, 40 KPIs by {grid}")
+    return missed
+
+
+def _windows(rows: int, repeat: int) -> list[str]:
+    """Distinct visitors of the last 1, 7 and 28 days: one question for us, the best plans by hand for the others."""
+    from benchmarks.data import events
+
+    print(f"\nDistincts of the last 1, 7 and 28 days by day, {rows:,} events. As above; medians of {repeat}\n")
+    print("| by | smartkpi | bitmap | duckdb-gaps |\n| --- | --- | --- | --- |")
+    missed = []
+    for by in ((), ("country",)):
+        found = _interleave(events(rows), "windows", by, ["smartkpi", "bitmap", "duckdb-gaps"], repeat, ())
+        ours, grid = found["smartkpi"], " × ".join(["day", *by])
+        cells = [_cell(ours, None), *(_cell(found[side], ours) for side in ("bitmap", "duckdb-gaps"))]
+        print(f"| {grid} | {' | '.join(cells)} |", flush=True)
+        for side, most in (("bitmap", WINDOWS_LIMIT), ("duckdb-gaps", 1)):
+            if (ratio := ours.cpu / found[side].cpu) > most:
+                missed.append(f"windows by {grid}: {ratio:.2f} × {side} (limit {most})")
     return missed
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.mix import Condition, Spec, chosen, project
+from benchmarks.windows import bitmap, duckdb_gaps
 
 Prepared = Callable[[], Callable[[], pl.DataFrame]]
 MICRO = 1_000_000
@@ -176,6 +177,8 @@ SIDES = {
     "two-level": two_level,
     "duckdb-filter": duckdb_filter,
     "query-a-kpi": query_a_kpi,
+    "bitmap": bitmap,
+    "duckdb-gaps": duckdb_gaps,
 }
 
 
