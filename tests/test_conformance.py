@@ -55,9 +55,14 @@ def test_case_holds(path: Path, case: Case, optimized: bool) -> None:
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_every_kpi_is_expected_somewhere(path: Path) -> None:
     checked = opened(path)
-    expected = {expect.kpi for case in checked.catalog.cases for expect in case.expect}
+    rows = [expect for case in checked.catalog.cases for expect in case.expect]
+    expected = {expect.kpi for expect in rows if expect.goal is None}
+    aimed = [checked.goals[expect.goal] for expect in rows if expect.goal is not None]
+    expected |= {goal.kpi.name for goal in aimed} | {rail.kpi for goal in aimed for rail in goal.rails}
     read = {other for name in expected for other in checked.kpis[name].kpis}
     assert set(checked.kpis) == expected | read
+    above = {goal.name for goal in aimed}
+    assert {name for name, goal in checked.goals.items() if goal.spec.parent not in above} <= above
 
 
 def test_every_supported_function_has_a_case() -> None:
@@ -76,7 +81,7 @@ def test_every_aggregate_has_cases_by_segment_and_over_nothing(function: str, fi
     for path in FILES:
         checked = opened(path)
         for case in checked.catalog.cases:
-            for expect in case.expect:
+            for expect in (one for one in case.expect if one.goal is None):
                 formula = checked.kpis[expect.kpi].formula
                 if not isinstance(formula, Aggregate) or formula.function != function:
                     continue

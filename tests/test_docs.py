@@ -36,6 +36,7 @@ PAGES = [
             "semantics",
             "lookups",
             "thresholds",
+            "goals",
             "packs",
             "cli",
             "python",

@@ -10,6 +10,8 @@ from typing import Any
 
 import polars as pl
 
+from smartkpi.assess.rollup import Score
+from smartkpi.assess.standing import Standing
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.periods.calendar import PLAIN, Calendar
 from smartkpi.periods.windows import Length
@@ -120,6 +122,42 @@ class Result:
         shown = {name: f"{name} (KPI)" if name in keys else name for name in names}
         table = self.frame.with_columns(pl.col("kpi").replace(shown)).pivot("kpi", index=keys, values="value")
         return table.select(*keys, *shown.values())
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.frame.height
+
+    def __repr__(self) -> str:
+        return repr(self.frame) if self.display is None else self.display(self, "text")
+
+    def _repr_html_(self) -> str:
+        if self.display is None:
+            return f"<pre>{html.escape(repr(self.frame))}</pre>"
+        return self.display(self, "html")
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Goals:
+    """How goals stand: ``frame`` is tidy, one row a goal, or a segment or period of one (schemas/goals.json).
+
+    ``standings`` are the same rows as they were judged, ``scores`` the scorecards of persons and periods. ``left_out``
+    maps a goal that was asked for but has no row to the reason: `definition` or `data`.
+    """
+
+    frame: pl.DataFrame
+    standings: tuple[Standing, ...]
+    scores: tuple[Score, ...]
+    kpis: Mapping[str, KpiInfo]
+    provenance: Provenance
+    diagnostics: tuple[Diagnostic, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    history: bool = False
+    calendar: Calendar = PLAIN
+    display: Callable[[Goals, str], str] | None = None
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return the rows as plain dictionaries."""
+        return self.frame.to_dicts()
 
     def __len__(self) -> int:
         """Return the number of rows."""

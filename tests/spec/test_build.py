@@ -258,7 +258,7 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
         ("kpis: {a: {formula: order, reviewed: 2026-02-30}}\n", [("bad-value", "kpi:a")]),
         ("kpis: {a: {formula: order, lint: {long: fine}}}\n", [("not-yet", "kpi:a")]),
         ("kpis: {a: {extends: pack}}\n", [("nothing-to-extend", "kpi:a")]),
-        ("kpis: {a: {formula: order, goal: {target: 6%, deadline: 2026-12-31}}}\n", [("not-yet", "kpi:a")]),
+        ("kpis: {a: {formula: order, goal: {target: +6%, deadline: 2026-12-31}}}\n", [("signed-target", "goal:a")]),
         (
             "constants: {a: {revisions: [{from: 2026-01-01, value: 1}, {from: 2026-01-01, value: 2}]}}\n",
             [("revision-order", "constant:a")],
@@ -275,7 +275,7 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
         ("groups: {vip: {of: buyer, where: x}}\n", [("not-yet", "group:vip")]),
         ("funnels: {f: {steps: [visit, order]}}\n", [("not-yet", "funnel:f")]),
         ("cohorts: {c: {of: buyer, start: order, return: order}}\n", [("not-yet", "cohort:c")]),
-        ("goals: {g: {kpi: a}}\n", [("not-yet", "goal:g")]),
+        ("goals: {g: {kpi: a, commitment: committed}}\n", [("not-yet", "goal:g")]),
         ("diagnoses: {d: {when: x, say: y}}\n", [("not-yet", "diagnosis:d")]),
         ("dimensions: {a: {parent: a}}\n", [("bad-value", "dimension:a")]),
         ("dimensions: {country: {values: {a: b, b: c}}}\n", [("bad-value", "dimension:country")]),

@@ -14,7 +14,7 @@ from jsonschema import Draft7Validator, Draft202012Validator
 
 from smartkpi.resources import find
 from smartkpi.source import Source
-from smartkpi.spec import cases, later, model
+from smartkpi.spec import cases, goal, later, model
 from smartkpi.spec.document import read_document
 from smartkpi.spec.extend import without_removals
 from smartkpi.spec.nodes import plain
@@ -24,6 +24,7 @@ from tests.spec.reading import read
 
 PROJECT = json.loads((find("schemas") / "project.json").read_text(encoding="utf-8"))
 RESULT = json.loads((find("schemas") / "result.json").read_text(encoding="utf-8"))
+GOALS = json.loads((find("schemas") / "goals.json").read_text(encoding="utf-8"))
 BESIDE_REF = {"$ref", "description"}  # draft-07 reads nothing beside $ref that would matter
 
 
@@ -40,7 +41,7 @@ def parts(schema: Any) -> Iterator[dict[str, Any]]:
         yield from parts(part)
 
 
-@pytest.mark.parametrize("schema", [PROJECT, RESULT], ids=["project", "result"])
+@pytest.mark.parametrize("schema", [PROJECT, RESULT, GOALS], ids=["project", "result", "goals"])
 def test_the_schema_means_the_same_in_both_drafts(schema: dict[str, Any]) -> None:
     Draft202012Validator.check_schema(schema)
     Draft7Validator.check_schema({**schema, "$schema": "http://json-schema.org/draft-07/schema#"})
@@ -166,7 +167,8 @@ def test_verdicts_agree_with_the_jsonschema_library() -> None:
 
 
 KEYS = {
-    "kpi": (model.Kpi, {"name", "span", "origin", "rules"}, ("extends", *later._KPI)),
+    "kpi": (model.Kpi, {"name", "span", "origin", "rules"}, ("extends", "goal", "goals", *later._KPI)),
+    "goal": (goal.Goal, {"name", "span", "places", "origin", "parts"}, (*later._GOAL, "title", "targets", "periods")),
     "dataset": (model.Dataset, {"name", "span", "places"}, (*later._DATASET, "label", "description")),
     "binding": (model.Binding, {"event", "span"}, ("key", "prefer")),
     "read": (model.Read, {"base", "span", "bad", "within"}, ()),
@@ -190,10 +192,21 @@ def test_each_key_of_the_schema_has_its_place_in_the_catalog(name: str) -> None:
 def test_other_keys_are_held_too() -> None:
     thresholds = PROJECT["$defs"]["thresholds"]["properties"].keys()
     assert thresholds == {"good", "warning", "critical", *later._THRESHOLDS}
-    assert PROJECT["$defs"]["expectation"]["properties"].keys() == {"kpi", "period", *cases.RESULT_KEYS}
+    assert PROJECT["$defs"]["expectation"]["properties"].keys() == {"kpi", "goal", "period", *cases.RESULT_KEYS}
     row = RESULT["$defs"]["row"]["properties"].keys()
     assert {"kpi", *cases.RESULT_KEYS} == row
-    sections = {"smartkpi", "calendar", "constants", "datasets", "events", "kpis", "tests", "dimensions", "include"}
+    sections = {
+        "smartkpi",
+        "calendar",
+        "constants",
+        "datasets",
+        "events",
+        "kpis",
+        "tests",
+        "dimensions",
+        "include",
+        "goals",
+    }
     sections |= later.SECTIONS.keys()
     assert PROJECT["properties"].keys() == sections
 
@@ -243,13 +256,13 @@ def test_a_wrong_shape_is_said_in_plain_words(text: str, code: str | None, place
 
 
 LATER_PARTS = {
-    *("currency", "currencyOf", "lookup", "dimension", "group", "funnel", "cohort", "benchmark", "goal"),
-    *("kpiGoal", "diagnosis"),
+    *("currency", "currencyOf", "lookup", "dimension", "group", "funnel", "cohort", "benchmark"),
+    "diagnosis",
 }
 LATER_KEYS = {
     *("encoding", "skip_rows", "skip_footer", "decimal", "thousands", "additive", "key", "prefer"),
-    *("lookups", "keep", "goals", "lint", "min_sample", "confidence", "for", "stale_after", "by"),
-    *("benchmark", "advice", "goal"),
+    *("lookups", "keep", "lint", "min_sample", "confidence", "for", "stale_after", "by"),
+    *("benchmark", "advice"),
 }
 
 

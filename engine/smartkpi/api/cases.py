@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from smartkpi.api.given import given_catalog
+from smartkpi.api.goals import GoalAsk, judge
 from smartkpi.api.pipeline import evaluate, open_data
-from smartkpi.api.question import parse_grain
+from smartkpi.api.question import parse_grain, parse_moment_of
+from smartkpi.assess.series import segment_name
 from smartkpi.diagnostics import Diagnostic, KpiError, errors
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
-from smartkpi.periods.text import parse_key
+from smartkpi.periods.text import parse_key, parse_period
+from smartkpi.report.goals import to_frame
 from smartkpi.result import Result
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.question import Question
@@ -28,7 +31,10 @@ RELATIVE, ABSOLUTE = 1e-9, 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One cell that is not as expected; without a column the whole row is missing, and ``got`` says why."""
+    """One cell that is not as expected; without a column the whole row is missing, and ``got`` says why.
+
+    ``kpi`` is the KPI, or the goal.
+    """
 
     kpi: str
     period: str | None
@@ -76,10 +82,13 @@ class _Group:
 
 def run_case(checked: Checked, case: Case, *, optimized: bool = True) -> Outcome:
     """Run one test over the rows that it gives, and over nothing else. The optimizer changes no outcome."""
-    lost = [expect for expect in case.expect if expect.kpi not in checked.kpis]
+    of_goals = [expect for expect in case.expect if expect.goal is not None]
+    of_kpis = [expect for expect in case.expect if expect.goal is None]
+    lost = [expect for expect in of_kpis if expect.kpi not in checked.kpis]
     differences = [_missing(expect, _why_lost(checked, expect.kpi)) for expect in lost]
-    kept = [expect for expect in case.expect if expect.kpi in checked.kpis]
+    kept = [expect for expect in of_kpis if expect.kpi in checked.kpis]
     try:
+        differences += _goals_of(checked, case, of_goals, optimized=optimized) if of_goals else []
         catalog, frames = given_catalog(checked, case, (expect.kpi for expect in kept))
         opened = open_data(Loaded(catalog, ()), frames)
         problems = errors((*opened.definitions, *opened.data))
@@ -100,6 +109,42 @@ def run_case(checked: Checked, case: Case, *, optimized: bool = True) -> Outcome
     return Outcome(case.name, case.span, tuple(differences), (), cells)
 
 
+def _goals_of(checked: Checked, case: Case, expects: Sequence[Expect], *, optimized: bool) -> list[Difference]:
+    """Return how goals stand otherwise than expected, over the rows that a test gives."""
+    goals = {name: goal.spec for name, goal in checked.goals.items()}
+    asked = [expect.goal for expect in expects if expect.goal in goals]
+    reads = {other for goal in checked.goals.values() for other in (goal.kpi.name, *(rail.kpi for rail in goal.rails))}
+    catalog, frames = given_catalog(checked, case, sorted(reads))
+    opened = open_data(Loaded(replace(catalog, goals=goals), ()), frames)
+    found: list[Difference] = []
+    for period in dict.fromkeys(expect.period for expect in expects):
+        days = None if period is None else parse_period(catalog.calendar, period)[1:]
+        as_of = parse_moment_of(catalog.calendar, case.as_of)
+        judged = judge(opened, [name for name in goals if name in opened.checked.goals], as_of, GoalAsk(), days,
+                       optimized=optimized)  # fmt: skip
+        rows = to_frame(judged.standings, catalog.calendar).to_dicts()
+        for expect in (one for one in expects if one.period == period):
+            wrong = errors((*opened.definitions, *opened.data, *judged.problems))
+            if expect.goal not in asked or expect.goal not in opened.checked.goals:
+                found.append(_missing(expect, _why_no_goal(checked, expect, wrong)))
+                continue
+            segment = ", ".join(segment_name(value) for value in expect.segment.values()) or None
+            row = next((r for r in rows if r["goal"] == expect.goal and r["segment"] == segment), None)
+            if row is None:
+                found.append(_missing(expect, "; ".join(one.message for one in wrong) or "no such row"))
+                continue
+            found += _compare(expect, row)
+    return found
+
+
+def _why_no_goal(checked: Checked, expect: Expect, wrong: Sequence[Diagnostic]) -> str:
+    name = f"goal:{expect.goal}"
+    causes = [one.message for one in (*errors(checked.diagnostics), *wrong) if one.subject == name]
+    cause = checked.catalog.broken.get(name)
+    causes += [] if cause is None else [cause.message]
+    return "; ".join(dict.fromkeys(causes)) or f"no goal is named `{expect.goal}`, or an error leaves it out"
+
+
 def _why_lost(checked: Checked, name: str) -> str:
     cause = checked.left_out.get(name)
     return f"no KPI is named `{name}`" if cause is None else f"left out: {cause.message}"
@@ -111,7 +156,7 @@ def _message(problems: Sequence[Diagnostic], kpi: str) -> str:
 
 
 def _missing(expect: Expect, why: str) -> Difference:
-    return Difference(expect.kpi, expect.period, expect.segment, "", None, why, expect.span)
+    return Difference(expect.goal or expect.kpi, expect.period, expect.segment, "", None, why, expect.span)
 
 
 def _groups(expects: Iterable[Expect], calendar: Calendar) -> Iterable[_Group]:
@@ -159,17 +204,24 @@ def _compare_all(expects: Sequence[Expect], result: Result, calendar: Calendar) 
         if row is None:
             found.append(_missing(expect, "no such row"))
             continue
-        for column, expected in expect.fields.items():
-            if column not in row:
-                found.append(_difference(expect, column, expected, f"no column `{column}`"))
-            elif not _agrees(column, expected, row[column]):
-                found.append(_difference(expect, column, expected, row[column]))
+        found += _compare(expect, row)
+    return found
+
+
+def _compare(expect: Expect, row: Mapping[str, Any]) -> list[Difference]:
+    """Return the cells of a row that are not as expected."""
+    found = []
+    for column, expected in expect.fields.items():
+        if column not in row:
+            found.append(_difference(expect, column, expected, f"no column `{column}`"))
+        elif not _agrees(column, expected, row[column]):
+            found.append(_difference(expect, column, expected, row[column]))
     return found
 
 
 def _difference(expect: Expect, column: str, expected: Any, got: Any) -> Difference:
     span = expect.spans.get(column, expect.span)
-    return Difference(expect.kpi, expect.period, expect.segment, column, expected, got, span)
+    return Difference(expect.goal or expect.kpi, expect.period, expect.segment, column, expected, got, span)
 
 
 def _row(result: Result, expect: Expect, calendar: Calendar) -> dict[str, Any] | None:
@@ -199,6 +251,8 @@ def _agrees(column: str, expected: Any, got: Any) -> bool:
         return math.isclose(number, got, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
     if expected is None or got is None:
         return expected is got
+    if isinstance(got, bool):
+        return str(expected).lower() == str(got).lower()
     if isinstance(got, datetime):
         return str(expected) in (got.isoformat(), got.date().isoformat())
     return str(expected) == str(got)

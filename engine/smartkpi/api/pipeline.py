@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -59,6 +59,17 @@ class Selection:
 
     kpis: tuple[str, ...]
     left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """An engine's answer to as much of a question as the data allows, with its plan and what was left out."""
+
+    plan: Plan
+    question: Question
+    answer: Answer
+    left_out: Mapping[str, str]
+    problems: tuple[Diagnostic, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,25 +210,11 @@ def evaluate(
     progress: Progress | None = None,
 ) -> Result:
     """Answer a question over open tables; KPIs whose data turns out unusable are left out, KpiError where all are."""
-    left_out: dict[str, str] = {}
-    problems: list[Diagnostic] = []
     engine = PolarsEngine(tables, progress)
     checked, asked = with_beside(checked, question, tables)
-    while True:
-        plan = compile_plan(checked, asked, optimized=optimized, totals=levels.total)
-        try:
-            found = engine.collect(plan)
-            break
-        except KpiError as error:
-            problems += error.diagnostics
-            bad = {one.subject.removeprefix("dataset:") for one in error.diagnostics}
-            reads = datasets_read(plan)
-            lost = [name for name in asked.kpis if reads[name] & bad]
-            left_out |= {name: "data" for name in lost if name in question.kpis}
-            question = replace(question, kpis=tuple(name for name in question.kpis if name not in lost))
-            asked = replace(asked, kpis=tuple(n for n in asked.kpis if n not in lost and kpi_of(n) in question.kpis))
-            if not lost or not question.kpis:
-                raise DataError(*dict.fromkeys(problems)) from error
+    collected = collect(checked, engine, asked, question.kpis, optimized=optimized, totals=levels.total)
+    plan, found, asked = collected.plan, collected.answer, collected.question
+    question = replace(question, kpis=tuple(name for name in question.kpis if name in asked.kpis))
     with failing_as(UsageError):
         derived = derive(plan, found)
         shown = derived.frame
@@ -227,7 +224,38 @@ def evaluate(
         if plan.totals:
             derived = add_level(derived, derive_totals(plan, found), "total", asked.kpis, shown)
     result = _finish(checked, plan, question, found, derived)
-    return replace(result, left_out=left_out, diagnostics=(*problems, *result.diagnostics))
+    return replace(result, left_out=collected.left_out, diagnostics=(*collected.problems, *result.diagnostics))
+
+
+def collect(
+    checked: Checked,
+    engine: PolarsEngine,
+    question: Question,
+    wanted: Collection[str],
+    *,
+    optimized: bool = True,
+    totals: bool = False,
+) -> Collected:
+    """Return the engine's answer to a question; KPIs whose data is unusable are left out.
+
+    Raises DataError where none of those ``wanted`` is left.
+    """
+    left_out: dict[str, str] = {}
+    problems: list[Diagnostic] = []
+    while True:
+        plan = compile_plan(checked, question, optimized=optimized, totals=totals)
+        try:
+            return Collected(plan, question, engine.collect(plan), left_out, tuple(problems))
+        except KpiError as error:
+            problems += error.diagnostics
+            bad = {one.subject.removeprefix("dataset:") for one in error.diagnostics}
+            reads = datasets_read(plan)
+            lost = {name for name in question.kpis if reads[name] & bad}
+            left_out |= {name: "data" for name in question.kpis if name in lost and name in wanted}
+            kept = tuple(name for name in question.kpis if name not in lost and kpi_of(name) not in lost)
+            question = replace(question, kpis=kept)
+            if not lost or not any(name in wanted for name in kept):
+                raise DataError(*dict.fromkeys(problems)) from error
 
 
 def _cut(
@@ -283,7 +311,7 @@ def _finish(checked: Checked, plan: Plan, question: Question, found: Answer, der
     return Result(
         frame=frame,
         trend=whole.trend,
-        kpis={name: _info(kpi) for name, kpi in kpis.items()},
+        kpis={name: info_of(kpi) for name, kpi in kpis.items()},
         by=question.by,
         scorecard=plan.scorecard,
         provenance=Provenance(
@@ -306,7 +334,8 @@ def _spelt(described: Mapping[str, Dimension], name: str, value: str) -> str:
     return value if known is None else known.spellings.get(value, value)
 
 
-def _info(kpi: TypedKpi) -> KpiInfo:
+def info_of(kpi: TypedKpi) -> KpiInfo:
+    """Return what a surface needs to show a KPI."""
     spec, held = kpi.spec, kpi.spec.rules.benchmark
     return KpiInfo(
         name=kpi.name,

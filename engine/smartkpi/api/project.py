@@ -22,7 +22,7 @@ from smartkpi.spec.model import Catalog
 if TYPE_CHECKING:  # a check of definitions waits for no engine
     from smartkpi.api.cases import Outcome
     from smartkpi.engines.polars.meter import Progress
-    from smartkpi.result import Result
+    from smartkpi.result import Goals, Result
     from smartkpi.sources.inspect import DatasetFacts
 
 Stage = Literal["syntax", "typed", "plan", "optimized", "polars"]
@@ -165,6 +165,41 @@ class Project:
             arguments.refuse("progress", progress, "a function")
         project = self.with_sets(arguments.constants("sets", sets))
         return answer(project.usable(), project.data, ask, lang, progress)
+
+    def goals(
+        self,
+        goals: str | Sequence[str] = (),
+        owner: str | None = None,
+        period: str | None = None,
+        as_of: str | date | datetime | None = None,
+        history: bool = False,
+        sets: Mapping[str, str] | None = None,
+        lang: str = "en",
+        optimize: bool = True,
+        progress: Progress | None = None,
+    ) -> Goals:
+        """Return how goals stand: status with its reason, value, expected, pace, what is required, since when.
+
+        ``goals`` are names, globs or KPIs; none: all. ``owner`` is an owner, a contributor, or who a segment names;
+        ``period`` one such as `2026-Q3`: of a goal for each period it shows those periods. With ``history`` there is a
+        row for each day since the start.
+        """
+        from smartkpi.api.goals import GoalAsk, answer_goals
+
+        ask = GoalAsk(
+            arguments.names("goals", goals),
+            arguments.text("owner", owner),
+            arguments.text("period", period),
+            arguments.moment("as_of", as_of),
+            arguments.flag("history", history),
+            arguments.flag("optimize", optimize),
+        )
+        if not isinstance(lang, str):
+            arguments.refuse("lang", lang, "a language such as `en`")
+        if progress is not None and not callable(progress):
+            arguments.refuse("progress", progress, "a function")
+        project = self.with_sets(arguments.constants("sets", sets))
+        return answer_goals(project.usable(), project.data, ask, lang, progress)
 
     def explain(self, name: str, stage: Stage = "optimized") -> str:
         """Return one stage of a KPI's way from text to query. `polars` needs the data; the others do not."""

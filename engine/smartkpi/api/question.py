@@ -60,7 +60,7 @@ def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
             since=None,
             until=None,
             where=parse_formula(text_of(where, "<where>")) if (where := ask.where or "").strip() else None,
-            as_of=_moment(calendar, ask.as_of),
+            as_of=parse_moment_of(calendar, ask.as_of),
             within=ask.within,
         ),
         _start(calendar, ask.since),
@@ -167,7 +167,8 @@ def _local(calendar: Calendar, moment: datetime) -> date:
     return moment.date() if moment.tzinfo is None else calendar.local_day(moment)
 
 
-def _moment(calendar: Calendar, moment: str | date | datetime | None) -> date | datetime | None:
+def parse_moment_of(calendar: Calendar, moment: str | date | datetime | None) -> date | datetime | None:
+    """Return an as-of: a date, or an instant in UTC. Raises KpiError where it cannot be read."""
     match moment:
         case datetime():
             return calendar.instant(moment) if moment.tzinfo is None else moment.astimezone(UTC)

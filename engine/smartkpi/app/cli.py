@@ -14,6 +14,8 @@ from smartkpi.periods.calendar import MONTHS, WEEKDAYS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FORMATS = ("table", "json", "ndjson", "csv", "parquet", "markdown")
+GOAL_FORMATS = ("table", "json", "ndjson", "csv", "markdown")
+JUDGEMENTS = ("off_track", "missed")
 STAGES = ("syntax", "typed", "plan", "optimized", "polars")
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -109,6 +111,31 @@ def run(args: Sequence[str], project: str | None, sets: Sequence[str], **options
     _refuse_empty(options)
     path, names = _split(args, project)
     return run(_find(path, project), names, _pairs(sets), **options)
+
+
+@main.command()
+@click.argument("args", metavar="[PATH] [NAME]...", nargs=-1)
+@click.option("--owner", metavar="NAME", help="Goals of this owner or contributor, and segments of this name.")
+@click.option("--period", metavar="PERIOD", help="Goals of a period such as 2026-Q3; of monthly ones its months.")
+@click.option("--as-of", metavar="TIME", help="Take no later data: a date or time. [the latest in the data]")
+@click.option("--history", is_flag=True, help="A row for each day since the start.")
+@click.option("--fail-on", type=click.Choice(JUDGEMENTS), multiple=True, help="Exit with 1 where a goal stands so.")
+@click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")
+@click.option("--format", "form", type=click.Choice(GOAL_FORMATS), help="[table; else by the name of --output]")
+@click.option(
+    "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file; -: stdout."
+)
+@project_options
+def goals(args: Sequence[str], project: str | None, sets: Sequence[str], **options: Any) -> int:
+    """Show how goals stand: status and reason, value against what is expected, pace, what is required, since when.
+
+    An argument that exists as a file or folder is the project, any other a goal, a pattern, or a KPI.
+    """
+    from smartkpi.app.aiming import goals
+
+    _refuse_empty(options)
+    path, names = _split(args, project)
+    return goals(_find(path, project), names, _pairs(sets), **options)
 
 
 @main.command()

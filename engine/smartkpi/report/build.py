@@ -407,14 +407,14 @@ def _as_ofs(result: Result, rows: Sequence[Row], style: Style) -> tuple[list[str
         if moment is not None:
             groups.setdefault(moment, []).append(label(result.kpis.get(name), name, style))
     zone = ZoneInfo(result.provenance.timezone)
-    texts = {moment: _as_of(moment.astimezone(zone), style) for moment in groups}
+    texts = {moment: as_of_text(moment.astimezone(zone), style) for moment in groups}
     most = max(groups, key=lambda moment: len(groups[moment]), default=None)
     colon, comma = word(style.lang, "colon"), word(style.lang, "comma")
     notes = [f"{texts[moment]}{colon}{comma.join(names)}" for moment, names in groups.items() if moment != most]
     return [] if most is None else [texts[most]], notes
 
 
-def _as_of(moment: datetime, style: Style) -> str:
+def as_of_text(moment: datetime, style: Style) -> str:
     """Return the last instant that counts: a date where it ends a day; and how old it is, if over a week."""
     following = moment + TICK
     whole = following.hour == following.minute == following.second == following.microsecond == 0

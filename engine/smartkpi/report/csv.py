@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smartkpi.report.rows import plain_rows
@@ -15,11 +16,13 @@ QUOTED = (",", ";", "\t", '"', "\r", "\n")
 
 def render(result: Result, _style: Style) -> str:
     """Return the tidy table with a header; numbers in full, texts that a spreadsheet would run behind a `'`."""
-    head = [_written(safe(name)) for name in result.columns]
-    body = (
-        [_written(value) if name == "money" else _cell(value) for name, value in row.items()]
-        for row in plain_rows(result.frame)
-    )
+    return table(result.columns, plain_rows(result.frame))
+
+
+def table(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return rows under a header."""
+    head = [_written(safe(name)) for name in columns]
+    body = ([_written(value) if name == "money" else _cell(value) for name, value in row.items()] for row in rows)
     return "".join(f"{','.join(row)}\n" for row in (head, *body))
 
 

@@ -13,10 +13,11 @@ TONES = {"good": "color:#1a7f37", "warning": "color:#9a6700", "critical": "color
 
 def render(result: Result, style: Style) -> str:
     """Return a result as a fragment of HTML; every text is escaped."""
-    return "".join(_draw(grid) for grid in build(result, style))
+    return "".join(draw(grid) for grid in build(result, style))
 
 
-def _draw(grid: Grid) -> str:
+def draw(grid: Grid) -> str:
+    """Return one grid."""
     parts = ['<div class="smartkpi">']
     if grid.title:
         parts.append(f"<p>{escape(grid.title)}</p>")

@@ -11,10 +11,11 @@ from smartkpi.result import Result
 
 def render(result: Result, style: Style) -> str:
     """Return a result as Markdown."""
-    return "\n".join(_draw(grid) for grid in build(result, style))
+    return "\n".join(draw(grid) for grid in build(result, style))
 
 
-def _draw(grid: Grid) -> str:
+def draw(grid: Grid) -> str:
+    """Return one grid."""
     parts = [escape(grid.title)] if grid.title else []
     if grid.columns:
         rules = ["---:" if column.right else "---" for column in grid.columns]

@@ -19,6 +19,8 @@ from smartkpi.semantics.dimensions import without_field
 from smartkpi.semantics.findings import SHOWN, Findings, circle
 from smartkpi.semantics.formula import Literal, TypedBinding, TypedDataset, TypedKpi
 from smartkpi.semantics.formulas import referred
+from smartkpi.semantics.goal import TypedGoal
+from smartkpi.semantics.goals import check_goals
 from smartkpi.semantics.graph import in_order
 from smartkpi.semantics.judging import beside, check_unit
 from smartkpi.semantics.kpis import check_kpi
@@ -51,6 +53,7 @@ class Checked:
     diagnostics: tuple[Diagnostic, ...]
     scopes: Mapping[str, EventScope] = field(default_factory=dict)
     left_out: Mapping[str, Diagnostic] = field(default_factory=dict)
+    goals: Mapping[str, TypedGoal] = field(default_factory=dict)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -90,6 +93,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
     kpis, order, left_out = _check_kpis(catalog, space, broken, found)
     found.extend(dict.fromkeys(cause for cause in left_out.values() if cause.code == "unequal-fields"))
     found.extend(without_field(catalog, (dataset.typed for dataset in checked)))
+    goals = check_goals(catalog, replace(space, kpis=kpis), left_out, found)
     found.extend(_check_cases(catalog, events, broken))
     return Checked(
         catalog=catalog,
@@ -100,6 +104,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
         diagnostics=tuple(sorted(found, key=_place)),
         scopes=scopes,
         left_out=left_out,
+        goals=goals,
     )
 
 
@@ -338,7 +343,11 @@ def _check_cases(
                 hint = did_you_mean(given.event, events)
                 findings.error("unknown-event", f"no event is named `{given.event}`", span, hint)
         for expect in case.expect:
-            if expect.kpi not in catalog.kpis and expect.kpi not in broken:
+            if expect.goal is not None:
+                if expect.goal not in catalog.goals and f"goal:{expect.goal}" not in catalog.broken:
+                    hint = did_you_mean(expect.goal, catalog.goals)
+                    findings.error("unknown-goal", f"no goal is named `{expect.goal}`", expect.span, hint)
+            elif expect.kpi not in catalog.kpis and expect.kpi not in broken:
                 hint = did_you_mean(expect.kpi, catalog.kpis)
                 findings.error("unknown-kpi", f"no KPI is named `{expect.kpi}`", expect.span, hint)
             if expect.period is not None:

@@ -20,12 +20,14 @@ from smartkpi.spec.datasets import agree, build_contract, build_dataset, missing
 from smartkpi.spec.definitions import KINDS, SPOKEN, Definition, View, gather
 from smartkpi.spec.dimensions import build_dimension, parent_cycles
 from smartkpi.spec.document import Document
+from smartkpi.spec.goal import Goal
+from smartkpi.spec.goals import build_goal, goals_of_kpi
 from smartkpi.spec.include import Part
 from smartkpi.spec.kpis import build_kpi
 from smartkpi.spec.model import Case, Catalog, Constant, Contract, Dataset, DatedNote, Dimension, Kpi
 from smartkpi.spec.names import check_name
 from smartkpi.spec.nodes import Fields, Items, Node, Scalar
-from smartkpi.spec.rename import rename_contract, rename_dataset, rename_kpi
+from smartkpi.spec.rename import rename_contract, rename_dataset, rename_goal, rename_kpi
 from smartkpi.spec.thresholds import Folder
 from smartkpi.spec.values import Problems, text
 
@@ -49,6 +51,7 @@ class _State:
     kpis: dict[str, Kpi] = field(default_factory=dict)
     dimensions: dict[str, Dimension] = field(default_factory=dict)
     cases: list[Case] = field(default_factory=list)
+    goals: dict[str, Goal] = field(default_factory=dict)
 
     def report(self, problems: Iterable[Diagnostic], subject: str) -> None:
         """Keep problems of a definition; an error leaves it out."""
@@ -104,6 +107,7 @@ def _catalog(state: _State, root: Path) -> Catalog:
         {name: item for name, item in state.kpis.items() if f"kpi:{name}" in broken},
         dimensions={name: item for name, item in state.dimensions.items() if f"dimension:{name}" not in broken},
         notes=state.notes,
+        goals={name: item for name, item in state.goals.items() if f"goal:{name}" not in broken},
     )
 
 
@@ -243,12 +247,40 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
             if kpi is not None:
                 kpi = replace(rename_kpi(kpi, state.view.names), origin=definition.origin)
                 _keep(state.kpis, name, replace(kpi, hidden=kpi.hidden or definition.hidden))
+            _build_goals(state, definition)
+        case "goal":
+            problems += later.later_in_goal(value)
+            if isinstance(value, Fields):
+                goal = build_goal(name, value, span, definition.base, state.within, problems)
+                _keep_goal(state, goal, definition)
         case "dimension":
             _keep(state.dimensions, name, build_dimension(name, value, span, problems))
         case kind:
             section = next(section for section, word in KINDS.items() if word == kind)
             problems.append(later.not_yet(later.SECTIONS[section], definition.key))
     state.report(problems, definition.subject)
+
+
+def _build_goals(state: _State, definition: Definition) -> None:
+    """Build the goals that a KPI states; one that is wrong leaves out itself alone."""
+    found: dict[str, Problems] = {}
+    for goal in goals_of_kpi(definition.name, definition.value, definition.base, state.within, found):
+        _keep_goal(state, goal, definition)
+    for name, problems in found.items():
+        state.report(problems, f"goal:{name}")
+
+
+def _keep_goal(state: _State, goal: Goal, definition: Definition) -> None:
+    """Keep a goal, unless its name is taken."""
+    first = state.goals.get(goal.name)
+    if first is not None:
+        notes = (Note(f"`{goal.name}` is here", first.span),)
+        hint = "a KPI's own goal has the KPI's name; choose another name"
+        problem = Diagnostic("duplicate-name", f"the goal `{goal.name}` is defined twice", goal.span, hint, notes)
+        state.report((problem,), f"goal:{goal.name}")
+        return
+    renamed = rename_goal(goal, state.view.names, definition.kind == "kpi")
+    state.goals[goal.name] = replace(renamed, origin=definition.origin)
 
 
 def _keep(where: dict[str, Any], name: str, item: object | None) -> None:

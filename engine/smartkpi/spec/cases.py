@@ -17,6 +17,16 @@ from smartkpi.spec.values import Problems, moment, text, texts
 _WRITTEN = frozenset(("start", "end", "reason", "unit", "currency", "grain", "level", "status", "state"))
 # What an expected row says about the result; any other key but kpi and period is a dimension.
 RESULT_KEYS = _WRITTEN | {"value", "money", "n", "flags"}
+_GOAL_WRITTEN = frozenset(
+    ("start", "deadline", "reason", "unit", "currency", "status", "since", "previous", "original", "aim", "day")
+) | {"owner", "parent", "final", "children", "children_status"}
+GOAL_KEYS = (
+    _GOAL_WRITTEN
+    | {"value", "expected", "target", "upper", "baseline", "progress", "share", "pace", "gap", "required", "lift"}
+    | {"burn", "exhausted", "behind", "days", "done", "days_left", "kept", "counted", "periods", "n", "coverage"}
+    | {"provisional", "weight", "score", "flags", "children_progress"}
+)
+"""What an expected row of a goal says; any other key but goal and period is a dimension."""
 
 
 def build_case(node: Node, span: Span, problems: Problems) -> Case | None:
@@ -91,29 +101,31 @@ def _expect(node: Fields, problems: Problems) -> Expect:
     fields: dict[str, Any] = {}
     segment: dict[str, Any] = {}
     spans: dict[str, Span] = {}
+    goal = text(node.get("goal"))
+    known, written = (RESULT_KEYS, _WRITTEN) if goal is None else (GOAL_KEYS, _GOAL_WRITTEN)
     for key, entry in node.entries.items():
         spans[key] = entry.value.span
-        if key in RESULT_KEYS:
-            fields[key] = _expected(key, entry, problems)
-        elif key not in ("kpi", "period"):
+        if key in known:
+            fields[key] = _expected(key, entry, written, problems)
+        elif key not in ("kpi", "period", "goal") or (key == "kpi" and goal is not None):
             segment[name_of(entry.key)] = _cell(entry.value)
-    place = _place(node)
-    return Expect(text(node.get("kpi")) or "", text(node.get("period")), segment, fields, place, spans)
+    kpi = "" if goal is not None else text(node.get("kpi")) or ""
+    return Expect(kpi, text(node.get("period")), segment, fields, _place(node), spans, goal)
 
 
 def _place(node: Fields) -> Span:
-    """Return the name of the KPI: what a failed expectation points at."""
-    kpi = node.get("kpi")
-    return kpi.span if kpi is not None else node.span
+    """Return the name of the KPI or goal: what a failed expectation points at."""
+    named = node.get("goal") or node.get("kpi")
+    return named.span if named is not None else node.span
 
 
-def _expected(key: str, entry: Entry, problems: Problems) -> Any:
+def _expected(key: str, entry: Entry, written: frozenset[str], problems: Problems) -> Any:
     node = entry.value
     if key == "flags":
         return texts(node)
     if not isinstance(node, Scalar) or node.data is None:
         return None
-    if key in _WRITTEN:
+    if key in written:
         return node.written
     if key == "n" or not isinstance(node.data, str):
         return _decimal(node.written) if key == "money" else node.data

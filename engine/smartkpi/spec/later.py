@@ -13,10 +13,10 @@ SECTIONS = {
     "groups": "`groups`",
     "funnels": "`funnels`",
     "cohorts": "`cohorts`",
-    "goals": "`goals`",
     "diagnoses": "`diagnoses`",
 }
-_KPI = ("goal", "goals", "lint")
+_KPI = ("lint",)
+_GOAL = ("achievable", "commitment", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
 _DATASET = ("additive",)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -30,6 +30,11 @@ def not_yet(what: str, node: Node) -> Diagnostic:
 def later_in_kpi(node: Node) -> Iterator[Diagnostic]:
     """Yield what a KPI asks for too early."""
     yield from _keys(node, _KPI)
+
+
+def later_in_goal(node: Node) -> Iterator[Diagnostic]:
+    """Yield what a goal asks for too early."""
+    yield from _keys(node, _GOAL)
 
 
 def later_in_thresholds(node: Fields) -> Iterator[Diagnostic]:

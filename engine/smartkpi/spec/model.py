@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.language.syntax import Band, Duration, Expr
@@ -16,6 +16,9 @@ from smartkpi.language.types import Unit
 from smartkpi.periods.calendar import PLAIN, Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.source import Span, Text
+
+if TYPE_CHECKING:
+    from smartkpi.spec.goal import Goal
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -366,8 +369,8 @@ class Given:
 class Expect:
     """One expected row: KPI, period text, segment, and the fields of the result that must agree.
 
-    ``fields`` maps result columns (value, status, state, reason, flags, money, n, …) to plain values; ``spans`` has
-    the place of each, for --update.
+    One with a ``goal`` is of the goals, and ``kpi`` is empty. ``fields`` maps result columns (value, status, state,
+    reason, flags, money, n, …) to plain values; ``spans`` has the place of each, for --update.
     """
 
     kpi: str
@@ -376,6 +379,7 @@ class Expect:
     fields: Mapping[str, Any]
     span: Span = field(compare=False, repr=False)
     spans: Mapping[str, Span] = field(default_factory=lambda: EMPTY, compare=False, repr=False)
+    goal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,3 +412,4 @@ class Catalog:
     files: tuple[Path, ...] = ()
     dimensions: Mapping[str, Dimension] = field(default_factory=lambda: EMPTY)
     notes: tuple[DatedNote, ...] = ()
+    goals: Mapping[str, Goal] = field(default_factory=lambda: EMPTY)

@@ -16,9 +16,8 @@ from smartkpi.periods.grain import GRAINS, Grain
 from smartkpi.periods.listed import Listed
 from smartkpi.periods.text import parse_key
 from smartkpi.source import Source, Span
-from smartkpi.spec.document import MAX_BYTES, decode
 from smartkpi.spec.nodes import Scalar
-from smartkpi.spec.sheet import Cell, read_lines
+from smartkpi.spec.sheet import Cell, read_lines, read_sheet
 from smartkpi.spec.values import Problems
 
 COLUMNS = ("grain", "period", "first", "last", "year")
@@ -42,17 +41,8 @@ class _Period:
 
 def read_periods(path: Scalar, base: Path, calendar: Calendar, problems: Problems) -> tuple[Listed, ...]:
     """Return the grains that a file lists the periods of; what is wrong with them goes to the problems."""
-    file = base / path.written
-    try:
-        with file.open("rb") as stream:
-            source = decode(stream.read(MAX_BYTES + 1), str(file))
-    except (OSError, ValueError) as error:
-        said = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        message = f"the calendar's periods in `{path.written}` cannot be read: {said}"
-        problems.append(Diagnostic("unreadable-file", message, path.span, "a path starts from the folder of this file"))
-        return ()
-    except KpiError as error:
-        problems.extend(error.diagnostics)
+    source = read_sheet(path, base, "the calendar's periods", problems)
+    if source is None:
         return ()
     found: Problems = []
     groups: dict[str, list[_Period]] = {}

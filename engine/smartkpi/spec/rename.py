@@ -10,6 +10,7 @@ from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.syntax import Expr
 from smartkpi.source import Span
+from smartkpi.spec.goal import Goal
 from smartkpi.spec.model import Column, Contract, Dataset, Formula, Kpi, Rules, Threshold
 from smartkpi.tree import rewrite
 
@@ -45,6 +46,34 @@ def rename_kpi(kpi: Kpi, files: Files) -> Kpi:
     formula, where, bands = _whole(kpi.formula, files), _of_rows(kpi.where, files), _bands(kpi.thresholds, files)
     rules = _rules(kpi.rules, files)
     return replace(kpi, formula=formula, where=where, thresholds=bands, revisions=revisions, rules=rules)
+
+
+def rename_goal(goal: Goal, files: Files, owned: bool) -> Goal:
+    """Return a goal whose KPIs, parent and constants have the names that they have here; a KPI's own has its name."""
+    prefix = _prefix(goal.span, files)
+    if not prefix:
+        return goal
+
+    def amount(one: _Written) -> _Written:
+        return replace(one, expr=_spoken(one.expr, files)) if isinstance(one, Formula) else one
+
+    target, baseline = goal.target, goal.baseline
+    if target is not None:
+        names = ("amount", "grow", "add", "low", "high")
+        target = replace(target, **{name: amount(getattr(target, name)) for name in names})
+    return replace(
+        goal,
+        kpi=goal.kpi if owned else f"{prefix}{goal.kpi}",
+        parent=goal.parent and f"{prefix}{goal.parent}",
+        target=target,
+        baseline=baseline and replace(baseline, amount=amount(baseline.amount)),
+        stretch=amount(goal.stretch),
+        where=_of_rows(goal.where, files),
+        parts=tuple(replace(one, amount=amount(one.amount)) for one in goal.parts),
+        milestones=tuple(replace(one, value=amount(one.value)) for one in goal.milestones),
+        guardrails=tuple(replace(one, kpi=f"{prefix}{one.kpi}", amount=amount(one.amount)) for one in goal.guardrails),
+        revisions=tuple(replace(one, target=amount(one.target)) for one in goal.revisions),
+    )
 
 
 def _whole(formula: Formula, files: Files) -> Formula:

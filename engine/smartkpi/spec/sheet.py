@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.source import Source, Span
+from smartkpi.spec.document import MAX_BYTES, decode
+from smartkpi.spec.nodes import Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +19,21 @@ class Cell:
 
     text: str
     span: Span
+
+
+def read_sheet(path: Scalar, base: Path, what: str, problems: list[Diagnostic]) -> Source | None:
+    """Return the text of a file that a definition names, ``what`` it holds; None where it cannot be read."""
+    file = base / path.written
+    try:
+        with file.open("rb") as stream:
+            return decode(stream.read(MAX_BYTES + 1), str(file))
+    except (OSError, ValueError) as error:
+        said = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        message = f"{what} in `{path.written}` cannot be read: {said}"
+        problems.append(Diagnostic("unreadable-file", message, path.span, "a path starts from the folder of this file"))
+    except KpiError as error:
+        problems.extend(error.diagnostics)
+    return None
 
 
 def read_lines(source: Source) -> Iterator[list[Cell]]:
