@@ -46,7 +46,8 @@ from tests.oracle.formula import (
 )
 from tests.oracle.judged import Judged, beside, is_judged, is_low, status
 from tests.oracle.revisions import in_force, turns
-from tests.oracle.rows import FIRST, EventRow, Row, World, day_of, ends_at, event_rows, has_field, starts_at
+from tests.oracle.rows import FIRST, EventRow, Row, World, day_of, ends_at, starts_at
+from tests.oracle.steps import base_of, bases_of, derived_rows, ends_before, has_derived
 from tests.oracle.time import GRAINS, Option, Window, as_long, before, seen_part, shift_fits, take, window_fits
 
 Segment = tuple[Any, ...]
@@ -179,7 +180,21 @@ class Asked:
 
     @cached_property
     def events(self) -> dict[str, list[EventRow]]:
-        return {event: event_rows(self.world, event) for event in {leaf.event for leaf in self.leaves}}
+        return {event: rows for event, (rows, _) in self.derived.items()}
+
+    @cached_property
+    def derived(self) -> dict[str, tuple[list[EventRow], list[tuple[date, datetime]]]]:
+        """The rows of each event, and the times of those that something may still follow, with the end of that."""
+        return {event: derived_rows(self.world, event, self.edge) for event in {leaf.event for leaf in self.leaves}}
+
+    def providers(self, event: str) -> list[Dataset]:
+        """The datasets that an event is made of."""
+        catalog = self.world.catalog
+        return [dataset for one in bases_of(catalog, event) for dataset in self.world.providers(one)]
+
+    def home(self, event: str) -> list[Dataset]:
+        """The datasets whose rows the rows of an event are."""
+        return self.world.providers(base_of(self.world.catalog, event))
 
     @cached_property
     def runs(self) -> list[tuple[set[str], str]]:
@@ -191,7 +206,7 @@ class Asked:
 
     @cached_property
     def datasets(self) -> list[Dataset]:
-        read = {dataset.name for leaf in self.leaves for dataset in self.world.providers(leaf.event)}
+        read = {dataset.name for leaf in self.leaves for dataset in self.providers(leaf.event)}
         return [self.world.catalog.datasets[name] for name in sorted(read)]
 
     @cached_property
@@ -230,7 +245,7 @@ class Asked:
 
         def lacks(event: str) -> bool:
             needed = {*filtered, *(question.by if event in apart else ())}
-            return not self.world.providers(event) or not all(has_field(self.world, event, f) for f in needed)
+            return not self.providers(event) or not all(has_derived(self.world, event, f) for f in needed)
 
         within = set().union(*(withins(world, meant(kpi)) for world, kpi in self.versions.values()))
         return any(lacks(leaf.event) for leaf in self.leaves) or not within <= {*question.by}
@@ -245,7 +260,7 @@ class Asked:
 
     def tells_apart(self, event: str) -> bool:
         """Whether the rows of an event have all fields of the question's segments."""
-        return all(has_field(self.world, event, name) for name in self.question.by)
+        return all(has_derived(self.world, event, name) for name in self.question.by)
 
     def answer(self) -> list[dict[str, Any]]:
         if self.is_unavailable():
@@ -320,7 +335,7 @@ class Asked:
                 found = [period for period in found if period.start < self.after]
         if not self.is_scorecard:
             return found
-        complete = [period for period in found if self.is_complete(period)]
+        complete = [period for period in found if self.is_complete(period) and self.is_mature(period)]
         return (complete or found)[-1:]
 
     @property
@@ -361,7 +376,10 @@ class Asked:
         for shift in leaf.shifts:
             period = self.before(period, shift)
         stretch = self.stretch(period, leaf.window)
-        known = [self.coverages[dataset.name] for dataset in self.world.providers(leaf.event)]
+        known = [self.coverages[dataset.name] for dataset in self.providers(leaf.event)]
+        begins = {name: self.covered_from(name) for name in self.coverages}
+        if not ends_before(self.world, leaf.event, stretch.start, begins):
+            return False
         covered = all(is_complete(self.begun(stretch, leaf.window, found), found, self.edge) for found in known)
         rows = self.rows(leaf.event, stretch, None if leaf.whole else segment, leaf.window)
         if leaf.whole and segment:
@@ -369,6 +387,23 @@ class Asked:
             rows = [row for row in rows if all(row.field(name) == values[name] for name in leaf.within)]
         unknown = any(row.weight is None and row.passes((*leaf.around, *leaf.own)) for row in rows)
         return not unknown and (covered or not (leaf.window or leaf.shifts))
+
+    def covered_from(self, dataset: str) -> datetime | None:
+        days = self.coverages[dataset].days
+        return midnight(min(days), self.zone) if days else None
+
+    def is_mature(self, period: Period) -> bool:
+        """Whether nothing may still follow what a value of this period, or one that it is held against, is made of."""
+        assert self.edge is not None
+        for leaf in self.leaves:
+            then = period
+            for shift in leaf.shifts:
+                then = self.before(then, shift)
+            stretch = self.stretch(then, leaf.window)
+            for time, end in self.derived[leaf.event][1]:
+                if end > self.edge and stretch.start <= starts_at(time, self.zone) < stretch.end:
+                    return False
+        return True
 
     def stretch(self, period: Period, window: Window | None) -> Period:
         """The stretch of time that a window takes for a period, as far as the as-of lets one see."""
@@ -451,7 +486,7 @@ class Asked:
         """The cell of a period and a segment; without one, of all segments that have some values."""
         edge = self.edge
         assert edge is not None
-        read = {leaf.event: [self.coverages[d.name] for d in self.world.providers(leaf.event)] for leaf in self.leaves}
+        read = {leaf.event: [self.coverages[d.name] for d in self.home(leaf.event)] for leaf in self.leaves}
         known = within if segment is None else dict(zip(self.question.by, segment, strict=False))
         stretch = self.stretch(period, window)
 
@@ -525,7 +560,7 @@ class Asked:
         edge = self.edge
         assert edge is not None
         for events, grain in self.runs:
-            read = [[self.coverages[d.name] for d in self.world.providers(event)] for event in events]
+            read = [[self.coverages[d.name] for d in self.home(event)] for event in events]
             whole = {one.key: one for one in periods(grain, period.start, period.end - TICK, self.zone, self.begins)}
             for part in self.parts(period, grain):
                 if all(any(is_covered(part, found, edge) for found in some) for some in read) and not (
@@ -543,6 +578,7 @@ class Asked:
         kpi = self.at(period.first)[1]
         value = shown(compute(cell, meant(kpi), around(kpi, self.outer)))
         flags = [] if self.is_complete(period, segment) and self.runs_over_all(period) else ["incomplete"]
+        flags += [] if self.is_mature(period) else ["immature"]
         if any(leaf.shifts for leaf in self.leaves):
             seen = self.seen(period)
             flags += ["like_for_like"] if seen.last < period.last else []
@@ -591,7 +627,7 @@ class Asked:
         shares = [is_ratio(world, meant(one)) for world, one in self.versions.values() if not is_void(one)]
         if not own_grain and not all(shares):
             return None
-        return "pending" if "incomplete" in flags else status(kpi, row, self.world.catalog)
+        return "pending" if {"incomplete", "immature"} & {*flags} else status(kpi, row, self.world.catalog)
 
     def row(self, period: Period | None, segment: Segment, found: Mapping[str, Any]) -> dict[str, Any]:
         start, end = (period.start, period.end) if period and period.start > FIRST else (None, None)

@@ -12,6 +12,7 @@ from smartkpi.language import syntax
 from smartkpi.spec.model import Kpi
 from smartkpi.tree import rewrite
 from tests.oracle.rows import EventRow, World, is_money, micros, starts_at
+from tests.oracle.steps import DerivedNames, Made, base_of, first_name, meaning, steps_in, steps_of, written
 from tests.oracle.time import SHIFTS, WINDOWS, Option, Window, option
 from tests.oracle.values import SECONDS, TESTS, clean, evaluate, numeric
 
@@ -120,6 +121,8 @@ def leaves(world: World, expr: syntax.Expr, conditions: Conditions) -> list[Leaf
         case syntax.Apply(function, args) if function in AGGREGATES:
             event, _, own = split(args[0])
             return [Leaf(event, conditions, own)]
+        case syntax.Step():
+            return [Leaf(written(expr), conditions)]
         case syntax.Apply(function, (x, *_)) if function in WINDOWS:
             window = (function, option(expr, world.catalog.constants))
             return [replace(leaf, windows=(window, *leaf.windows)) for leaf in leaves(world, x, conditions)]
@@ -193,7 +196,8 @@ def adds_over_time(world: World, grain: str, expr: syntax.Expr) -> bool:
             return any(adds_over_time(world, span, part) for part in parts)
         case syntax.Apply(function, args) if function in AGGREGATES:
             event, inner, _ = split(args[0])
-            counted = any(dataset.events[event].count for dataset in world.providers(event))
+            root = base_of(world.catalog, event)
+            counted = any(dataset.events[root].count for dataset in world.providers(root))
             counts = function == "count" or (function == "avg" and counted)
             field = inner.parts[-1] if function in ("sum", "avg") and isinstance(inner, syntax.Name) else None
             summed = field is not None and (function == "sum" or counted)
@@ -213,6 +217,9 @@ def is_daily(world: World, grain: str, event: str, field: str | None) -> bool:
     """
     if not coarser(grain, periods_of(world, event) or {"day"}):
         return False
+    if field is None and any(steps_of(world.catalog, event)):
+        return False
+    event = base_of(world.catalog, event)
     for dataset in world.providers(event):
         said = dataset.events[event] if field is None else dataset.fields.get(field)
         if said is not None and said.additive == "not over time" and not dataset.timeless:
@@ -229,6 +236,7 @@ def coarser(grain: str, parts: set[str]) -> bool:
 
 def periods_of(world: World, event: str) -> set[str]:
     """The periods that rows of an event stand for."""
+    event = base_of(world.catalog, event)
     read = [(dataset.every, dataset.events[event].count) for dataset in world.providers(event)]
     return {every.value if every else "day" for every, count in read if every or count}
 
@@ -239,6 +247,8 @@ def split(argument: syntax.Expr) -> tuple[str, syntax.Expr, Conditions]:
         case syntax.Where(operand, condition):
             event, inner, conditions = split(operand)
             return event, inner, (*conditions, condition)
+        case syntax.Step():
+            return written(argument), argument, ()
         case syntax.Member(operand, name):
             event, inner, conditions = split(operand)
             path = inner.parts if isinstance(operand, syntax.Member) and isinstance(inner, syntax.Name) else ()
@@ -282,7 +292,7 @@ def compute(cell: Cell, expr: syntax.Expr, conditions: Conditions) -> Value:
             return compute(cell, operand, (*conditions, condition))
         case syntax.Where(operand, condition) if (inner := aggregated(operand)) is not None:
             return compute(cell, aggregated(expr) or inner, conditions)
-        case syntax.Where():
+        case syntax.Where() | syntax.Step():
             return aggregate(cell, "count", expr, conditions)
         case syntax.Apply(function, (syntax.Per() as per, *options)) if function in AGGREGATES:
             return over_entities(cell, function, per, conditions, tuple(options))
@@ -497,7 +507,8 @@ def share(world: World, expr: syntax.Expr) -> Fraction:
 
 def key_of(row: EventRow) -> list[tuple[bool, Any]]:
     """The key of a row's dataset, as it is ordered: null first."""
-    values = [clean(row.names.field(part), row.names) for part in row.names.dataset.key]
+    keys = () if isinstance(row.names, DerivedNames) else row.names.dataset.key
+    values = [clean(row.names.field(part), row.names) for part in keys]
     return [(value is not None, 0 if value is None else value) for value in values]
 
 
@@ -507,8 +518,22 @@ def weight(rows: list[EventRow]) -> int | None:
     return sum(known) if known or not rows else None
 
 
+def named_in(world: World, event: str, inner: syntax.Expr) -> tuple[str, syntax.Expr]:
+    """The event that datasets provide, and the field of it, for a field of a derived event."""
+    while (expr := meaning(world.catalog, event)) is not None:
+        event = first_name(expr)
+        for step in steps_in(world.catalog, expr):
+            names = Made(world, step, None).names
+            if isinstance(inner, syntax.Name) and inner.parts[0] in names[1:] and len(inner.parts) > 1:
+                event = first_name(Made(world, step, None).operands[names.index(inner.parts[0])])
+                inner = replace(inner, parts=inner.parts[1:])
+                break
+    return event, inner
+
+
 def total(event: str, inner: syntax.Expr, pairs: list[tuple[Any, EventRow]], world: World, size: int | None) -> Value:
     """A sum: of money in millionths, of anything else without error until the end."""
+    event, inner = named_in(world, event, inner)
     contract = world.catalog.contracts[event].fields if event in world.catalog.contracts else {}
     if any(is_money(world, dataset, inner, contract) for dataset in world.providers(event)):
         exact = Fraction(sum(micros(value) for value, _ in pairs), 10**6)

@@ -144,6 +144,7 @@ class EventRow:
     names: RowNames
     time: date | None
     weight: int | None
+    event: str = ""
 
     def field(self, name: str) -> Any:
         return clean(self.names.field(name), self.names)
@@ -254,7 +255,10 @@ def provided_rows(world: World, event: str, datasets: Iterable[Dataset]) -> list
                 weight = 1 if binding.count is None else bound(binding.count, names)
                 found.append(
                     EventRow(
-                        world.names(dataset, row, time, outside=True), time, None if weight is None else int(weight)
+                        world.names(dataset, row, time, outside=True),
+                        time,
+                        None if weight is None else int(weight),
+                        event,
                     )
                 )
     return found

@@ -14,6 +14,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from tests.oracle.days import made_of
+from tests.strategies import steps as derived_events
 from tests.strategies.tables import CLOCK_CHANGES, ZONES, Table, small_tables, tables
 
 GRAINS = ("day", "week", "month", "quarter", "year", "all")
@@ -23,8 +24,9 @@ LISTED_GRAINS = ("stretch", "fourth")
 DIMENSIONS = (
     "country", "channel", "tier", "paid", "buyer", "due", "big",
     "person.region", "person.town.area", "person.rich", "grade.name", "northern", "home.area", "standing.name",
+    *derived_events.DIMENSIONS,
 )  # fmt: skip
-CONSTANTS = {"limit": 1.5, "share": "20%", "home": "BR"}
+CONSTANTS = {"limit": 1.5, "share": "20%", "home": "BR", "cycle": "3d"}
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ CONDITIONS: Mapping[str, tuple[str, ...]] = {
     "northern": ("northern", "not northern"),
     "home.area": ("home.area > 1", "home.area is null"),
     "standing.name": ('standing.name == "low"', "standing.name is not null", "standing.cost > 1.5"),
+    **derived_events.CONDITIONS,
 }  # fmt: skip
 CLOCK_CONDITIONS = ["hour_of_day(time) < 12", "hour_of_day(time) in (0, 1, 2)", 'time > "2026-10-25T01:30:00Z"']
 
@@ -269,7 +272,8 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
         case "count":
             text = f"count({event.name}{where})"
         case "wait":
-            text = f"avg({event.name}.wait{where}) / 1h"
+            spans = ["wait", *(name for name in SPANS if name in event.fields)]
+            text = f"avg({event.name}.{draw(st.sampled_from(spans))}{where}) / 1h"
         case "per":
             text = draw(per_entity(event, where, money=False))
         case "distinct":
@@ -281,6 +285,7 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
     return Formula(text, only, whole=event.daily or chosen in WHOLE, folded=chosen == "per")
 
 
+SPANS = ("delay", "s0.delay", "order.delay")
 WHOLE = ("per",)
 LENGTHS = ("1d", "3d", "7d", "28d", "400d", "2w", "1mo", "1q", "1y")
 SHIFTS: Mapping[str, tuple[str, ...]] = {
@@ -365,7 +370,17 @@ def per_entity(draw: st.DrawFn, event: Event, where: str, money: bool) -> str:
     return draw(over_entities(event, where, values, by_period, False))
 
 
-NUMBERS = ("amount", "size", "rate", "tier", "price", "person.town.area", "grade.cost", "home.area")
+NUMBERS = (
+    "prior.amount",
+    "amount",
+    "size",
+    "rate",
+    "tier",
+    "price",
+    "person.town.area",
+    "grade.cost",
+    "home.area",
+)
 THINGS = ("country", "buyer", "size", "paid", "due", "amount", "channel", "price", "day", "person.region")
 SHARES = ("95%", "0.25", "share", "0", "1", "0.333", "29%", "50%, nearest", "95%, nearest", "share, nearest")
 SHAPES = (
@@ -632,6 +647,8 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
             both = list(found)[:2]
             found |= {name: numbered(found[name], place) for place, name in enumerate(both)}
             contracts[events[0].name] = {"key": "number", "prefer": draw(st.permutations(both))}
+    defined, events = draw(derived_events.derived(events, conditions))
+    contracts |= defined
     looked = {one["dataset"] for written in definitions.values() for one in written.get("lookups", {}).values()}
     if looked:
         small = draw(small_tables(first, span, plain))
@@ -640,6 +657,8 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
         found |= {name: small[name] for name in wanted}
     days = st.integers(-1, span + 1).map(lambda n: (first + timedelta(days=n)).isoformat())
     written, known = draw(kpis(events, days))
+    used = frozenset().union(*(formula.events for formula in known.values()))
+    events = [event for event in events if event.name.isidentifier() or event.name in used]
     if draw(st.integers(0, 5)) == 0:
         written["lost"] = {"formula": f"promised / {events[0].name}"}
         known["lost"] = Formula(written["lost"]["formula"], frozenset({events[0].name}))

@@ -15,12 +15,12 @@ from smartkpi.language.types import BARE, PLAIN, UNKNOWN, Kind, Type, Unit
 from smartkpi.language.units import Mismatch
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.text import parse_key, parse_moment
-from smartkpi.semantics.check import Checked
+from smartkpi.semantics.check import Checked, derived_given
 from smartkpi.semantics.formula import Aggregate, Apply, Expr, Field, TypedKpi, Version
 from smartkpi.semantics.scope import field_type, is_path
 from smartkpi.source import Span
 from smartkpi.spec.model import Binding, Case, Catalog, Column, Covers, Dataset, FieldDef
-from smartkpi.tree import walk
+from smartkpi.tree import rewrite, walk
 
 TIME, COUNT = "time", "count"
 LONG = 101
@@ -48,7 +48,7 @@ def given_catalog(checked: Checked, case: Case, kpis: Iterable[str]) -> tuple[Ca
     typed = [checked.kpis[name] for name in reading]
     given = {one.event: one for one in case.given}
     _refuse_unknown(checked, case)
-    events = dict.fromkeys((*given, *(event for kpi in typed for event in sorted(kpi.events))))
+    events = dict.fromkeys((*given, *(one for kpi in typed for e in sorted(kpi.events) for one in made_of(checked, e))))
     frames = {}
     datasets = {}
     covers = _covers(calendar, case)
@@ -86,11 +86,20 @@ def _is_timeless(checked: Checked, case: Case, event: str) -> bool:
     return bool(every) and all(TIME not in row for row in every) and case.as_of is None
 
 
+def made_of(checked: Checked, event: str) -> tuple[str, ...]:
+    """Return the events that datasets are to provide for one: itself, or those that it is derived from."""
+    lineage = checked.scopes[event].lineage
+    return (event,) if lineage is None else lineage.events
+
+
 def _refuse_unknown(checked: Checked, case: Case) -> None:
     for given in case.given:
+        span = given.spans[0] if given.spans else case.span
+        if given.event in checked.catalog.derived and given.event in checked.scopes:
+            message, hint = derived_given(given.event, checked.scopes[given.event])
+            raise KpiError(Diagnostic("derived-given", message, span, hint))
         if given.event not in checked.events:
-            known = ", ".join(checked.events) or "none"
-            span = given.spans[0] if given.spans else case.span
+            known = ", ".join(name for name in checked.events if name.isidentifier()) or "none"
             message = f"the test gives rows of `{given.event}`, but no event has that name"
             raise KpiError(Diagnostic("unknown-event", message, span, hint=f"events: {known}"))
 
@@ -159,7 +168,7 @@ def _field_types(checked: Checked, kpis: Sequence[TypedKpi], event: str, *, refe
     """Return the fields of an event that are known before any row is seen: declared, and (if asked) read by KPIs."""
     found: dict[str, Type] = {}
     contract = checked.catalog.contracts.get(event)
-    used = _used(kpis, event)
+    used = _used(checked, kpis, event)
     for binding in checked.events.get(event, ()):
         dataset = checked.datasets[binding.dataset]
         found |= {name: expr.type for name, expr in dataset.fields.items()}
@@ -174,10 +183,10 @@ def _field_types(checked: Checked, kpis: Sequence[TypedKpi], event: str, *, refe
     return {name: known for name, known in found.items() if name not in (TIME, COUNT, "dataset")}
 
 
-def _used(kpis: Sequence[TypedKpi], event: str) -> dict[str, Type]:
+def _used(checked: Checked, kpis: Sequence[TypedKpi], event: str) -> dict[str, Type]:
     """Return the fields of an event that KPIs read, with the type that their use tells."""
     found: dict[str, Type] = {}
-    for expr, wanted in _row_expressions(kpis, event):
+    for expr, wanted in _row_expressions(checked, kpis, event):
         if isinstance(expr, Field):
             _note(found, expr, wanted)
         for node in walk(expr):
@@ -188,11 +197,62 @@ def _used(kpis: Sequence[TypedKpi], event: str) -> dict[str, Type]:
     return found
 
 
-def _row_expressions(kpis: Sequence[TypedKpi], event: str) -> Iterable[tuple[Expr, Kind]]:
+def _row_expressions(checked: Checked, kpis: Sequence[TypedKpi], event: str) -> Iterable[tuple[Expr, Kind]]:
     """Yield the row expressions over an event, and the kind that each must be of where that is known."""
     for kpi in kpis:
         for version in kpi.versions:
             yield from _of_version(version, event)
+            for name, expr, kind in _over_derived(checked, kpi, version):
+                yield from _of_base(checked, name, expr, kind, event)
+
+
+def _over_derived(checked: Checked, kpi: TypedKpi, version: Version) -> Iterable[tuple[str, Expr, Kind]]:
+    """Yield the row expressions over derived events, those of their own steps too."""
+    stack = [event for event in sorted(kpi.events) if checked.scopes[event].lineage is not None]
+    for event in stack:
+        yield from ((event, expr, kind) for expr, kind in _of_version(version, event))
+    seen: set[str] = set()
+    while stack:
+        event = stack.pop()
+        if event in seen or checked.scopes[event].lineage is None:
+            continue
+        seen.add(event)
+        for binding in checked.events[event]:
+            yield from ((event, condition, Kind.BOOLEAN) for condition in binding.where)
+            derivation = checked.datasets[binding.dataset].derivation
+            if derivation is None:
+                continue
+            for operand in derivation.operands:
+                yield from ((operand.event, Field(key, UNKNOWN), Kind.UNKNOWN) for key in derivation.by)
+                stack.append(operand.event)
+
+
+def _of_base(checked: Checked, name: str, expr: Expr, kind: Kind, event: str) -> Iterable[tuple[Expr, Kind]]:
+    """Yield an expression over a derived event as one over the event that its fields are of."""
+    fields = {node.name for node in walk(expr) if isinstance(node, Field)}
+    moved = {field: found for field in fields if (found := _origin(checked, name, field, event)) is not None}
+    if moved:
+        yield rewrite(expr, lambda node: _renamed(node, moved)), kind
+
+
+def _renamed(node: Expr, names: Mapping[str, str]) -> Expr:
+    return replace(node, name=names.get(node.name, node.name)) if isinstance(node, Field) else node
+
+
+def _origin(checked: Checked, name: str, field: str, event: str) -> str | None:
+    """Return the name that a field of a derived event has in the event that it is of, if it is of that one."""
+    while checked.scopes[name].lineage is not None:
+        bindings = checked.events[name]
+        derivation = checked.datasets[bindings[0].dataset].derivation if bindings else None
+        if derivation is None:
+            name = checked.scopes[name].lineage.root  # type: ignore[union-attr]
+            continue
+        step, dot, rest = field.partition(".")
+        if field == "delay" or (rest == "delay" and not derivation.repeat):
+            return None
+        other = next((one for one in derivation.operands if dot and one.name == step), None)
+        name, field = (derivation.operands[0].event, field) if other is None else (other.event, rest)
+    return field if name == event else None
 
 
 def _of_version(kpi: Version, event: str) -> Iterable[tuple[Expr, Kind]]:

@@ -32,7 +32,7 @@ def values_of(loaded: Loaded, handed: Mapping[str, object], field: str) -> Value
     """Return the values of a field over all data. Raises KpiError where no event has it, or it is no dimension."""
     opened = open_data(loaded, handed)
     checked = opened.checked
-    provided = [event for event, providers in checked.events.items() if providers]
+    provided = [event for event, providers in checked.events.items() if providers and event.isidentifier()]
     events = tuple(event for event in provided if has_field(checked.scopes[event], field))
     if not events and errors(opened.data):
         raise DataError(*errors(opened.data))
@@ -43,7 +43,7 @@ def values_of(loaded: Loaded, handed: Mapping[str, object], field: str) -> Value
         raise UsageError(Diagnostic("unknown-field", f"no event has a field `{field}`", hint=hint, notes=(note,)))
     kpis = {f"rows of {event}": _count(event) for event in events}
     catalog = replace(loaded.catalog, kpis=kpis, cases=())
-    providers = {binding.dataset for event in events for binding in checked.events[event]}
+    providers = {dataset for event in events for dataset in checked.scopes[event].reads}
     ready = open_data(Loaded(catalog, ()), handed, providers | reached_datasets(checked.datasets, providers))
     if errors(ready.data):
         raise DataError(*errors(ready.data))

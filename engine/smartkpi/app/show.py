@@ -81,7 +81,7 @@ def _show_all(project: Project, lang: str, form: str) -> int:
         for one in data
         if not one["hidden"]
     )
-    events = {event: sorted(binding.dataset for binding in checked.events[event]) for event in checked.events}
+    events = {name: sorted(checked.scopes[name].reads) for name in checked.events if name.isidentifier()}
     notes = [f"{event}: {', '.join(providers) or 'no dataset'}" for event, providers in events.items()]
     hidden = [one["kpi"] for one in data if one["hidden"]]
     below = (f"events: {'; '.join(notes) or 'none'}", *((f"hidden: {', '.join(hidden)}",) if hidden else ()))
@@ -129,8 +129,7 @@ def _other(project: Project, name: str) -> str:
 def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:
     """Return all that is known of a KPI, as plain data."""
     typed = checked.kpis.get(kpi.name)
-    datasets = {event: [binding.dataset for binding in checked.events.get(event, ())] for event in
-                sorted(typed.events if typed else ())}  # fmt: skip
+    datasets = {event: list(checked.scopes[event].reads) for event in sorted(typed.events if typed else ())}
     direct = sorted(typed.kpis) if typed else []
     return {
         "kpi": kpi.name,

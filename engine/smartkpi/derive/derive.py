@@ -16,9 +16,11 @@ from smartkpi.derive.formula import OK, Parts, evaluate, ranked
 from smartkpi.derive.pieces import Pieces, as_asked, divide
 from smartkpi.derive.reached import (
     Judged,
+    Open,
     Reached,
     as_reached,
     complete_in,
+    immature_in,
     marks_of,
     null_rows,
     place_all,
@@ -165,7 +167,7 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
     periods = lay_out_periods(plan, group.grain, group.edge, firsts, present, begins, limit)
     reached = reach_out(plan, group.grain, periods, group.edge, reads, group.datasets)
     inner = dict.fromkeys(id for step in steps.values() for id in step.inside)
-    reached, uncovered = _judge(plan, group, reached, covers, steps.values(), wanted | inner)
+    reached, uncovered = _judge(plan, group, reached, covers, steps.values(), wanted | inner, answer.open)
     pieces = _divide(plan, group, periods, covers, steps.values(), limit)
     placed = place_all(answers, reached, plan.components)
     missing = {step.id: _missing(plan, step, answers, placed, reached, gridded) for step in steps.values()}
@@ -222,8 +224,9 @@ def _judge(
     covers: Mapping[str, Cover | None],
     steps: Iterable[Step],
     wanted: Mapping[str, None],
+    open_: Open,
 ) -> tuple[Reached, dict[str, str]]:
-    """Add to each period which steps are complete in it, whether it reaches into a silence, which events it lacks."""
+    """Add to each period which steps are complete and mature, if it reaches into a silence, which events it lacks."""
     frame = reached.frame
     known = Judged(plan, reached, covers)
     judged = {name: known.judge(name, None) for name in covers}
@@ -248,6 +251,8 @@ def _judge(
             parts.alias(f"like_for_like.{step.id}"),
             clamped.alias(f"clamped.{step.id}"),
         ]
+        if (immature := immature_in(step, plan, known, group.edge, open_)) is not None:
+            own.append(immature.alias(f"immature.{step.id}"))
     return replace(known.reached, frame=known.reached.frame.with_columns(own)), uncovered
 
 
@@ -263,10 +268,11 @@ def _divide(
     if not any(step.inner for step in steps):
         return {}
     inner = dict.fromkeys(id for step in steps for id in step.inside)
-    asked, silent = _judge(plan, group, as_reached(periods), covers, (), inner)
+    asked, silent = _judge(plan, group, as_reached(periods), covers, (), inner, {})
     pieces: dict[Grain | None, Pieces] = {None: as_asked(replace(periods, frame=asked.frame), silent)}
     for grain in {grain for step in steps for _, grain in step.inner if grain is not None}:
-        parts, silent = _judge(plan, group, as_reached(divide(plan.calendar, periods, grain, limit)), covers, (), inner)
+        divided = as_reached(divide(plan.calendar, periods, grain, limit))
+        parts, silent = _judge(plan, group, divided, covers, (), inner, {})
         pieces[grain] = Pieces(grain, parts.frame, silent)
     return pieces
 
@@ -341,7 +347,10 @@ def _stack(plan: Plan, kpis: list[_Shown], spine: pl.DataFrame) -> pl.DataFrame:
     period = columns.pop("i")
     if kpis[0].window.shown is not None:
         columns["shown"] = period == kpis[0].window.shown
-    constant = dict.fromkeys(("unknown", "uncovered", "like_for_like", "clamped"), False) | {"why": OK, "shown": True}
+    constant = dict.fromkeys(("immature", "unknown", "uncovered", "like_for_like", "clamped"), False) | {
+        "why": OK,
+        "shown": True,
+    }
     tall = []
     for name, kind in TALL.items():
         values = [one.k for one in kpis] if name == "k" else [constant.get(name)]
@@ -362,6 +371,8 @@ def _own(one: _Shown, known: AbstractSet[str]) -> dict[str, pl.Expr]:
         made["unknown"] = pl.col(f"unknown.{step.id}")
     if f"lacks.{step.id}" in known:
         made["uncovered"] = pl.col(f"lacks.{step.id}")
+    if f"immature.{step.id}" in known:
+        made["immature"] = pl.col(f"immature.{step.id}")
     if any(path for _, path in step.reads):
         made |= {mark: pl.col(f"{mark}.{step.id}") for mark in ("like_for_like", "clamped")}
     return {name: e for name, e in made.items() if e is not None}

@@ -40,7 +40,8 @@ def choose_best(derived: Derived, by: Sequence[str], top: int, directions: Mappi
     cut = []
     for (name,), rows in derived.frame.group_by("kpi", maintain_order=True):
         kpi = str(name)
-        complete = rows.filter(~pl.col("flags").list.contains("incomplete"))["start"].max()
+        known = pl.col("flags").list.set_intersection(["incomplete", "immature"]).list.len() == 0
+        complete = rows.filter(known)["start"].max()
         last = rows["start"].max() if complete is None else complete
         if last is None:  # unavailable, or without any data: no segments
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -16,11 +16,12 @@ from smartkpi.engines.answer import FROM, PERIOD, UPTO
 from smartkpi.periods.calendar import Calendar, Key
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.reach import Place, Reach, reach_from, stretch_of_all
-from smartkpi.periods.windows import Path, Shift, Stretch, Window, grid_of, is_cut
+from smartkpi.periods.windows import Length, Path, Shift, Stretch, Window, grid_of, instant_after, is_cut
 from smartkpi.plan.nodes import Component, Plan, Step
 
 DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
+Open = Mapping[str, pl.DataFrame]
 PART = 1 << 40
 """The numbers of parts of periods begin here."""
 
@@ -181,20 +182,26 @@ class Judged:
     plan: Plan
     reached: Reached
     covers: Mapping[str, Cover | None]
-    columns: dict[tuple[tuple[str, ...], Window | None], tuple[str, str]] = field(default_factory=dict)
+    columns: dict[Hashable, tuple[str, str]] = field(default_factory=dict)
     found: dict[tuple[str, Window | None], pl.Series] = field(default_factory=dict)
 
     def columns_of(self, event: str, window: Window | None) -> tuple[str, str]:
         """Return the columns that say whether an event is covered nowhere, and wholly, in the stretches of a window."""
+        history = self.plan.histories.get(event)
         datasets = tuple(one.name for one in self.plan.datasets.values() if event in one.events)
-        key = (tuple(name for name in datasets if name in self.covers), window)
+        home, every = (datasets, datasets) if history is None else (history.home, history.datasets)
+        home, every = (tuple(name for name in names if name in self.covers) for names in (home, every))
+        back = () if history is None else history.back
+        key = (home, every, back, window)
         if key not in self.columns:
             number = len(self.columns)
             self.columns[key] = (f"uncovered.{number}", f"full.{number}")
-            judged = [self.judge(name, window) for name in key[0]]
+            none = [pl.lit(self.judge(name, window) == NONE) for name in home]
+            full = [pl.lit(self.judge(name, window) == FULL) for name in every]
+            full += [pl.lit(self._begun(name, length, window)) for name, length in back]
             told = [
-                pl.all_horizontal(pl.lit(value=True), *(pl.lit(one == known) for one in judged)).alias(column)
-                for column, known in zip(self.columns[key], (NONE, FULL), strict=True)
+                pl.all_horizontal(pl.lit(value=True), *parts).alias(column)
+                for column, parts in zip(self.columns[key], (none, full), strict=True)
             ]
             self.reached = replace(self.reached, frame=self.reached.frame.with_columns(told))
         return self.columns[key]
@@ -205,13 +212,27 @@ class Judged:
             self.found[dataset, window] = self._judge(self.covers[dataset], window)
         return self.found[dataset, window]
 
-    def _judge(self, found: Cover | None, window: Window | None) -> pl.Series:
+    def taken(self, window: Window | None) -> pl.DataFrame:
+        """Return the stretches of time of a window: start, end, first, last."""
         frame = self.reached.frame
-        if window is None or found is None or found.timeless:
-            return judge(frame, found)
+        if window is None:
+            return frame
         ends = frame.select(f"{self.reached.windows[window]}.from", f"{self.reached.windows[window]}.upto").rows()
         spans = [None if low is None or high is None else (low, high) for low, high in ends]
-        taken = pl.DataFrame(span_columns(self.plan.calendar, self.reached.grain, spans))
+        return pl.DataFrame(span_columns(self.plan.calendar, self.reached.grain, spans))
+
+    def _begun(self, name: str, length: Length, window: Window | None) -> pl.Series:
+        """Say which stretches begin so long after the coverage of a dataset did that nothing before it is missing."""
+        found = self.covers.get(name)
+        start = self.taken(window)["start"]
+        if found is None:
+            return start.is_null() & False
+        return (start >= instant_after(self.plan.calendar, found.begin, length)).fill_null(value=False)
+
+    def _judge(self, found: Cover | None, window: Window | None) -> pl.Series:
+        if window is None or found is None or found.timeless:
+            return judge(self.reached.frame, found)
+        taken = self.taken(window)
         if window.kind == "cumulative":  # all of the past is as much as there is
             begin = found.begin if found.days is None or not found.days else self.plan.calendar.midnight(found.days[0])
             day = self.plan.calendar.local_day(begin)
@@ -225,7 +246,8 @@ def complete_in(step: Step, plan: Plan, judged: Judged, base: pl.Series) -> pl.S
     parts = [base]
     wanted = {(plan.components[id].event, plan.components[id].window, path) for id, path in step.reads}
     for event, window, path in sorted(wanted, key=str):
-        if path or window is not None:
+        history = plan.histories.get(event)
+        if path or window is not None or (history is not None and history.back):
             _, full = judged.columns_of(event, window)
             rows = judged.reached.follow(path)
             parts.append(judged.reached.frame[full].gather(rows).fill_null(value=False))
@@ -233,6 +255,21 @@ def complete_in(step: Step, plan: Plan, judged: Judged, base: pl.Series) -> pl.S
         return base
     table = pl.DataFrame([part.alias(str(number)) for number, part in enumerate(parts)])
     return table.select(pl.all_horizontal(pl.all())).to_series()
+
+
+def immature_in(step: Step, plan: Plan, judged: Judged, edge: datetime | None, open_: Open) -> pl.Series | None:
+    """Return for each row whether something that a step reads for it may still come; None where nothing ever may."""
+    wanted = {(plan.open_in[id], plan.components[id].window, path) for id, path in step.reads if id in plan.open_in}
+    if not wanted or edge is None:
+        return None
+    found = pl.Series([False]).new_from_index(0, judged.reached.frame.height)
+    for names, window, path in sorted(wanted, key=str):
+        moments = pl.concat([open_[name].filter(pl.col("until") > edge)["moment"] for name in names]).unique().sort()
+        taken = judged.taken(window)
+        inside = moments.search_sorted(taken["end"]) > moments.search_sorted(taken["start"])
+        inside &= taken["start"].is_not_null() & taken["end"].is_not_null()
+        found |= inside.gather(judged.reached.follow(path)).fill_null(value=False)
+    return found
 
 
 def marks_of(step: Step, reached: Reached) -> tuple[pl.Series, pl.Series]:

@@ -15,7 +15,7 @@ from smartkpi.semantics.formula import Apply, Literal
 INSTANT = pl.Datetime("us", "UTC")
 UNAVAILABLE = 3
 STATES = ("ok", "undefined", "no_data", "unavailable")
-FLAGS = ("incomplete", "like_for_like", "clamped", "stale")
+FLAGS = ("incomplete", "immature", "like_for_like", "clamped", "stale")
 TOTAL = {"+", "-", "*", "neg", "abs", "round", "floor", "ceil", "least", "greatest", "coalesce", "if", "mean"}
 """Functions that give no null of their own."""
 
@@ -28,6 +28,7 @@ TALL: Mapping[str, pl.DataType] = {
     "money": pl.Decimal(38, 6),
     "n": pl.Int64(),
     "incomplete": pl.Boolean(),
+    "immature": pl.Boolean(),
     "stale": pl.Boolean(),
     "like_for_like": pl.Boolean(),
     "clamped": pl.Boolean(),

@@ -161,7 +161,10 @@ def windows_of(
     windows = []
     for step in asked:
         column = columns[step.presence]
-        complete = shown[f"complete.{step.id}"].to_list()
+        known = pl.col(f"complete.{step.id}")
+        if f"immature.{step.id}" in shown.columns:
+            known = known & ~pl.col(f"immature.{step.id}")
+        complete = shown.select(known).to_series().to_list()
         windows.append(_window(plan, periods, complete, missing[step.id], column, begins[column]))
     return firsts.with_columns(numbers), tuple(windows)
 

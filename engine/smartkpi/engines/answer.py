@@ -56,6 +56,9 @@ class Answer:
 
     ``stretches`` has, by the grain of the output that asks, frames of cells over stretches of time: in place of PERIOD
     they have FROM and UPTO, the first day (hour) and the one after the last.
+
+    ``open`` has, for relations whose rows may still come, when base rows without a match were (`moment`) and up to when
+    one may come (`until`), both instants; of those whose window is over at every as-of there may be none.
     """
 
     frames: Mapping[Grain, tuple[pl.DataFrame, ...]]
@@ -64,6 +67,7 @@ class Answer:
     notes: tuple[Diagnostic, ...] = ()
     origins: Mapping[Grain, tuple[str, ...]] = field(default_factory=dict)
     stretches: Mapping[Grain, tuple[pl.DataFrame, ...]] = field(default_factory=dict)
+    open: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
 
 def edge_of(plan: Plan, coverage: Mapping[str, Coverage], datasets: Iterable[str]) -> datetime | None:

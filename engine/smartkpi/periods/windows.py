@@ -20,6 +20,7 @@ TICK = timedelta(microseconds=1)
 DAYS = {"d": 1, "w": 7}
 MONTHS = {"mo": 1, "q": 3, "y": 12}
 MONTHS_OF = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
+EXACT = {"s": timedelta(seconds=1), "min": timedelta(minutes=1), "h": timedelta(hours=1)}
 MOST = {"h": 87_840, "d": 36_600, "w": 5_200, "mo": 1_200, "q": 400, "y": 100}
 """The longest durations: a hundred years, of hours ten."""
 
@@ -170,6 +171,23 @@ def day_before(day: date, length: Length) -> date:
     if year < 1:
         return date.min
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def day_after(day: date, length: Length) -> date:
+    """Return the day so long after one: of a month that is too short, the last."""
+    if length.unit in DAYS:
+        return date.fromordinal(min(day.toordinal() + length.count * DAYS[length.unit], date.max.toordinal()))
+    year, month = divmod(day.year * 12 + day.month - 1 + length.count * MONTHS[length.unit], 12)
+    if year > date.max.year:
+        return date.max
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def instant_after(calendar: Calendar, begin: datetime, length: Length) -> datetime:
+    """Return the instant so long after the beginning of a local day: of days and more, the beginning of one too."""
+    if length.unit in EXACT:
+        return begin + length.count * EXACT[length.unit]
+    return calendar.midnight(day_after(calendar.local_day(begin), length))
 
 
 def _clock_before(calendar: Calendar, hour: datetime, length: Length) -> tuple[datetime, bool]:

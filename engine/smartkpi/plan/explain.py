@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from smartkpi.periods.grain import GRAINS
 from smartkpi.plan import nodes
-from smartkpi.plan.nodes import Cell, Component, Demand, Plan, Scan, Step
+from smartkpi.plan.nodes import Cell, Component, Demand, Plan, Relation, Scan, Step
 from smartkpi.semantics.formula import (
     Across,
     Aggregate,
@@ -41,7 +41,11 @@ def explain(plan: Plan, kpi: str) -> str:
     lines += [f"  {step.id} {step.kpi}: {text(step.formula)}" for step in steps]
     ids = {id for step in steps for id in (*step.components, *step.presence, *step.inside)}
     lines += [f"  {id} {_component(component)}" for id, component in plan.components.items() if id in ids]
-    for scan in plan.scans:
+    scans = [scan for scan in plan.scans if any(cell.id in ids for cell in scan.cells)]
+    made = _made(plan, [scan.dataset for scan in scans])
+    for name in (name for name in plan.relations if name in made):
+        lines += _relation(name, plan.relations[name])
+    for scan in scans:
         lines += _scan(scan, ids)
     return "\n".join(lines) + "\n"
 
@@ -118,6 +122,34 @@ def _often(scan: Scan, demand: Demand) -> str:
             return f", each row looked at once for every {demand.grain} of its {demand.window.grain} that follows it"
         case "trailing":
             return f", each row looked at once for every {demand.grain} whose {demand.window.length} hold it"
+
+
+def _made(plan: Plan, datasets: list[str]) -> set[str]:
+    """Return the relations that are read, and those that they are made of."""
+    found: set[str] = set()
+    while datasets:
+        name = datasets.pop()
+        if name in plan.relations and name not in found:
+            found.add(name)
+            datasets += [side.dataset for sides in plan.relations[name].operands for side in sides]
+    return found
+
+
+def _relation(name: str, relation: Relation) -> list[str]:
+    """Return how the rows of a dataset are made of those of others."""
+    parts = [f"make {name}", relation.kind]
+    parts += [] if relation.within is None else [f"within {relation.within}"]
+    parts += [] if relation.match == "all" else [f"match {relation.match}"]
+    parts += ["days are compared"] if relation.dates else []
+    parts += [f"as of the latest row of {', '.join(relation.seen)}"] if relation.seen else []
+    lines = [" · ".join(parts)]
+    for place, sides in enumerate(relation.operands):
+        for side in sides:
+            by = ", ".join(text(expr) for expr in side.by)
+            columns = ", ".join(f"{column} = {text(expr)}" for column, expr in side.columns)
+            wanted = f" with {columns}" if columns else ""
+            lines.append(f"  {place} {side.dataset} by {by} at {text(side.time)}{_where(side.where)}{wanted}")
+    return lines
 
 
 def _cell(cell: Cell) -> str:

@@ -16,7 +16,8 @@ from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Path, Window, refuse_shift, refuse_window
 from smartkpi.plan import nodes
 from smartkpi.plan.nodes import EVER, Component, Earlier, Fold, Output, Plan, Range, Rank, Result, Step, Value
-from smartkpi.plan.scans import join, scans_of
+from smartkpi.plan.relations import histories_of, open_in, provided, relations_of
+from smartkpi.plan.scans import is_late, join, scans_of
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.formula import (
     Across,
@@ -45,6 +46,7 @@ class Slice:
 
     ``ranked``: it is over single segments, so that they have places. ``asked`` are the days of one period asked for
     that calendar periods may lie across: then ``days`` cuts the rows of their values. ``window``: the innermost around.
+    ``seen`` are the datasets whose latest row is the as-of, where rows depend on it.
     """
 
     keep: tuple[str, ...]
@@ -53,6 +55,7 @@ class Slice:
     asked: Range = EVER
     days: Range = EVER
     window: Window | None = None
+    seen: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -81,10 +84,12 @@ def lower(checked: Checked, resolved: Resolved, totals: bool = False) -> Plan:
         grain = question.grain or Grain(kpi.grain)
         reason = resolved.unavailable.get(name, "") or _unanswerable(checked, kpi, grain, question)
         asked = _asked(grain, question)
-        step = None if reason else _lower_kpi(build, kpi, resolved.where, Slice(question.by, asked=asked)).id
+        seen = _seen(checked, kpi, question)
+        over = Slice(question.by, asked=asked, seen=seen)
+        step = None if reason else _lower_kpi(build, kpi, resolved.where, over).id
         outputs.append(Output(name, step, grain, tuple(sorted(kpi.datasets)), reason))
         if totals and question.by and not reason:
-            total = _lower_kpi(build, kpi, resolved.where, Slice((), ranked=False, asked=asked)).id
+            total = _lower_kpi(build, kpi, resolved.where, Slice((), ranked=False, asked=asked, seen=seen)).id
             over_all.append(Output(name, total, grain, tuple(sorted(kpi.datasets))))
     return _plan(build, resolved, tuple(outputs), tuple(over_all), question.by)
 
@@ -100,7 +105,7 @@ def lower_rest(checked: Checked, resolved: Resolved, cuts: Mapping[str, Conditio
     for name, cut in cuts.items():
         kpi = checked.kpis[name]
         grain = question.grain or Grain(kpi.grain)
-        over = Slice((), cut, ranked=False, asked=_asked(grain, question))
+        over = Slice((), cut, ranked=False, asked=_asked(grain, question), seen=_seen(checked, kpi, question))
         step = _lower_kpi(build, kpi, resolved.where, over).id
         outputs.append(Output(name, step, grain, tuple(sorted(kpi.datasets))))
     return replace(_plan(build, resolved, tuple(outputs), (), ()), scorecard=False)
@@ -109,6 +114,12 @@ def lower_rest(checked: Checked, resolved: Resolved, cuts: Mapping[str, Conditio
 def _asked(grain: Grain, question: Question) -> Range:
     """Return the days asked for where they are no whole periods."""
     return Range(question.since, question.until) if grain is Grain.ALL else EVER
+
+
+def _seen(checked: Checked, kpi: TypedKpi, question: Question) -> tuple[str, ...]:
+    """Return the datasets whose latest row is the as-of, where rows that the KPI reads depend on it."""
+    late = question.as_of is None and any(is_late(checked, event) for event in kpi.events)
+    return tuple(sorted(kpi.datasets)) if late else ()
 
 
 def _dimension_types(checked: Checked, resolved: Resolved) -> dict[str, Type]:
@@ -126,20 +137,26 @@ def _plan(
 ) -> Plan:
     question, checked = resolved.question, build.checked
     steps = tuple(build.steps.values())
+    scans = tuple(scans_of(checked, build.components, steps, (*outputs, *totals)))
+    relations = relations_of(checked, scans, build.components)
     return Plan(
         calendar=checked.catalog.calendar,
         components=build.components,
         samples=build.samples,
-        scans=tuple(scans_of(checked, build.components, steps, (*outputs, *totals))),
+        scans=scans,
         steps=steps,
         outputs=outputs,
         by=by,
         range=Range(question.since, question.until, question.first_hour, question.last_hour),
         as_of=question.as_of,
-        datasets=checked.datasets,
+        datasets={**checked.datasets, **relations.datasets},
         profiles=tuple(sorted({d for output in outputs if output.step for d in output.datasets})),
         scorecard=question.grain is None and question.since is None and question.until is None,
         totals=totals,
+        relations=relations.found,
+        histories=histories_of(checked, build.components.values()),
+        provided=provided(checked, build.components),
+        open_in=open_in(checked, build.components, relations),
     )
 
 
@@ -363,7 +380,7 @@ def _lower_aggregate(
 
     def value(aggregate: str, argument: Expr | None, conditions: tuple[Expr, ...] = where) -> Value:
         type = WHOLE if argument is None else argument.type
-        apart = (over.keep, over.days, over.window)
+        apart = (over.keep, over.days, over.window, _seen_in(build, expr.event, over))
         component = Component(expr.event, conditions, aggregate, argument, type, None, False, *apart)
         id = _component(build, component)
         parts.components[id] = None
@@ -372,7 +389,7 @@ def _lower_aggregate(
 
     def whole(aggregate: str, share: Decimal | None = None) -> Value:
         kind = WHOLE if expr.argument is None else expr.argument.type
-        options = (share, expr.nearest, over.keep, over.days, over.window)
+        options = (share, expr.nearest, over.keep, over.days, over.window, _seen_in(build, expr.event, over))
         component = Component(expr.event, where, aggregate, expr.argument, kind, *options)
         id = _component(build, component)
         parts.components[id] = None
@@ -412,7 +429,12 @@ def _lower_aggregate(
 
 
 def _rows(build: _Build, event: str, where: tuple[Expr, ...], over: Slice) -> str:
-    return _component(build, Component(event, where, "rows", None, WHOLE, keep=over.keep, days=over.days))
+    seen = _seen_in(build, event, over)
+    return _component(build, Component(event, where, "rows", None, WHOLE, keep=over.keep, days=over.days, seen=seen))
+
+
+def _seen_in(build: _Build, event: str, over: Slice) -> tuple[str, ...]:
+    return over.seen if over.seen and is_late(build.checked, event) else ()
 
 
 def _component(build: _Build, component: Component) -> str:

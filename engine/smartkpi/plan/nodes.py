@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
 from smartkpi.language.types import Type
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
-from smartkpi.periods.windows import Path, Shift, Window
-from smartkpi.semantics.formula import Apply, Expr, Literal, TypedDataset
+from smartkpi.periods.windows import Length, Path, Shift, Window
+from smartkpi.semantics.formula import Apply, Expr, Literal, TypedBinding, TypedDataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ class Component:
     (by time, then the dataset's key, then value, of rows that have one). Null where no row contributes, but for
     `rows`; derive fills zeros where the data is covered. ``keep`` are the question's dimensions that tell its values
     apart: all of them, or fewer for what is over several segments. ``days``: only rows of these local days. ``window``:
-    it is over a stretch of time of its own for each period.
+    it is over a stretch of time of its own for each period. ``seen`` are the datasets whose latest
+    row is the as-of, for an event whose rows depend on it.
     """
 
     event: str
@@ -53,6 +54,7 @@ class Component:
     keep: tuple[str, ...] = ()
     days: Range = EVER
     window: Window | None = None
+    seen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,65 @@ class Scan:
     def windowed(self) -> bool:
         """Whether it answers over windows, each a stretch of time of its own for each period."""
         return any(demand.window is not None for demand in self.demands)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The rows of an operand in one dataset: which, when, whose (``by``), and what is wanted of them, by name.
+
+    All expressions are over the columns of the dataset.
+    """
+
+    dataset: str
+    time: Expr
+    where: tuple[Expr, ...]
+    by: tuple[Expr, ...]
+    columns: tuple[tuple[str, Expr], ...]
+
+    @property
+    def reads(self) -> tuple[Expr, ...]:
+        """All expressions over its rows."""
+        return (self.time, *self.where, *self.by, *(expr for _, expr in self.columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Rows that are made of those of events: a dataset of the plan beside those that are read.
+
+    ``kind`` is `first`, `then`, `after` or `without`; ``operands`` has the sides of each event, of which the first
+    one's rows are those of the relation. ``delays`` maps a column to two operands: it is the time between their rows.
+    Operands with the same of ``roots`` have rows of one event: none matches itself, and equal ones have an order.
+    ``ordered``: that order shows in the answer. ``seen`` are the datasets whose latest row is the as-of, where it
+    matters.
+    """
+
+    kind: str
+    operands: tuple[tuple[Side, ...], ...]
+    roots: tuple[str, ...]
+    within: Length | None
+    match: str
+    dates: bool
+    delays: tuple[tuple[str, int, int], ...]
+    ordered: bool
+    seen: tuple[str, ...]
+
+    @property
+    def opens(self) -> bool:
+        """Whether rows may have a window that is still open."""
+        return self.kind in ("then", "without") and self.within is not None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What an event of a plan stands on in time.
+
+    ``home`` are the datasets of its own rows, ``datasets`` those of all that it is made of. ``back``: in periods that
+    begin less than so long after the coverage of a dataset began, rows may lack.
+    """
+
+    home: tuple[str, ...]
+    datasets: tuple[str, ...]
+    back: tuple[tuple[str, Length], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +298,10 @@ class Plan:
 
     ``samples`` names, for a sum, minimum or maximum, the component that tells of how many rows; ``profiles`` are the
     datasets whose coverage is to be read. ``totals`` are the outputs once more, over all segments.
+
+    ``relations`` are the rows, by the name of their dataset, that are made of others, each after those it is made of.
+    Of derived events there are ``histories``; of components over them, ``provided`` says where their rows are, and
+    ``open_in`` in which relations windows may be open that decide on them.
     """
 
     calendar: Calendar
@@ -252,3 +317,7 @@ class Plan:
     profiles: tuple[str, ...]
     scorecard: bool
     totals: tuple[Output, ...] = ()
+    relations: Mapping[str, Relation] = field(default_factory=dict)
+    histories: Mapping[str, History] = field(default_factory=dict)
+    provided: Mapping[str, tuple[TypedBinding, ...]] = field(default_factory=dict)
+    open_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

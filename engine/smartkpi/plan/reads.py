@@ -23,9 +23,25 @@ def datasets_read(plan: Plan) -> Mapping[str, frozenset[str]]:
             step = steps[output.step]
             for id in {*step.components, *step.presence, *step.inside}:
                 for scan, cell in scans.get(id, ()):
-                    names |= _reached(plan.datasets, plan.datasets[scan.dataset], _read(scan, cell))
+                    names |= _read_from(plan, scan.dataset, _read(scan, cell))
         found[output.kpi] = frozenset(names)
     return found
+
+
+def _read_from(plan: Plan, dataset: str, exprs: Iterable[Expr]) -> set[str]:
+    """Return the datasets that row expressions of a dataset look up, and those that derived rows are made of."""
+    if dataset not in plan.relations:
+        return {dataset} | _reached(plan.datasets, plan.datasets[dataset], exprs)
+    sides = (side for operand in plan.relations[dataset].operands for side in operand)
+    return {name for side in sides for name in _read_from(plan, side.dataset, side.reads)}
+
+
+def read_from(plan: Plan, dataset: str) -> tuple[str, ...]:
+    """Return the datasets whose rows those of a dataset are made of, or are."""
+    if dataset not in plan.relations:
+        return (dataset,)
+    sides = (side for operand in plan.relations[dataset].operands for side in operand)
+    return tuple(dict.fromkeys(name for side in sides for name in read_from(plan, side.dataset)))
 
 
 def _read(scan: Scan, cell: Cell) -> Iterator[Expr]:

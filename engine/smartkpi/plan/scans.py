@@ -13,7 +13,7 @@ from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Path, grid_of, is_cut
 from smartkpi.plan.nodes import EVER, Cell, Component, Demand, Output, Range, Scan, Step
 from smartkpi.semantics.check import Checked
-from smartkpi.semantics.formula import Expr, Field, Literal, TypedBinding, TypedDataset
+from smartkpi.semantics.formula import Column, Expr, Field, Literal, TypedBinding, TypedDataset
 from smartkpi.semantics.prefer import between, stated
 from smartkpi.tree import rewrite
 
@@ -28,12 +28,12 @@ def scans_of(
     """Yield one scan a component, at the grains that ask for it; what does not add up takes one for each of them."""
     wanted = _wanted(components, {step.id: step for step in steps}, outputs)
     rows = {
-        event: tuple(Rows(checked.datasets[binding.dataset], binding) for binding in checked.events[event])
-        for event in dict.fromkeys(components[id].event for id in wanted)
+        (event, seen): tuple(rows_of(checked, event, seen))
+        for event, seen in dict.fromkeys((components[id].event, components[id].seen) for id in wanted)
     }
     for id in (id for id in components if id in wanted):
         component, asked = components[id], wanted[id]
-        providers = rows[component.event]
+        providers = rows[component.event, component.seen]
         state = STATES.get(component.aggregate, "additive")
         if state == "distinct" and len(providers) > 1:
             state = "values"
@@ -123,6 +123,21 @@ def _cell(id: str, component: Component, rows: Rows) -> Cell:
     return Cell(id, where, component.aggregate, argument, component.type, share, nearest, keep=component.keep)
 
 
+def rows_of(checked: Checked, event: str, seen: tuple[str, ...] = ()) -> Iterator[Rows]:
+    """Yield the rows of an event in each dataset that provides it; ``seen``: as seen from the latest row of these."""
+    for binding in checked.events[event]:
+        dataset = checked.datasets[binding.dataset]
+        if dataset.derivation is not None and seen and is_late(checked, event):
+            dataset = replace(dataset, name=f"{dataset.name} as of {', '.join(seen)}")
+        yield Rows(dataset, binding)
+
+
+def is_late(checked: Checked, event: str) -> bool:
+    """Say whether it depends on the as-of which rows an event has."""
+    lineage = checked.scopes[event].lineage
+    return lineage is not None and lineage.late
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The rows of an event in the dataset that provides it; what was bound to them is kept by identity."""
@@ -134,6 +149,7 @@ class Rows:
     def where(self, conditions: Iterable[Expr], days: Range = EVER) -> tuple[Expr, ...]:
         """Return what makes a row one of the event, and conditions on it, over the dataset's columns."""
         when = () if self.binding.when is None else (self.binding.when,)
+        conditions = join(self.binding.where, conditions)
         within = between(self.binding.time, days.start, days.end, "<")
         return join((*when, *stated(self.dataset.spec, self.binding.time), *within), map(self.bind, conditions))
 
@@ -146,6 +162,8 @@ class Rows:
     def _resolve(self, node: Expr) -> Expr:
         if not isinstance(node, Field):
             return node
+        if self.dataset.derivation is not None:
+            return Column(node.name, node.type)
         if node.name == "time" and "time" not in self.dataset.fields and self.binding.time is not None:
             return self.binding.time
         if node.name == "dataset" and "dataset" not in self.dataset.fields:

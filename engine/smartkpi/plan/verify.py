@@ -43,7 +43,8 @@ def verify(plan: Plan) -> None:
             providers.setdefault(event, []).append(Rows(dataset, binding))
     for id, grain in asked:
         found = [(scan, cell) for scan, cell in answers[id] if grain in scan.grains]
-        _verify_component(plan, id, found, providers[plan.components[id].event])
+        own = [Rows(plan.datasets[binding.dataset], binding) for binding in plan.provided.get(id, ())]
+        _verify_component(plan, id, found, own or providers[plan.components[id].event])
 
 
 def _verify_component(plan: Plan, id: str, answers: list[tuple[Scan, Cell]], providers: list[Rows]) -> None:

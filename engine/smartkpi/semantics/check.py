@@ -29,7 +29,8 @@ from smartkpi.semantics.lookups import Others, Target, order_datasets
 from smartkpi.semantics.prefer import prefer
 from smartkpi.semantics.providers import unite
 from smartkpi.semantics.revisions import dated_values
-from smartkpi.semantics.scope import EventScope, Namespace
+from smartkpi.semantics.scope import DerivedEvents, EventScope, Namespace
+from smartkpi.semantics.steps import derive_events
 from smartkpi.source import Span
 from smartkpi.spec.model import Catalog, Contract, Kpi
 
@@ -76,7 +77,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
     broken = {name: cause for key, cause in catalog.broken.items() if (name := _spoken(key))}
     events = _events(catalog, checked, broken)
     usable = {dataset.typed.name: dataset.typed for dataset in checked if dataset.usable}
-    datasets = prefer(catalog, usable, events, broken, found)
+    datasets = dict(prefer(catalog, usable, events, broken, found))
     scopes = _scopes(catalog, checked, events, constants, zone, broken, found)
     space = Namespace(
         events=scopes,
@@ -90,11 +91,13 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
         dimensions=catalog.dimensions,
         providers=events,
     )
+    space = replace(space, derived=DerivedEvents(scopes, events, datasets))
+    derive_events(catalog.derived, space, broken, found)
     kpis, order, left_out = _check_kpis(catalog, space, broken, found)
     found.extend(dict.fromkeys(cause for cause in left_out.values() if cause.code == "unequal-fields"))
     found.extend(without_field(catalog, (dataset.typed for dataset in checked)))
     goals = check_goals(catalog, replace(space, kpis=kpis), left_out, found)
-    found.extend(_check_cases(catalog, events, broken))
+    found.extend(_check_cases(catalog, events, scopes, broken))
     return Checked(
         catalog=catalog,
         kpis={name: kpis[name] for name in catalog.kpis if name in kpis},
@@ -140,6 +143,7 @@ def _place(diagnostic: Diagnostic) -> tuple[str, int]:
 def _constants(catalog: Catalog, found: list[Diagnostic]) -> Constants:
     values: dict[str, Literal] = {}
     loose: dict[str, syntax.Duration] = {}
+    durations: dict[str, syntax.Duration] = {}
     broken = {name.removeprefix("constant:"): d for name, d in catalog.broken.items() if name.startswith("constant:")}
     dated: dict[str, tuple[tuple[date, Literal | None], ...]] = {}
     for written in catalog.constants.values():
@@ -157,7 +161,9 @@ def _constants(catalog: Catalog, found: list[Diagnostic]) -> Constants:
             dated[written.name] = changes
         else:
             values[written.name] = value
-    return Constants(values, broken, loose, dated)
+            if isinstance(expr, syntax.Duration):
+                durations[written.name] = expr
+    return Constants(values, broken, loose, dated, durations)
 
 
 def _events(
@@ -332,7 +338,10 @@ def _cycle(cycle: tuple[str, ...], catalog: Catalog) -> Diagnostic:
 
 
 def _check_cases(
-    catalog: Catalog, events: Mapping[str, tuple[TypedBinding, ...]], broken: Mapping[str, Diagnostic]
+    catalog: Catalog,
+    events: Mapping[str, tuple[TypedBinding, ...]],
+    scopes: Mapping[str, EventScope],
+    broken: Mapping[str, Diagnostic],
 ) -> Iterator[Diagnostic]:
     """Yield what tests name and nobody defines."""
     for case in catalog.cases:
@@ -342,6 +351,9 @@ def _check_cases(
                 span = given.spans[0] if given.spans else case.span
                 hint = did_you_mean(given.event, events)
                 findings.error("unknown-event", f"no event is named `{given.event}`", span, hint)
+            elif given.event in catalog.derived and given.event in scopes:
+                message, hint = derived_given(given.event, scopes[given.event])
+                findings.error("derived-given", message, given.spans[0] if given.spans else case.span, hint)
         for expect in case.expect:
             if expect.goal is not None:
                 if expect.goal not in catalog.goals and f"goal:{expect.goal}" not in catalog.broken:
@@ -353,6 +365,13 @@ def _check_cases(
             if expect.period is not None:
                 _check_period(expect.period, expect.spans["period"], catalog, findings)
         yield from findings.diagnostics
+
+
+def derived_given(name: str, scope: EventScope) -> tuple[str, str]:
+    """Say that a test gives rows of an event that is made of others, and what to give instead."""
+    events = () if scope.lineage is None else scope.lineage.events
+    names = " and ".join(f"`{event}`" for event in events)
+    return f"`{name}` is derived: its rows follow from those of {names}", f"give rows of {names}"
 
 
 def _check_period(text: str, span: Span, catalog: Catalog, findings: Findings) -> None:

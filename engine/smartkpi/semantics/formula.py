@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Literal as OneOf
 
 from smartkpi.language.types import UNKNOWN, Type
 from smartkpi.periods.grain import Grain
-from smartkpi.periods.windows import Shift, Window
+from smartkpi.periods.windows import Length, Shift, Window
 from smartkpi.source import Span
 from smartkpi.spec.model import Benchmark, Dataset, Kpi, Threshold
 
@@ -158,13 +159,46 @@ Expr = Literal | Column | Field | LookedUp | Apply | Aggregate | Reference | Acr
 
 @dataclass(frozen=True, slots=True)
 class TypedBinding:
-    """How a dataset provides an event: row expressions over Columns. ``time`` None: timeless."""
+    """How a dataset provides an event: row expressions over Columns. ``time`` None: timeless.
+
+    ``where`` are the conditions, over fields, of an event that is another's rows under them.
+    """
 
     event: str
     dataset: str
     when: Expr | None
     time: Expr | None
     count: Expr | None
+    where: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An event that a derived one is made of, and the name that its fields go by there; the first one has none.
+
+    Rows are told apart, and ordered, among those of one ``root``: the event that is not derived itself.
+    """
+
+    name: str
+    event: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """How rows are made of those of events: language.md, section 3. What `repeat` makes is `after` of one event.
+
+    ``by`` are the fields that rows which belong together have alike; ``dates``: whole days are compared; ``repeat``: it
+    is one event, so that the other row has no delay of its own.
+    """
+
+    kind: OneOf["first", "then", "after", "without"]
+    operands: tuple[Operand, ...]
+    within: Length | None
+    by: tuple[str, ...]
+    match: str
+    dates: bool
+    repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +232,8 @@ class TypedDataset:
 
     With the data's schema at hand, ``columns`` has every column and its type, and every column is a field; without
     it, ``columns`` is None and a field that is not in ``fields`` is the column of its name. Of rows with one
-    key the one with the highest ``keep`` stays, the latest where there is none.
+    key the one with the highest ``keep`` stays, the latest where there is none. With a ``derivation`` its rows are made
+    of those of events, and each column is a field of them.
     """
 
     name: str
@@ -211,6 +246,7 @@ class TypedDataset:
     columns: Mapping[str, Type] | None
     lookups: Mapping[str, TypedLookup] = field(default_factory=dict)
     keep: Expr | None = None
+    derivation: Derivation | None = None
 
     @property
     def order(self) -> Expr | None:

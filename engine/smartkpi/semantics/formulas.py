@@ -19,6 +19,7 @@ from smartkpi.semantics.per import per
 from smartkpi.semantics.quantiles import share_of
 from smartkpi.semantics.rows import type_condition
 from smartkpi.semantics.scope import IMPLICIT, EventScope, Namespace, event_field, part_span, unknown_name
+from smartkpi.semantics.steps import derive_event
 from smartkpi.semantics.timed import timed
 from smartkpi.source import Span
 from smartkpi.tree import walk
@@ -51,20 +52,23 @@ def type_formula(expr: syntax.Expr, space: Namespace, findings: Findings) -> Exp
             return call(expr, args, space.zone, findings)
         case syntax.Where():
             return _filtered(expr, space, findings)
-        case syntax.Member(of=syntax.Where()):
-            _outside(expr.span, findings)
         case syntax.Member():
-            findings.not_yet(f"a field of a derived event (`.{expr.name}`)", expr.span)
+            _outside(expr.span, findings)
         case syntax.Per():
             hint = f"such as `avg({written(expr.span)})`"
             findings.error("bare-per", "`per` gives many values, a formula needs one", expr.span, hint)
         case syntax.Step():
-            findings.not_yet(f"an event derived by `{expr.kind}`", expr.span)
+            return _count(expr, space, findings)
         case syntax.Alias():
-            findings.not_yet("`as`", expr.span)
+            raise AssertionError("`as` stands in chains only")
         case _:
             assert_never(expr)
     return FAILED
+
+
+def _count(expr: syntax.Step, space: Namespace, findings: Findings) -> Expr:
+    event = derive_event(expr, space, findings)
+    return FAILED if event is None else Aggregate("count", event, None, (), WHOLE, expr.span)
 
 
 def conditions(
@@ -142,8 +146,10 @@ def _filtered(expr: syntax.Where, space: Namespace, findings: Findings) -> Expr:
         function = FUNCTIONS.get(operand.function)
         if function is not None and function.kind == "aggregate":
             return _aggregate(operand, wheres, space, findings) if fits(operand, Place.FORMULA, findings) else FAILED
-    if isinstance(operand, syntax.Name) and len(operand.parts) == 1:
-        found = _name(operand, space, findings)
+    if isinstance(operand, syntax.Step) or (isinstance(operand, syntax.Name) and len(operand.parts) == 1):
+        found = (
+            _name(operand, space, findings) if isinstance(operand, syntax.Name) else _count(operand, space, findings)
+        )
         if isinstance(found, Aggregate):
             where = conditions(wheres, (found.event,), space, findings)
             return Aggregate("count", found.event, None, where[0][1], WHOLE, expr.span)
@@ -152,7 +158,7 @@ def _filtered(expr: syntax.Where, space: Namespace, findings: Findings) -> Expr:
             return Reference(found.kpi, where, found.type)
         if found is FAILED:
             return FAILED
-    elif isinstance(operand, syntax.Name | syntax.Step | syntax.Member | syntax.Per):
+    elif isinstance(operand, syntax.Name | syntax.Member | syntax.Per):
         type_formula(operand, space, findings)
         return FAILED
     hint = "filter each part: `count(order where …)`, `revenue where …`"
@@ -199,7 +205,8 @@ def _relation(expr: syntax.Expr, space: Namespace, findings: Findings) -> _Relat
             elif not _say_what(inner, space, findings):
                 unknown_name(inner, space, findings)
         case syntax.Step():
-            findings.not_yet(f"an event derived by `{inner.kind}`", inner.span)
+            derived = derive_event(inner, space, findings)
+            return None if derived is None else _Relation(derived, wheres, None, inner.span)
         case syntax.Per():
             message = "`per` stands as it is in an aggregate, with `where` inside"
             findings.error("misplaced-where", message, inner.span, "write `count(x per buyer where value > 1000)`")
@@ -284,6 +291,12 @@ def _argument(expr: syntax.Apply, relation: _Relation, scope: EventScope, findin
     return event_field(relation.field, relation.span, scope, findings)
 
 
+def _shared(field: str, scope: EventScope) -> str:
+    """Return how a field of a row that several rows may have in common is added up; nothing for one of its own."""
+    step, _, rest = field.partition(".")
+    return scope.lineage.shared.get(step, "") if scope.lineage is not None and rest not in ("", "delay") else ""
+
+
 def _aggregated(expr: syntax.Apply, type: Type, relation: _Relation, scope: EventScope, findings: Findings) -> Type:
     """Return the type of an aggregate of a field, or say why there is none."""
     name, field = expr.function, f"{relation.event}.{relation.field}"
@@ -291,6 +304,11 @@ def _aggregated(expr: syntax.Apply, type: Type, relation: _Relation, scope: Even
         message = f"`{name}` of rows that lie in several datasets ({', '.join(f'`{d}`' for d in scope.datasets)})"
         hint = f"give each dataset an event of its own, and take the `{name}` of one of them"
         findings.not_yet(message, expr.span, hint)
+        return UNKNOWN
+    if name in ("sum", "avg") and (way := _shared(relation.field or "", scope)):
+        step = (relation.field or "").partition(".")[0]
+        message = f"a row of `{step}` may belong to several rows: `{name}` would add it more than once"
+        findings.error("shared-row", message, expr.span, way)
         return UNKNOWN
     if name in ("first", "last") and scope.timeless:
         message = f"the rows of `{relation.event}` have no time: none of them is the {name}"

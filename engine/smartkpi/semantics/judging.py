@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -175,7 +175,7 @@ def _is_proportion(formula: Expr, space: Namespace) -> bool:
             return all(_is_proportion(one.formula, space) for one in space.kpis[formula.kpi].versions)
         case Apply(function="/", args=(part, whole)):
             above, below = _counted(part, space), _counted(whole, space)
-            return above is not None and below is not None and _is_part(above, below, space.providers)
+            return above is not None and below is not None and _is_part(above, below, space)
         case _:
             return False
 
@@ -198,14 +198,18 @@ def _counted(formula: Expr, space: Namespace) -> Counted | None:
             return None
 
 
-def _is_part(part: Counted, whole: Counted, providers: Mapping[str, tuple[TypedBinding, ...]]) -> bool:
+def _is_part(part: Counted, whole: Counted, space: Namespace) -> bool:
     """Say whether the rows of one count are among those of another, whatever the data holds."""
     if part[2] != whole[2] or not whole[1] <= part[1]:
         return False
     if part[0] == whole[0]:
         return True
-    inner, outer = ({one.dataset: one for one in providers.get(event, ())} for event in (part[0], whole[0]))
-    return bool(inner) and inner.keys() <= outer.keys() and all(_lies_in(inner[one], outer[one]) for one in inner)
+    inner, outer = ({one.dataset: one for one in space.providers.get(event, ())} for event in (part[0], whole[0]))
+    if inner and inner.keys() <= outer.keys() and all(_lies_in(inner[one], outer[one]) for one in inner):
+        return True
+    steps = [space.derived.datasets[one].derivation for one in inner if one in space.derived.datasets]
+    bases = [one.operands[0].event for one in steps if one is not None]
+    return bool(bases) and all(_is_part((base, *part[1:]), whole, space) for base in bases)
 
 
 def _lies_in(inner: TypedBinding, outer: TypedBinding) -> bool:
@@ -213,4 +217,4 @@ def _lies_in(inner: TypedBinding, outer: TypedBinding) -> bool:
     if (inner.time, inner.count) != (outer.time, outer.count):
         return False
     wanted = set() if outer.when is None else set(split(outer.when))
-    return wanted <= (set() if inner.when is None else set(split(inner.when)))
+    return set(outer.where) <= set(inner.where) and wanted <= (set() if inner.when is None else set(split(inner.when)))

@@ -101,8 +101,8 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         bands=first.bands,
         events=reads.events,
         kpis=reads.kpis,
-        datasets=frozenset(dataset for scope in scopes for dataset in scope.datasets),
-        missing=tuple(scope.event for scope in scopes if scope.dataset is None),
+        datasets=frozenset(dataset for scope in scopes for dataset in scope.reads),
+        missing=_missing(scopes),
         segmented=reads.segmented,
         within=reads.within,
         ranked=reads.ranked,
@@ -129,6 +129,14 @@ def _check_reads(spec: Kpi, reads: _Reads, formulas: list[Expr], findings: Findi
     if reads.depth > DEEPEST:
         message = f"`{spec.name}` stands on more than {DEEPEST} KPIs in a row"
         findings.error("formula-too-deep", message, spec.span, "spell some of them out")
+
+
+def _missing(scopes: Iterable[EventScope]) -> tuple[str, ...]:
+    """Return the events that no dataset provides."""
+    absent = (
+        (scope.event,) if scope.lineage is None else scope.lineage.absent for scope in scopes if not scope.dataset
+    )
+    return tuple(dict.fromkeys(name for names in absent for name in names))
 
 
 def _type_version(one: InForce, findings: Findings) -> Expr:

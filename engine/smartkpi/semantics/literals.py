@@ -25,12 +25,14 @@ class Constants:
     """The project's constants: values by name; ``broken`` those with an error; ``loose`` durations such as `3mo`.
 
     ``dated`` are those with revisions: their values with the first day of each, None where one has no value before.
+    ``durations`` are those written as one, which tell `24h` from `1d`.
     """
 
     values: Mapping[str, Literal] = field(default_factory=dict)
     broken: Mapping[str, Diagnostic] = field(default_factory=dict)
     loose: Mapping[str, syntax.Duration] = field(default_factory=dict)
     dated: Mapping[str, tuple[tuple[date, Literal | None], ...]] = field(default_factory=dict)
+    durations: Mapping[str, syntax.Duration] = field(default_factory=dict)
 
     def __contains__(self, name: str) -> bool:
         """Return whether a name is a constant, right or not."""

@@ -35,11 +35,14 @@ def type_row(expr: syntax.Expr, scope: RowScope, findings: Findings) -> Expr:
             message = "`per` is over many rows, a condition sees one row"
             findings.error("aggregate-in-row", message, expr.span, "it stands in a formula")
         case syntax.Step():
-            findings.not_yet(f"an event derived by `{expr.kind}`", expr.span)
+            message = f"`{expr.kind}` is over many rows, a condition sees one row"
+            hint = "name the event that it derives, under `events`, and count that"
+            findings.error("aggregate-in-row", message, expr.span, hint)
         case syntax.Member():
-            findings.not_yet(f"a field of a derived event (`.{expr.name}`)", expr.span)
+            message = f"`.{expr.name}` is a field of other rows, a condition sees one row"
+            findings.error("aggregate-in-row", message, expr.span, "it stands in an aggregate, in a formula")
         case syntax.Alias():
-            findings.not_yet("`as`", expr.span)
+            raise AssertionError("`as` stands in chains only")
         case _:
             assert_never(expr)
     return FAILED

@@ -13,8 +13,9 @@ from smartkpi.language.types import TEXT, UNKNOWN, Type
 from smartkpi.nearest import did_you_mean, nearest
 from smartkpi.periods.calendar import PLAIN, Calendar
 from smartkpi.periods.grain import Grain
+from smartkpi.periods.windows import Length
 from smartkpi.semantics.findings import Findings, listing
-from smartkpi.semantics.formula import Column, Expr, Field, Literal, LookedUp, TypedBinding, TypedKpi
+from smartkpi.semantics.formula import Column, Expr, Field, Literal, LookedUp, TypedBinding, TypedDataset, TypedKpi
 from smartkpi.semantics.literals import FAILED, Constants
 from smartkpi.source import Span
 from smartkpi.spec.model import Dimension
@@ -28,7 +29,8 @@ class Reach:
     """What a lookup leads to: the fields of a dataset, and its own lookups.
 
     ``open``: its data is not at hand, so any field may exist. ``only`` are the fields that the lookup lets through
-    (None: all). ``cause`` is the error that broke the lookup or all of its dataset.
+    (None: all). ``cause`` is the error that broke the lookup or all of its dataset. ``step``: it is no lookup but the
+    row of another event, which a step found.
     """
 
     name: str
@@ -40,6 +42,26 @@ class Reach:
     lookups: Mapping[str, Reach]
     by_time: bool = False
     cause: Diagnostic | None = None
+    step: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What a derived event comes from.
+
+    ``root`` is the event that its rows are rows of, ``home`` the datasets of that. ``back``: in periods that begin less
+    than so long after the coverage of a dataset began, rows may lack. ``shared`` maps a step whose rows several rows
+    may have in common to the way to add theirs up. ``late``: which rows there are depends on the as-of. ``absent`` are
+    the events that no dataset provides, ``events`` all those that it is made of and that are not derived.
+    """
+
+    root: str
+    home: tuple[str, ...]
+    events: tuple[str, ...] = ()
+    back: tuple[tuple[str, Length], ...] = ()
+    shared: Mapping[str, str] = field(default_factory=dict)
+    late: bool = False
+    absent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +95,7 @@ class EventScope:
     ``timeless``: some rows have no time. ``datasets`` are all that provide it; ``lacking`` maps a field that not all
     have to one without; ``additive`` has what may not be added over everything ("": the counts). ``united`` are the
     lookups of datasets that provide it together: what they lead to is not a field of the event. ``periods`` are those
-    that its rows stand for.
+    that its rows stand for. A derived event has a ``lineage``; ``stands_on`` are then the datasets of all its steps.
     """
 
     event: str
@@ -95,21 +117,37 @@ class EventScope:
     additive: Mapping[str, str] = field(default_factory=dict)
     united: Collection[str] = ()
     periods: tuple[Grain, ...] = ()
+    stands_on: tuple[str, ...] = ()
+    lineage: Lineage | None = None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The datasets with the rows that it is, or is made of."""
+        return self.stands_on or self.datasets
 
 
 RowScope = DatasetScope | EventScope
 
 
 @dataclass(frozen=True, slots=True)
+class DerivedEvents:
+    """Where derived events are kept as they are found: scopes, bindings, and the datasets that their rows make up."""
+
+    scopes: dict[str, EventScope] = field(default_factory=dict)
+    events: dict[str, tuple[TypedBinding, ...]] = field(default_factory=dict)
+    datasets: dict[str, TypedDataset] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Namespace:
-    """What formulas see: events, KPIs, constants; never fields.
+    """What formulas see: events (derived ones are added as they are found), KPIs, constants; never fields.
 
     ``kpis`` are those checked so far; ``written`` the names of all; ``broken`` what an error left out, by name.
     ``direction`` is the one that the KPI states in whose formula a name stands; ``dimensions`` are those described,
     ``providers`` how datasets provide events.
     """
 
-    events: Mapping[str, EventScope]
+    events: dict[str, EventScope]
     kpis: Mapping[str, TypedKpi]
     written: frozenset[str]
     datasets: frozenset[str]
@@ -120,6 +158,7 @@ class Namespace:
     calendar: Calendar = PLAIN
     dimensions: Mapping[str, Dimension] = field(default_factory=dict)
     providers: Mapping[str, tuple[TypedBinding, ...]] = field(default_factory=dict)
+    derived: DerivedEvents = field(default_factory=DerivedEvents)
 
 
 def row_name(expr: syntax.Name, scope: RowScope, findings: Findings, *, column: bool = False) -> Expr:
@@ -231,7 +270,8 @@ def meant(name: str, scope: RowScope, known: Iterable[str] = ()) -> str:
     if name in scope.lookups:
         reach = scope.lookups[name]
         shown = f", such as `{name}.{field}`" if (field := next(iter(reach.only or reach.fields), "")) else ""
-        return f"`{name}` is a lookup: name a field of it{shown}"
+        what = "another step's row" if reach.step else "a lookup"
+        return f"`{name}` is {what}: name a field of it{shown}"
     paths = _looked_up(scope.lookups)
     near = nearest(name, [*scope.fields, *known, *paths])
     found = [path for one in near for path in ([one] if one in scope.fields else paths.get(one, [one]))]
@@ -337,7 +377,7 @@ def _dotted(expr: syntax.Name, scope: RowScope, findings: Findings) -> Expr:
     if columns is not None and expr.text in columns:
         hint = f'write `col("{expr.text}")`'
         findings.error("unknown-field", f"a column with a dot cannot be written as `{expr.text}`", expr.span, hint)
-    elif isinstance(scope, EventScope) and first == scope.event and len(expr.parts) == 2:
+    elif isinstance(scope, EventScope) and first in (scope.event, _root(scope)) and len(expr.parts) == 2:
         message = f"in a condition the rows are those of `{first}`: its fields stand alone"
         findings.error("unknown-field", message, expr.span, f"write `{last}`")
     else:
@@ -346,6 +386,10 @@ def _dotted(expr: syntax.Name, scope: RowScope, findings: Findings) -> Expr:
         notes = listing("lookups", scope.lookups)
         findings.error("unknown-field", f"{rows} no lookup `{first}`", part_span(expr, 0), hint, notes)
     return FAILED
+
+
+def _root(scope: EventScope) -> str:
+    return scope.event if scope.lineage is None else scope.lineage.root
 
 
 def unknown_field(name: str, span: Span | None, scope: RowScope, findings: Findings, otherwise: str = "") -> Expr:
@@ -390,14 +434,19 @@ def unknown_name(expr: syntax.Name, space: Namespace, findings: Findings) -> Non
         hint = f"its events: {', '.join(f'`{event}`' for event in provided)}" if provided else ""
         findings.error("not-an-event", f"`{name}` is a dataset; formulas are made of events", span, hint)
         return
-    owners = [event for event, scope in space.events.items() if name in scope.fields and name not in IMPLICIT]
+    owners = [
+        event
+        for event, scope in space.events.items()
+        if event.isidentifier() and name in scope.fields and name not in IMPLICIT
+    ]
     written = ", ".join(f"`{event}.{name}`" for event in owners[:3])
-    hint = did_you_mean(name, [*space.events, *space.written, *space.constants])
-    if not hint and not owners and any(scope.open for scope in space.events.values()):
-        event = next(event for event, scope in space.events.items() if scope.open)
+    named = [event for event in space.events if event.isidentifier()]  # others stand in formulas
+    hint = did_you_mean(name, [*named, *space.written, *space.constants])
+    if not hint and not owners and any(space.events[event].open for event in named):
+        event = next(event for event in named if space.events[event].open)
         hint = f"a field is written with its event, as in `{event}.{name}`"
     if owners:
         hint = f"a field is written with its event: {written}"
     elif name in FUNCTIONS:
         hint = f"`{name}` is a function: write `{FUNCTIONS[name].signature}`"
-    findings.error("unknown-event", f"no event is named `{name}`", span, hint, listing("events", space.events))
+    findings.error("unknown-event", f"no event is named `{name}`", span, hint, listing("events", named))

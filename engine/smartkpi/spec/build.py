@@ -20,14 +20,15 @@ from smartkpi.spec.datasets import agree, build_contract, build_dataset, missing
 from smartkpi.spec.definitions import KINDS, SPOKEN, Definition, View, gather
 from smartkpi.spec.dimensions import build_dimension, parent_cycles
 from smartkpi.spec.document import Document
+from smartkpi.spec.events import build_derived, is_derived
 from smartkpi.spec.goal import Goal
 from smartkpi.spec.goals import build_goal, goals_of_kpi
 from smartkpi.spec.include import Part
 from smartkpi.spec.kpis import build_kpi
-from smartkpi.spec.model import Case, Catalog, Constant, Contract, Dataset, DatedNote, Dimension, Kpi
+from smartkpi.spec.model import Case, Catalog, Constant, Contract, Dataset, DatedNote, Derived, Dimension, Kpi
 from smartkpi.spec.names import check_name
 from smartkpi.spec.nodes import Fields, Items, Node, Scalar
-from smartkpi.spec.rename import rename_contract, rename_dataset, rename_goal, rename_kpi
+from smartkpi.spec.rename import rename_contract, rename_dataset, rename_derived, rename_goal, rename_kpi
 from smartkpi.spec.thresholds import Folder
 from smartkpi.spec.values import Problems, text
 
@@ -50,6 +51,7 @@ class _State:
     contracts: dict[str, Contract] = field(default_factory=dict)
     kpis: dict[str, Kpi] = field(default_factory=dict)
     dimensions: dict[str, Dimension] = field(default_factory=dict)
+    derived: dict[str, Derived] = field(default_factory=dict)
     cases: list[Case] = field(default_factory=list)
     goals: dict[str, Goal] = field(default_factory=dict)
 
@@ -108,6 +110,7 @@ def _catalog(state: _State, root: Path) -> Catalog:
         dimensions={name: item for name, item in state.dimensions.items() if f"dimension:{name}" not in broken},
         notes=state.notes,
         goals={name: item for name, item in state.goals.items() if f"goal:{name}" not in broken},
+        derived={name: item for name, item in state.derived.items() if f"event:{name}" not in broken},
     )
 
 
@@ -177,12 +180,8 @@ def _by_name(state: _State, definitions: list[Definition]) -> list[Definition]:
 
 def _agree(first: Definition, other: Definition) -> bool:
     """Return whether both say what an event has that a dataset provides, one of them included: then both hold."""
-    declared = all(d.kind == "event" and text(d.value) is None and not _is_derived(d.value) for d in (first, other))
+    declared = all(d.kind == "event" and not is_derived(d.value) for d in (first, other))
     return declared and first.origin != other.origin
-
-
-def _is_derived(node: Node) -> bool:
-    return isinstance(node, Fields) and "is" in node.entries
 
 
 def _without_event_clashes(state: _State, kept: list[Definition]) -> Iterator[Definition]:
@@ -193,7 +192,8 @@ def _without_event_clashes(state: _State, kept: list[Definition]) -> Iterator[De
             provided.setdefault(name, key)
     for definition in kept:
         taken = provided.get(definition.name)
-        if taken is not None and definition.kind in SPOKEN and definition.kind != "event":
+        declared = definition.kind == "event" and not is_derived(definition.value)
+        if taken is not None and definition.kind in SPOKEN and not declared:
             event = Definition("event", definition.name, taken, taken, definition.base)
             state.report((_taken(definition, event),), definition.subject)
         else:
@@ -233,8 +233,10 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
             if dataset is not None and not problems and (missing := missing_time(name, dataset)):
                 problems.append(missing)
             _keep(state.datasets, name, None if dataset is None else rename_dataset(dataset, state.view.names))
+        case "event" if is_derived(value):
+            derived = build_derived(name, value, span, problems)
+            _keep(state.derived, name, None if derived is None else rename_derived(derived, state.view.names))
         case "event":
-            problems += later.later_in_event(value)
             contract = build_contract(name, value, span, problems)
             if contract is not None:
                 contract = rename_contract(contract, state.view.names)

@@ -42,14 +42,6 @@ def later_in_thresholds(node: Fields) -> Iterator[Diagnostic]:
     yield from _keys(node.get("thresholds"), _THRESHOLDS)
 
 
-def later_in_event(node: Node) -> Iterator[Diagnostic]:
-    """Yield that an event is derived from others: a text, or a mapping with `is`."""
-    if isinstance(node, Scalar) and node.data is not None:
-        yield not_yet("an event derived from events", node)
-    elif isinstance(node, Fields) and (step := node.entries.get("is")) is not None:
-        yield not_yet("an event derived from events", step.key)
-
-
 def later_in_dataset(node: Node) -> Iterator[Diagnostic]:
     """Yield what a dataset asks for too early."""
     if not isinstance(node, Fields):

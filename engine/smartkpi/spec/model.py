@@ -235,6 +235,17 @@ class Contract:
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """An event made of others: ``formula`` is a step, or an event under a condition."""
+
+    name: str
+    formula: Formula
+    span: Span = field(compare=False, repr=False)
+    label: Labels = Labels()
+    description: Labels = Labels()
+
+
+@dataclass(frozen=True, slots=True)
 class Dimension:
     """A field wherever it occurs: ``spellings`` maps values to their one spelling, ``values`` has labels to show."""
 
@@ -413,3 +424,4 @@ class Catalog:
     dimensions: Mapping[str, Dimension] = field(default_factory=lambda: EMPTY)
     notes: tuple[DatedNote, ...] = ()
     goals: Mapping[str, Goal] = field(default_factory=lambda: EMPTY)
+    derived: Mapping[str, Derived] = field(default_factory=lambda: EMPTY)

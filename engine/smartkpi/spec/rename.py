@@ -11,7 +11,7 @@ from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.syntax import Expr
 from smartkpi.source import Span
 from smartkpi.spec.goal import Goal
-from smartkpi.spec.model import Column, Contract, Dataset, Formula, Kpi, Rules, Threshold
+from smartkpi.spec.model import Column, Contract, Dataset, Derived, Formula, Kpi, Rules, Threshold
 from smartkpi.tree import rewrite
 
 _Written = TypeVar("_Written", Formula, Formula | None, Formula | Column | None)
@@ -116,6 +116,11 @@ def rename_contract(contract: Contract, files: Files) -> Contract:
         return contract
     datasets = tuple(_dataset(name, prefer.span, files) for name in prefer.datasets)
     return replace(contract, prefer=replace(prefer, datasets=datasets))
+
+
+def rename_derived(derived: Derived, files: Files) -> Derived:
+    """Return a derived event that is made of included ones by the names that they have here."""
+    return replace(derived, formula=_whole(derived.formula, files))
 
 
 def _names(span: Span, files: Files) -> Names | None:

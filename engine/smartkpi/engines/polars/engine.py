@@ -8,8 +8,8 @@ from datetime import date
 
 import polars as pl
 
-from smartkpi.diagnostics import Diagnostic, KpiError, Severity
-from smartkpi.engines.answer import Answer, Coverage
+from smartkpi.diagnostics import Diagnostic, KpiError
+from smartkpi.engines.answer import Answer, Coverage, edge_of
 from smartkpi.engines.polars.additive import Level1, first_level
 from smartkpi.engines.polars.combine import second_level
 from smartkpi.engines.polars.compile import (
@@ -32,7 +32,11 @@ from smartkpi.engines.polars.holistic import finish_holistic, holistic_queries
 from smartkpi.engines.polars.keys import deduplicate, is_unique
 from smartkpi.engines.polars.lookups import attach, taken, unmatched
 from smartkpi.engines.polars.meter import Meter, Progress
+from smartkpi.engines.polars.notes import duplicates, no_time, not_a_number, preferred, without_match
+from smartkpi.engines.polars.operands import operands_of
+from smartkpi.engines.polars.order import numbered
 from smartkpi.engines.polars.partials import LIMIT
+from smartkpi.engines.polars.relations import Maker, as_opened
 from smartkpi.engines.polars.sketch import finish_sketch, sketch_queries
 from smartkpi.engines.polars.slices import is_large
 from smartkpi.engines.polars.spread import SPREAD, cells_over, rows_over, slices_over
@@ -51,8 +55,10 @@ from smartkpi.engines.polars.windows import (
 )
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Stretch, grid_of
-from smartkpi.plan.nodes import Demand, Plan, Scan
-from smartkpi.semantics.formula import TypedDataset, TypedLookup
+from smartkpi.plan.nodes import Demand, Plan, Scan, Side
+from smartkpi.plan.reads import read_from
+from smartkpi.plan.relations import ROW
+from smartkpi.semantics.formula import TypedDataset
 from smartkpi.sources.audit import left_out
 from smartkpi.sources.faults import panicking
 from smartkpi.sources.tables import Table, refuse_changed, samples_of
@@ -88,6 +94,8 @@ class _Run:
         self.unmatched: dict[str, dict[str, int]] = {}
         self.elsewhere: dict[str, int] = {}
         self.notes: list[Diagnostic] = []
+        self.coverage: dict[str, Coverage] = {}
+        self.unfinished: dict[str, pl.DataFrame] = {}
         self.scans = 0
         self.meter = None if engine.progress is None else Meter(engine.progress, self.total())
 
@@ -95,9 +103,9 @@ class _Run:
         plan = self.plan
         frames: dict[Grain, list[pl.DataFrame]] = {}
         origins: dict[Grain, list[str]] = {}
-        coverage: dict[str, Coverage] = {}
+        coverage = self.coverage
         values: dict[tuple[Grain, str], list[pl.DataFrame]] = {}
-        for scan in plan.scans:
+        for scan in sorted(plan.scans, key=lambda scan: scan.dataset in plan.relations):  # they ask for coverage
             opened = self.open(scan.dataset)
             if scan.demands:
                 continue
@@ -115,8 +123,8 @@ class _Run:
                 for grain, query in value_queries(plan, scan, opened):
                     values.setdefault((grain, scan.cells[0].id), []).append(self.run(opened, query))
             else:
-                if is_large(opened) and scan.dataset in plan.profiles and scan.dataset not in coverage:
-                    coverage[scan.dataset] = self.profile(scan.dataset)
+                if is_large(opened) and scan.dataset in plan.profiles:
+                    self.cover(scan.dataset)
                 days = coverage[scan.dataset].days if scan.dataset in coverage else ()
                 for grain, frame in self.apart(scan, opened, days):
                     frames.setdefault(grain, []).append(frame)
@@ -125,15 +133,14 @@ class _Run:
             frames.setdefault(grain, []).append(count_values(id, parts))
             origins.setdefault(grain, []).append("")
         for name in plan.profiles:
-            if name not in coverage:
-                coverage[name] = self.profile(name)
+            self.cover(name)
         stretches = self.stretches(coverage)
         for opened in self.opened.values():
             if not opened.table.held:
                 refuse_changed(opened.table)
         ordered = {name: self.complete(coverage[name]) for name in plan.profiles}
         self.notes += [
-            _no_time(plan.datasets[name], one) for name, one in ordered.items() if "null_time" in one.left_out
+            no_time(plan.datasets[name], one) for name, one in ordered.items() if "null_time" in one.left_out
         ]
         return Answer(
             frames={grain: tuple(found) for grain, found in frames.items()},
@@ -142,6 +149,7 @@ class _Run:
             notes=tuple(self.notes),
             origins={grain: tuple(found) for grain, found in origins.items()},
             stretches=stretches,
+            open=self.unfinished,
         )
 
     def complete(self, found: Coverage) -> Coverage:
@@ -241,7 +249,11 @@ class _Run:
     def queries(self) -> Iterator[tuple[str, pl.LazyFrame]]:
         """Yield the title and query of each pass over rows, without running it."""
         covered = set()
+        for name in self.plan.relations:
+            yield from self.operands(name)
         for scan in self.plan.scans:
+            if scan.dataset in self.plan.relations:
+                continue
             opened = self.open(scan.dataset)
             cells = " ".join(cell.id for cell in scan.cells)
             for demand in (one for one in scan.demands if scan.state in SPREAD or one.window is None):
@@ -301,11 +313,14 @@ class _Run:
             if column in level.exact and found[f"large{i}"]:
                 raise beyond_sums(opened)
             if count := found[f"broken{i}"]:
-                self.notes.append(_not_a_number(self.plan.datasets[scan.dataset], column, count))
+                self.notes.append(not_a_number(self.plan.datasets[scan.dataset], column, count))
 
     def open(self, name: str) -> Opened:
         """Return a dataset with one row a key, opened once."""
         if name in self.opened:
+            return self.opened[name]
+        if name in self.plan.relations:
+            self.opened[name] = self.derive(name)
             return self.opened[name]
         base, dataset = self.base(name), self.plan.datasets[name]
         opened = self.look_up(replace(base, frame=base.table.frame), dataset)
@@ -313,6 +328,24 @@ class _Run:
         self.leave_to_others(opened, dataset)
         self.opened[name] = opened
         return opened
+
+    def derive(self, name: str) -> Opened:
+        """Return the rows that are made of others as those of a dataset."""
+        plan, relation = self.plan, self.plan.relations[name]
+        known = edge_of(plan, {one: self.cover(one) for one in read_from(plan, name)}, plan.profiles)
+        seen = edge_of(plan, {one: self.cover(one) for one in relation.seen}, plan.profiles)
+        made = Maker(plan, relation, self.open, self.run, known, seen).make()
+        if relation.opens:
+            self.unfinished[name] = made.open
+        return as_opened(name, made.rows, plan.calendar.timezone)
+
+    def operands(self, name: str) -> Iterator[tuple[str, pl.LazyFrame]]:
+        """Yield the title and query of each operand of a relation that is of a dataset that is read."""
+        relation = self.plan.relations[name]
+        if all(side.dataset not in self.plan.relations for sides in relation.operands for side in sides):
+            for sides, operand in zip(relation.operands, operands_of(relation, self.open), strict=True):
+                for side, (_, query) in zip(sides, operand.sides, strict=True):
+                    yield f"{side.dataset} [{relation.kind}] of {name.removeprefix('@')}", query
 
     def base(self, name: str) -> Opened:
         """Return a dataset with one row a key, with no lookups at hand but those that its key needs."""
@@ -338,9 +371,29 @@ class _Run:
                 self.left_out[name]["after_as_of"] = found.late
             if found.equal or found.older:
                 self.left_out[name]["duplicate"] = found.equal + found.older
-                self.notes.append(_duplicates(dataset, found.equal, found.older))
+                self.notes.append(duplicates(dataset, found.equal, found.older))
+        if name in self.numbered:
+            frame = opened.frame if opened.frame is table.frame else opened.collect(opened.frame).lazy()
+            rows = replace(opened.rows, dtypes={**opened.rows.dtypes, ROW: pl.Int64()})
+            opened = replace(opened, frame=numbered(frame, self.plan, name), rows=rows)
         self.bases[name] = opened
         return opened
+
+    @property
+    def sides(self) -> list[Side]:
+        """The operands of all relations, by dataset."""
+        return [side for one in self.plan.relations.values() for sides in one.operands for side in sides]
+
+    @property
+    def numbered(self) -> set[str]:
+        """The datasets whose rows are told apart."""
+        return {side.dataset for side in self.sides if any(name == ROW for name, _ in side.columns)}
+
+    def cover(self, name: str) -> Coverage:
+        """Return the coverage of a dataset, read once."""
+        if name not in self.coverage:
+            self.coverage[name] = self.profile(name)
+        return self.coverage[name]
 
     def leave_to_others(self, opened: Opened, dataset: TypedDataset) -> None:
         """Count the rows of events that other datasets have as well, and before this one."""
@@ -352,11 +405,12 @@ class _Run:
             reads = tuple(self.plan.datasets[name].spec.read for name in (dataset.name, *(one.name for one in tables)))
             if count := taken(opened, dataset, before, tables, reads):
                 self.elsewhere[dataset.name] = self.elsewhere.get(dataset.name, 0) + count
-                self.notes.append(_preferred(dataset, event, [other.dataset for other in before], count))
+                self.notes.append(preferred(dataset, event, [other.dataset for other in before], count))
 
     def look_up(self, opened: Opened, dataset: TypedDataset) -> Opened:
         """Return a dataset with the lookups at hand that the plan reads; rows without a match are counted."""
         own = [expr for scan in self.plan.scans if scan.dataset == dataset.name for expr in read_by(scan)]
+        own += [expr for side in self.sides if side.dataset == dataset.name for expr in side.reads]
         times = times_of(dataset) if dataset.name in self.plan.profiles or dataset.key else ()
         kept = () if dataset.keep is None or not dataset.key else (dataset.keep,)
         needed = looked_up((*own, *dataset.key, *times, *kept))
@@ -369,7 +423,7 @@ class _Run:
             count, example = unmatched(opened, dataset.lookups[name], self.engine.tables[other], read)
             if count:
                 self.unmatched.setdefault(dataset.name, {})[name] = count
-                self.notes.append(_unmatched(dataset, dataset.lookups[name], count, example))
+                self.notes.append(without_match(dataset, dataset.lookups[name], count, example))
         return opened
 
     def other(self, name: str) -> tuple[Opened, TypedDataset]:
@@ -384,14 +438,15 @@ class _Run:
             if self.meter is not None:
                 self.meter.check()
         self.scans += 1
-        if self.meter is not None:
+        if self.meter is not None and opened.meter is not None:
             hint = opened.table.rows_hint
             self.meter.finish(None if hint is None else hint // parts)
         return found
 
     def total(self) -> int | None:
         """Return how many rows all passes of the plan read, if every dataset says how many it has."""
-        passes = [s.dataset for s in self.plan.scans for _ in ((0,) if s.state == "additive" else s.grains)]
+        passes = [side.dataset for side in self.sides]
+        passes += [s.dataset for s in self.plan.scans for _ in ((0,) if s.state == "additive" else s.grains)]
         covered = {scan.dataset for scan in self.plan.scans if self.covering(scan)}
         passes += [n for n in self.plan.profiles if n not in covered and times_of(self.plan.datasets[n])]
         hints = [self.engine.tables[name].rows_hint for name in passes if name in self.engine.tables]
@@ -423,37 +478,3 @@ def over_query(plan: Plan, scan: Scan, opened: Opened, demand: Demand) -> pl.Laz
 def _looks(column: str) -> dict[str, pl.Expr]:
     value = pl.col(column)
     return {"broken": (~value.is_finite()).sum(), "large": (value.is_finite() & (value.abs() >= LIMIT)).any()}
-
-
-def _not_a_number(dataset: TypedDataset, column: str, count: int) -> Diagnostic:
-    rows = f"{count:,} row{'s' if count > 1 else ''}"
-    message = f"`{column}` of dataset `{dataset.name}` is NaN or infinite in {rows}: there it counts as missing"
-    return Diagnostic("not-a-number", message, dataset.spec.span, severity=Severity.NOTE)
-
-
-def _no_time(dataset: TypedDataset, coverage: Coverage) -> Diagnostic:
-    count, rows = coverage.left_out["null_time"], coverage.rows
-    message = f"dataset `{dataset.name}` has no time in {count:,} of {rows:,} rows: they are left out"
-    return Diagnostic("no-time", message, dataset.spec.span, severity=Severity.NOTE)
-
-
-def _duplicates(dataset: TypedDataset, equal: int, older: int) -> Diagnostic:
-    parts = [f"{equal} equal"] if equal else []
-    parts += [f"{older} older"] if older else []
-    what = " and ".join(parts)
-    message = f"dataset `{dataset.name}` repeats keys: {what} row{'s' if equal + older > 1 else ''} left out"
-    return Diagnostic("repeated-key", message, dataset.spec.span, severity=Severity.NOTE)
-
-
-def _preferred(dataset: TypedDataset, event: str, others: Sequence[str], count: int) -> Diagnostic:
-    rows = "1 row" if count == 1 else f"{count} rows"
-    names = " or ".join(f"`{name}`" for name in others)
-    message = f"{rows} of `{event}` left out in `{dataset.name}`: known from {names}"
-    return Diagnostic("preferred-elsewhere", message, dataset.spec.events[event].span, severity=Severity.NOTE)
-
-
-def _unmatched(dataset: TypedDataset, lookup: TypedLookup, count: int, example: str) -> Diagnostic:
-    rows = "1 row" if count == 1 else f"{count} rows"
-    such = f" (such as {example})" if example else ""
-    message = f"{rows} of `{dataset.name}` find no row of `{lookup.dataset}`{such}: their `{lookup.name}` is null"
-    return Diagnostic("unmatched-rows", message, lookup.span, severity=Severity.NOTE)

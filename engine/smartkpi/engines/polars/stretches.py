@@ -15,6 +15,7 @@ from smartkpi.periods.grain import Grain
 from smartkpi.periods.reach import Place, reach_from, stretch_of_all
 from smartkpi.periods.windows import Stretch, grid_of
 from smartkpi.plan.nodes import Demand, Plan, Range, Scan
+from smartkpi.plan.reads import read_from
 from smartkpi.semantics.formula import Apply, Literal
 
 DAY = timedelta(days=1)
@@ -23,7 +24,8 @@ TICK = timedelta(microseconds=1)
 
 def stretches_of(plan: Plan, demand: Demand, coverage: Mapping[str, Coverage], dataset: str) -> list[Stretch]:
     """Return the stretches of time that a demand asks a dataset for, without those that no row lies in."""
-    edge, days = edge_of(plan, coverage, demand.datasets), coverage[dataset].days
+    edge = edge_of(plan, coverage, demand.datasets)
+    days = sorted({day for name in read_from(plan, dataset) for day in coverage[name].days})
     if edge is None or not days:
         return []
     if demand.grain is Grain.ALL:

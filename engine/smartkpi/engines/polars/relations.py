@@ -1,0 +1,203 @@
+"""Derived rows: the operands of a step are read, matched, and become rows as those of any dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from smartkpi.engines.polars.compile import Opened
+from smartkpi.engines.polars.expressions import Rows
+from smartkpi.engines.polars.match import AT, CODE, ENTITIES, RANK, Reach, Steps, match, ordered
+from smartkpi.engines.polars.operands import Operand, entity, operands_of
+from smartkpi.engines.polars.order import ranked
+from smartkpi.engines.polars.times import INSTANT, LOCAL, localise
+from smartkpi.language.types import UNKNOWN
+from smartkpi.plan.nodes import Plan, Relation
+from smartkpi.plan.relations import ROW, TIME
+from smartkpi.sources.tables import Table
+
+Open = Callable[[str], Opened]
+Run = Callable[[Opened, pl.LazyFrame], pl.DataFrame]
+
+MOMENT, UNTIL = "moment", "until"
+HIT, NUMBER = "@hit", "@number"
+NO_OPEN = pl.DataFrame(schema={MOMENT: INSTANT, UNTIL: INSTANT})
+LARGE = 20_000_000
+"""Above so many rows of its operands a step is made in parts, each of some of the entities."""
+
+LONGEST = {"s": 1, "min": 60, "h": 3_600, "d": 90_000, "w": 608_400, "mo": 2_682_000, "q": 7_952_400, "y": 31_626_000}
+"""No unit is longer than so many seconds, whatever the clocks do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Derived rows, and of base rows without a match when they were (MOMENT) and up to when (UNTIL) one may come."""
+
+    rows: pl.DataFrame
+    open: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """What makes the rows of one relation.
+
+    ``known_to`` is the earliest as-of that may be asked for, ``edge`` the one that its rows are as of, where they
+    depend on it; both are None where there are no rows at all.
+    """
+
+    plan: Plan
+    relation: Relation
+    open: Open
+    run: Run
+    known_to: datetime | None
+    edge: datetime | None
+
+    @property
+    def reach(self) -> Reach:
+        """How far its rows may lie apart."""
+        return Reach(self.relation.within, self.relation.dates, self.plan.calendar.timezone)
+
+    def make(self) -> Related:
+        """Return all rows."""
+        operands = operands_of(self.relation, self.open)
+        parts = self._parts(operands)
+        found = [self._make(operands, part, parts) for part in range(parts)]
+        return Related(pl.concat([one.rows for one in found]), pl.concat([one.open for one in found]))
+
+    def _parts(self, operands: Sequence[Operand]) -> int:
+        """Return in how many parts the rows are made: as many as keep them from filling the memory."""
+        if sum(operand.rows or 0 for operand in operands) <= LARGE:
+            return 1
+        counts = (self.run(o, f.select(pl.len())).item() for operand in operands for o, f in operand.sides)
+        return int(-(-sum(counts) // LARGE)) or 1
+
+    def _make(self, operands: Sequence[Operand], part: int, parts: int) -> Related:
+        keys = [entity(place) for place in range(len(self.relation.operands[0][0].by))]
+        if self.relation.kind == "first":
+            (base,) = self._read(operands, keys, part, parts)
+            return Related(self._first(base, keys), NO_OPEN)
+        frames = self._read(operands, keys, part, parts)
+        base = frames[0].with_row_index(NUMBER)
+        frames = _coded([base, *frames[1:]], keys)
+        frames = ranked(frames, self.relation, self.plan, self.open, self.run)
+        steps = ordered(frames, self.relation.roots, self.reach)
+        if self.relation.kind == "without":
+            return self._without(steps, base)
+        found = match(steps, self.relation.kind, self.relation.match)
+        rows = self._rows(steps.frames, found, operands)
+        left = base.join(rows.select(NUMBER), on=NUMBER, how="anti") if self.relation.opens else base.head(0)
+        return Related(rows.drop(NUMBER), self._open(left))
+
+    def _read(self, operands: Sequence[Operand], keys: list[str], part: int, parts: int) -> list[pl.DataFrame]:
+        """Read operands, the last one first: of those before only the entities that are left are wanted."""
+        found: list[pl.DataFrame] = []
+        known: pl.DataFrame | None = None
+        for place, operand in reversed(list(enumerate(operands))):
+            frames = []
+            for opened, query in operand.sides:
+                if parts > 1:
+                    query = query.filter(pl.struct(keys).hash() % parts == part)
+                frames.append(self.run(opened, self._wanted(query, keys, known, base=not place)))
+            rows = pl.concat(frames, how="vertical_relaxed") if len(frames) > 1 else frames[0]
+            known = rows.select(keys).unique() if self.relation.kind != "without" else None
+            found.insert(0, rows)
+        return found
+
+    def _wanted(self, query: pl.LazyFrame, keys: list[str], known: pl.DataFrame | None, *, base: bool) -> pl.LazyFrame:
+        if not base or self.relation.kind != "without":
+            whole = pl.all_horizontal(pl.col(name).is_not_null() for name in keys)
+            if not (base and self.relation.opens):
+                query = query.filter(whole)
+        if known is None:
+            return query
+        if not (base and self.relation.opens):
+            return query.join(known.lazy(), on=keys, how="semi")
+        marked = query.join(known.lazy().with_columns(pl.lit(value=True).alias(HIT)), on=keys, how="left")
+        return marked.filter(pl.col(HIT).fill_null(value=False) | (pl.col(AT) >= self._recent())).drop(HIT)
+
+    def _recent(self) -> int:
+        """Return from when on a row's window may still be open."""
+        within = self.relation.within
+        assert within is not None
+        if self.known_to is None:
+            return 0
+        seconds = within.count * LONGEST[within.unit]
+        since = self.known_to.timestamp() - seconds
+        return int(since // 86_400) - 2 if self.relation.dates else int(since - 1) * 1_000_000
+
+    def _first(self, base: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+        """Return the first row of each entity."""
+        firsts = base.lazy().group_by(keys).agg(pl.col(AT).min())
+        rows = base.lazy().join(firsts, on=[*keys, AT], how="semi").collect(engine="streaming")
+        coded = ranked(_coded([rows.with_row_index(NUMBER)], keys), self.relation, self.plan, self.open, self.run)[0]
+        best = coded.sort(CODE, RANK).unique(CODE, keep="first", maintain_order=True)
+        return best.select(TIME, *self._columns(0, best))
+
+    def _columns(self, place: int, frame: pl.DataFrame) -> list[str]:
+        names = [name for name, _ in self.relation.operands[place][0].columns]
+        return [name for name in names if name in frame.columns and (name != ROW or not place)]
+
+    def _rows(self, frames: Sequence[pl.DataFrame], found: pl.DataFrame, operands: Sequence[Operand]) -> pl.DataFrame:
+        """Return the matched rows with the columns of all operands, and the times between them."""
+        columns = [frames[0].select(NUMBER, TIME, *self._columns(0, frames[0]))[found["0"]]]
+        for place in range(1, len(operands)):
+            names = self._columns(place, frames[place])
+            if names:
+                columns.append(frames[place].select(names)[found[str(place)]])
+        unit = 86_400.0 if self.relation.dates else 1e-6
+        for name, early, late in self.relation.delays:
+            times = [frames[place][AT].gather(found[str(place)]) for place in (early, late)]
+            between = (times[1] - times[0]).abs() * unit if self.relation.dates else (times[1] - times[0]).abs() / 1e6
+            columns.append(between.cast(pl.Float64).alias(name).to_frame())
+        return pl.concat(columns, how="horizontal")
+
+    def _without(self, steps: Steps, base: pl.DataFrame) -> Related:
+        """Return the base rows that none of the others follows, as far as their windows are over."""
+        matched = []
+        for place in range(1, len(steps.frames)):
+            pair = Steps((steps.frames[0], steps.frames[place]), (steps.roots[0], steps.roots[place]), steps.reach)
+            matched.append(steps.frames[0][NUMBER].gather(match(pair, "then", "all")["0"]))
+        left = base.join(pl.concat(matched).to_frame().unique(), on=NUMBER, how="anti")
+        late = pl.lit(value=True) if self.edge is None else self._until() <= self.edge
+        closed = left.filter(late)
+        return Related(closed.select(TIME, *self._columns(0, closed)), self._open(left))
+
+    def _until(self) -> pl.Expr:
+        """Return the first instant at which the window of a base row is over."""
+        end, zone = self.reach.end(pl.col(AT)), self.reach.zone
+        if self.relation.dates:
+            local = (end + 1).cast(pl.Int32).cast(pl.Date).cast(LOCAL)
+            return localise(local, zone).dt.convert_time_zone("UTC").cast(INSTANT)
+        return (end + 1).cast(INSTANT)
+
+    def _open(self, left: pl.DataFrame) -> pl.DataFrame:
+        """Return when base rows without a match were, and up to when their windows are open."""
+        if not self.relation.opens or self.known_to is None:
+            return NO_OPEN
+        time, zone = pl.col(TIME), self.reach.zone
+        dtype = left.schema[TIME]
+        aware = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
+        moment = time if aware else localise(time.cast(LOCAL), zone).dt.convert_time_zone("UTC")
+        found = left.select(moment.cast(INSTANT).alias(MOMENT), self._until().alias(UNTIL))
+        return found.filter(pl.col(UNTIL) > self.known_to).group_by(MOMENT).agg(pl.col(UNTIL).max())
+
+
+def _coded(frames: Sequence[pl.DataFrame], keys: Sequence[str]) -> list[pl.DataFrame]:
+    """Return frames with CODE, a number for each entity; rows of entities that some frame lacks may be left out."""
+    if len(keys) == 1 and frames[0].schema[keys[0]] == pl.Int64():
+        ends = [end for frame in frames for end in (frame[keys[0]].min(), frame[keys[0]].max()) if end is not None]
+        if all(0 <= end < ENTITIES for end in ends):  # type: ignore[operator]
+            return [frame.filter(pl.col(keys[0]).is_not_null()).rename({keys[0]: CODE}) for frame in frames]
+    known = min(frames, key=lambda frame: frame.height).select(keys).drop_nulls().unique()
+    codes = known.with_row_index(CODE).with_columns(pl.col(CODE).cast(pl.Int64))
+    return [frame.join(codes, on=list(keys), how="inner") for frame in frames]
+
+
+def as_opened(name: str, rows: pl.DataFrame, zone: str) -> Opened:
+    """Return derived rows as those of a dataset."""
+    types = {column: UNKNOWN for column, dtype in rows.schema.items() if dtype == pl.Null()}
+    table = Table(name, rows.lazy(), types, dict(rows.schema), name.removeprefix("@"), rows.height)
+    return Opened(table, table.frame, Rows(table.polars, types, zone, zone, name), None)

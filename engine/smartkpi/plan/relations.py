@@ -1,0 +1,185 @@
+"""Rows that are made of rows: what the scans of derived events read, down to the datasets that are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from smartkpi.language.types import UNKNOWN, WHOLE
+from smartkpi.plan.nodes import Cell, Component, History, Relation, Scan, Side
+from smartkpi.plan.scans import Rows, rows_of
+from smartkpi.semantics.check import Checked
+from smartkpi.semantics.formula import Column, Derivation, Expr, Field, TypedBinding, TypedDataset
+from smartkpi.tree import walk
+
+TIME, ROW = "@time", "@row"
+"""Columns of derived rows: the time of the event, and the number of the row that it is of the root event."""
+
+
+@dataclass(slots=True)
+class Relations:
+    """Relations by the name of their dataset, each after those it is made of, and those datasets."""
+
+    found: dict[str, Relation] = field(default_factory=dict)
+    datasets: dict[str, TypedDataset] = field(default_factory=dict)
+    opens: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def relations_of(checked: Checked, scans: Iterable[Scan], components: Mapping[str, Component]) -> Relations:
+    """Return the relations that scans read, with the columns that are wanted of each."""
+    build = _Build(checked)
+    for scan in scans:
+        exprs = [expr for _, expr in scan.keys] + [expr for cell in scan.cells for expr in _of_cell(cell)]
+        for id in (cell.id for cell in scan.cells):
+            for rows in rows_of(checked, components[id].event, components[id].seen):
+                if rows.dataset.name == scan.dataset:
+                    build.want(rows, components[id].seen, exprs)
+    return build.relations()
+
+
+def histories_of(checked: Checked, components: Iterable[Component]) -> dict[str, History]:
+    """Return what the derived events among those of components stand on."""
+    found = {}
+    for event in dict.fromkeys(component.event for component in components):
+        scope = checked.scopes[event]
+        if scope.lineage is not None:
+            found[event] = History(scope.lineage.home, scope.reads, scope.lineage.back)
+    return found
+
+
+def provided(checked: Checked, components: Mapping[str, Component]) -> dict[str, tuple[TypedBinding, ...]]:
+    """Return where the rows of components over derived events are."""
+    found = {}
+    for id, component in components.items():
+        if checked.scopes[component.event].lineage is not None:
+            sides = rows_of(checked, component.event, component.seen)
+            found[id] = tuple(replace(rows.binding, dataset=rows.dataset.name) for rows in sides)
+    return found
+
+
+def open_in(checked: Checked, components: Mapping[str, Component], known: Relations) -> dict[str, tuple[str, ...]]:
+    """Return for each component the relations in which windows may be open that decide on its rows."""
+    found = {}
+    for id, component in components.items():
+        names = (rows.dataset.name for rows in rows_of(checked, component.event, component.seen))
+        found[id] = tuple(dict.fromkeys(one for name in names for one in known.opens.get(name, ())))
+    return {id: names for id, names in found.items() if names}
+
+
+def _of_cell(cell: Cell) -> Iterator[Expr]:
+    yield from cell.where
+    if cell.argument is not None:
+        yield cell.argument
+
+
+@dataclass(slots=True)
+class _Build:
+    """Columns wanted of derived datasets: those of outer ones are found before those of inner ones."""
+
+    checked: Checked
+    wanted: dict[str, dict[str, None]] = field(default_factory=dict)
+    known: dict[str, tuple[Rows, tuple[str, ...]]] = field(default_factory=dict)
+    inner: dict[str, dict[str, None]] = field(default_factory=dict)
+
+    def want(self, rows: Rows, seen: tuple[str, ...], exprs: Iterable[Expr]) -> None:
+        """Ask for the columns of a derived dataset that expressions read, and for what those are made of."""
+        derivation, name = rows.dataset.derivation, rows.dataset.name
+        if derivation is None:
+            return
+        columns = {node.name: None for expr in exprs for node in walk(expr) if isinstance(node, Column)}
+        new = name not in self.known
+        self.known[name] = (rows, seen)
+        before = self.wanted.setdefault(name, {})
+        if not new and columns.keys() <= before.keys():
+            return
+        before |= columns
+        for place, operand in enumerate(derivation.operands):
+            for one in rows_of(self.checked, operand.event, seen):
+                if one.dataset.derivation is not None:
+                    self.inner.setdefault(name, {})[one.dataset.name] = None
+                    self.want(
+                        one, seen, _side(derivation, place, one, before, numbered=_is_ordered(derivation, before)).reads
+                    )
+
+    def relations(self) -> Relations:
+        found = Relations()
+        for name in self.known:
+            self.add(name, found)
+        return found
+
+    def add(self, name: str, found: Relations) -> None:
+        if name in found.found:
+            return
+        for inner in self.inner.get(name, {}):
+            self.add(inner, found)
+        rows, seen = self.known[name]
+        derivation = rows.dataset.derivation
+        assert derivation is not None
+        columns = self.wanted[name]
+        ordered = _is_ordered(derivation, columns)
+        operands = tuple(
+            tuple(
+                _side(derivation, place, one, columns, numbered=ordered)
+                for one in rows_of(self.checked, operand.event, seen)
+            )
+            for place, operand in enumerate(derivation.operands)
+        )
+        relation = Relation(
+            kind=derivation.kind,
+            operands=operands,
+            roots=tuple(operand.root for operand in derivation.operands),
+            within=derivation.within,
+            match=derivation.match,
+            dates=derivation.dates,
+            delays=tuple(_delays(derivation, columns)),
+            ordered=ordered,
+            seen=seen,
+        )
+        found.found[name] = relation
+        found.datasets[name] = rows.dataset
+        below = [one for inner in self.inner.get(name, {}) for one in found.opens[inner]]
+        found.opens[name] = tuple(dict.fromkeys((*below, *((name,) if relation.opens else ()))))
+
+
+def _is_ordered(derivation: Derivation, columns: Iterable[str]) -> bool:
+    """Say whether the order of equal rows shows: rows meet others of their event, or one of several is looked at."""
+    roots = [operand.root for operand in derivation.operands]
+    if len(set(roots)) < len(roots):
+        return True
+    names = {operand.name for operand in derivation.operands if operand.name}
+    looked = {name for name in columns if name not in (TIME, *(one for one, _, _ in _delays(derivation, columns)))}
+    follower = any(name.partition(".")[0] in names and "." in name for name in looked)
+    own = any(name.partition(".")[0] not in names or "." not in name for name in looked)
+    return follower or (own and (derivation.kind == "first" or derivation.match != "all"))
+
+
+def _delays(derivation: Derivation, columns: Iterable[str]) -> Iterator[tuple[str, int, int]]:
+    """Yield the wanted columns that are times between two rows: of the whole chain, and of one step."""
+    if derivation.kind not in ("then", "after"):
+        return
+    places = {operand.name: place for place, operand in enumerate(derivation.operands) if operand.name}
+    for name in columns:
+        step, _, rest = name.partition(".")
+        if name == "delay":
+            yield name, 0, len(derivation.operands) - 1
+        elif rest == "delay" and step in places and not derivation.repeat:
+            yield name, places[step] - 1, places[step]
+
+
+def _side(derivation: Derivation, place: int, rows: Rows, columns: Iterable[str], *, numbered: bool) -> Side:
+    """Return the rows of an operand in one dataset, with those of the wanted columns that are of them."""
+    time = rows.binding.time
+    assert time is not None, "check lets rows without a time be no step"
+    mine = []
+    delays = {name for name, _, _ in _delays(derivation, columns)}
+    names = {operand.name for operand in derivation.operands if operand.name} if derivation.kind != "without" else set()
+    for name in columns:
+        step, dot, rest = name.partition(".")
+        of = step if dot and step in names else ""
+        if name in (TIME, ROW) or name in delays or of != derivation.operands[place].name or (place and not of):
+            continue
+        mine.append((name, rows.bind(Field(rest if of else name, UNKNOWN))))
+    if numbered or (ROW in columns and not place):
+        mine.append((ROW, Column(ROW, WHOLE)))
+    by = tuple(rows.bind(Field(name, UNKNOWN)) for name in derivation.by)
+    return Side(rows.dataset.name, time, rows.where(()), by, tuple(mine))
