@@ -33,6 +33,7 @@ from tests.oracle.days import (
 from tests.oracle.formula import (
     Cell,
     Leaf,
+    Run,
     adds_over_time,
     around,
     compute,
@@ -48,7 +49,18 @@ from tests.oracle.judged import Judged, beside, is_judged, is_low, status
 from tests.oracle.revisions import in_force, turns
 from tests.oracle.rows import FIRST, EventRow, Row, World, day_of, ends_at, starts_at
 from tests.oracle.steps import base_of, bases_of, derived_rows, ends_before, has_derived
-from tests.oracle.time import GRAINS, Option, Window, as_long, before, seen_part, shift_fits, take, window_fits
+from tests.oracle.time import (
+    GRAINS,
+    LONG_AGO,
+    Option,
+    Window,
+    as_long,
+    before,
+    seen_part,
+    shift_fits,
+    take,
+    window_fits,
+)
 
 Segment = tuple[Any, ...]
 LAST = datetime.max.replace(tzinfo=UTC)
@@ -197,12 +209,12 @@ class Asked:
         return self.world.providers(base_of(self.world.catalog, event))
 
     @cached_property
-    def runs(self) -> list[tuple[set[str], str]]:
-        return [run for world, kpi in self.versions.values() for run in runs(world, kpi.formula.expr)]
+    def runs(self) -> list[Run]:
+        return [run for world, kpi in self.versions.values() for run in runs(world, meant(kpi))]
 
     @cached_property
     def periods_read(self) -> set[str]:
-        return {period for _, period in self.runs}
+        return {run.period for run in self.runs}
 
     @cached_property
     def datasets(self) -> list[Dataset]:
@@ -515,7 +527,7 @@ class Asked:
             return self.cell(self.before(period, shift), segment, within)
 
         def parts(grain: str) -> list[Cell]:
-            return [self.part(one, world, rows, read) for one in self.parts(period, grain)]
+            return [self.part(one, world, rows, read) for one in self.parts(self.since_covered(stretch), grain)]
 
         world = self.at(period.first)[0]
         return Cell(world, rows, covered, whole, peers, over, earlier, self.kpi.direction, parts=parts)
@@ -559,16 +571,30 @@ class Asked:
         """Whether each covered period that a `per` runs over is whole and known in full."""
         edge = self.edge
         assert edge is not None
-        for events, grain in self.runs:
-            read = [[self.coverages[d.name] for d in self.home(event)] for event in events]
-            whole = {one.key: one for one in periods(grain, period.start, period.end - TICK, self.zone, self.begins)}
-            for part in self.parts(period, grain):
+        for run in self.runs:
+            read = [[self.coverages[d.name] for d in self.home(event)] for event in run.events]
+            earlier = period
+            for shift in run.shifts:
+                earlier = self.before(earlier, shift)
+            stretch = self.since_covered(self.stretch(earlier, run.window))
+            whole = {
+                one.key: one for one in periods(run.period, stretch.start, stretch.end - TICK, self.zone, self.begins)
+            }
+            for part in self.parts(stretch, run.period):
                 if all(any(is_covered(part, found, edge) for found in some) for some in read) and not (
                     (part.start, part.end) == (whole[part.key].start, whole[part.key].end)
                     and all(is_complete(part, found, edge) for found in self.coverages.values())
                 ):
                     return False
         return True
+
+    def since_covered(self, stretch: Period) -> Period:
+        """A stretch of time; all of the past begins where coverage does."""
+        firsts = [min(found.days) for found in self.coverages.values() if found.days]
+        if stretch.first != LONG_AGO or not firsts:
+            return stretch
+        first = min(firsts)
+        return replace(stretch, first=first, start=midnight(first, self.zone))
 
     def result(self, period: Period, segment: Segment) -> dict[str, Any]:
         """The result row of a period and a segment."""

@@ -163,19 +163,35 @@ def withins(world: World, expr: syntax.Expr) -> set[str]:
             return set()
 
 
-def runs(world: World, expr: syntax.Expr) -> Iterator[tuple[set[str], str]]:
-    """Each calendar period that a formula takes values for, directly and through other KPIs, with the events read."""
+@dataclass(frozen=True)
+class Run:
+    """A calendar period that a formula takes values for, with the events read, in a window of the period that shifts
+    lead to."""
+
+    events: frozenset[str]
+    period: str
+    window: Window | None = None
+    shifts: tuple[Option, ...] = ()
+
+
+def runs(world: World, expr: syntax.Expr) -> Iterator[Run]:
+    """Each calendar period that a formula takes values for, directly and through other KPIs."""
     match expr:
         case syntax.Name() if expr.text in world.catalog.kpis:
-            yield from runs(world, world.catalog.kpis[expr.text].formula.expr)
+            yield from runs(world, meant(world.catalog.kpis[expr.text]))
         case syntax.Where(operand, _):
             yield from runs(world, operand)
         case syntax.Apply(_, (syntax.Per(_, keys, _) as per, *_)):
             if (period := period_among(keys)) is not None:
-                yield (
-                    {leaf.event for leaf in leaves(world, syntax.Apply("count", (per,), per.span, per.span), ())},
-                    period,
-                )
+                read = leaves(world, syntax.Apply("count", (per,), per.span, per.span), ())
+                yield Run(frozenset(leaf.event for leaf in read), period)
+        case syntax.Apply(function, (x, *_)) if function in WINDOWS:
+            window = (function, option(expr, world.catalog.constants))
+            yield from (replace(run, window=run.window or window) for run in runs(world, x))
+        case syntax.Apply(function, (x, *_)) if function in SHIFTS:
+            now, shift = list(runs(world, x)), option(expr, world.catalog.constants)
+            yield from () if function == "previous" else now
+            yield from (replace(run, shifts=(shift, *run.shifts)) for run in now)
         case syntax.Apply(_, args):
             for arg in args:
                 yield from runs(world, arg)

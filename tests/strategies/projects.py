@@ -46,8 +46,7 @@ class Event:
 class Formula:
     """A formula as drawn: its text, the events that it reads, whether it is money.
 
-    ``whole``: no window is taken of it; ``shifted``: an earlier period stands in it; ``grains`` are those that it fits;
-    ``folded``: a `per` does.
+    ``whole``: no window is taken of it; ``shifted``: an earlier period stands in it; ``grains`` are those that it fits.
     """
 
     text: str
@@ -57,7 +56,6 @@ class Formula:
     whole: bool = False
     shifted: bool = False
     grains: frozenset[str] = frozenset(("hour", *GRAINS))
-    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -255,7 +253,7 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
     if money and "person.spend" in event.fields and draw(st.integers(0, 2)) == 0:
         return Formula(f"sum({event.name}.person.spend{where})", only, True)
     if money and not event.counted and draw(st.integers(0, 2)) == 0:
-        return Formula(draw(per_entity(event, where, money=True)), only, True, whole=True, folded=True)
+        return Formula(draw(per_entity(event, where, money=True)), only, True)
     if money:
         return Formula(f"sum({event.name}.revenue{where})", only, True, whole=event.daily)
     numbers = [name for name in NUMBERS if name in event.fields]
@@ -282,11 +280,10 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
             text = f"quantile({event.name}.{draw(st.sampled_from(numbers))}{where}, {draw(st.sampled_from(SHARES))})"
         case function:
             text = f"{function}({event.name}.{draw(st.sampled_from(numbers))}{where})"
-    return Formula(text, only, whole=event.daily or chosen in WHOLE, folded=chosen == "per")
+    return Formula(text, only, whole=event.daily)
 
 
 SPANS = ("delay", "s0.delay", "order.delay")
-WHOLE = ("per",)
 LENGTHS = ("1d", "3d", "7d", "28d", "400d", "2w", "1mo", "1q", "1y")
 SHIFTS: Mapping[str, tuple[str, ...]] = {
     "": ("hour", "day", "week", "month", "quarter", "year"),
@@ -302,10 +299,10 @@ SHIFTS: Mapping[str, tuple[str, ...]] = {
 
 
 @st.composite
-def timed(draw: st.DrawFn, x: Formula, events: Mapping[str, Event]) -> Formula:
+def timed(draw: st.DrawFn, x: Formula, events: Mapping[str, Event], known: Mapping[str, Formula]) -> Formula:
     """A formula over a window, or held against an earlier period; as it was where it has no history."""
     read = [events[name] for name in x.events]
-    if x.folded or any("at" not in event.fields for event in read):
+    if any("at" not in event.fields for event in read):
         return x
     clock = all(event.clock for event in read)
     if x.whole or x.shifted or x.ranked or draw(st.booleans()):
@@ -321,7 +318,7 @@ def timed(draw: st.DrawFn, x: Formula, events: Mapping[str, Event]) -> Formula:
     function = draw(st.sampled_from(("trailing", "trailing", "to_date", "cumulative")))
     if function == "cumulative":
         return replace(x, text=f"cumulative({x.text})")
-    periods = {period for event in read for period in event.periods}
+    periods = {period for event in read for period in event.periods} | periods_in(x.text, known)
     if function == "trailing":
         lengths = [length for length in LENGTHS if all(made_of_whole(length, period) for period in periods)]
         return replace(x, text=f"trailing({x.text}, {draw(st.sampled_from(lengths))})") if lengths else x
@@ -367,6 +364,8 @@ def per_entity(draw: st.DrawFn, event: Event, where: str, money: bool) -> str:
     if not event.united:
         values += [f"median({number})", f"max({number}{where})"]
         values += [f"last({number})", f"first({number}{where})"] if timed else []
+    if timed and not by_period:
+        values += [f"trailing({draw(st.sampled_from(values))}, 3d)", f"cumulative({name}) - to_date({name}, year)"]
     return draw(over_entities(event, where, values, by_period, False))
 
 
@@ -426,7 +425,7 @@ def formulas(draw: st.DrawFn, events: list[Event], known: Mapping[str, Formula])
             whole = frozenset(g for g in found.grains if all(made_of(g, period) for period in periods))
             found = replace(found, grains=whole)
         if draw(st.integers(0, 3)) == 0:
-            over = draw(timed(found, by_name))
+            over = draw(timed(found, by_name, known))
             return over if over.money == money else found
         return found
 
@@ -455,9 +454,8 @@ def formulas(draw: st.DrawFn, events: list[Event], known: Mapping[str, Formula])
         any(found.whole for found in used),
         any(found.shifted for found in used),
         grains,
-        any(found.folded for found in used),
     )
-    return draw(timed(found, by_name)) if draw(st.integers(0, 5)) == 0 else found
+    return draw(timed(found, by_name, known)) if draw(st.integers(0, 5)) == 0 else found
 
 
 THRESHOLDS: list[dict[str, str]] = [
@@ -522,8 +520,7 @@ def revised(
             if unlike or (other.whole and not formula.whole):
                 other = replace(formula, text=f"({formula.text}) * 2")
             one["formula"] = other.text
-            folded = formula.folded or other.folded
-            formula = replace(formula, events=formula.events | other.events, folded=folded)
+            formula = replace(formula, events=formula.events | other.events)
         if kind != 1:
             one["thresholds"] = draw(st.sampled_from(THRESHOLDS))
         found.append(one)

@@ -11,14 +11,13 @@ from typing import Any
 import polars as pl
 
 from smartkpi.derive.coverage import FULL, TICK, Cover, cover, cover_timeless, describe
-from smartkpi.derive.folds import fold, folds_of
+from smartkpi.derive.folds import fold, folds_at, folds_of
 from smartkpi.derive.formula import OK, Parts, evaluate, ranked
-from smartkpi.derive.pieces import Pieces, as_asked, divide
+from smartkpi.derive.pieces import Pieces, Where, as_pieces, divide
 from smartkpi.derive.reached import (
     Judged,
     Open,
     Reached,
-    as_reached,
     complete_in,
     immature_in,
     marks_of,
@@ -28,7 +27,6 @@ from smartkpi.derive.reached import (
 )
 from smartkpi.derive.spine import (
     Answers,
-    Periods,
     attach,
     build_spine,
     dimension_types,
@@ -43,10 +41,10 @@ from smartkpi.derive.stretches import attach_stretches
 from smartkpi.derive.tidy import TALL, tidy
 from smartkpi.derive.window import Window, beyond_periods, count_cells, lay_out_periods, too_many_cells, windows_of
 from smartkpi.diagnostics import Diagnostic
-from smartkpi.engines.answer import Answer, edge_of
+from smartkpi.engines.answer import FROM, UPTO, Answer, edge_of
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Path, grid_of, is_cut
-from smartkpi.plan.nodes import Output, Plan, Step
+from smartkpi.plan.nodes import Fold, Output, Plan, Step
 from smartkpi.plan.scans import is_gridded
 
 MAX_CELLS = 5_000_000
@@ -145,7 +143,7 @@ class _Prepared:
     windows: tuple[Window, ...]
     uncovered: Mapping[str, str]
     presences: Mapping[tuple[str, ...], str]
-    pieces: Mapping[Grain | None, Pieces]
+    pieces: Mapping[Where, Pieces]
     gridded: tuple[str, ...]
     begin: datetime | None
 
@@ -155,7 +153,8 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
     steps = {output.step: known[output.step] for _, output in group.outputs if output.step is not None}
     wanted = dict.fromkeys(id for step in steps.values() for id in (*step.components, *step.presence))
     reads = dict.fromkeys(read for step in steps.values() for read in step.reads)
-    gridded = tuple(dict.fromkeys(id for id, path in reads if _is_gridded(plan, group.grain, id, path)))
+    added = (id for id, path in reads if id in wanted and _is_gridded(plan, group.grain, id, path))
+    gridded = tuple(dict.fromkeys(added))
     frames = within_periods(plan.calendar.own(group.grain), answer.frames.get(group.grain, ()))
     stretches = answer.stretches.get(group.grain, ())
     grids = answer.frames.get(grid_of(group.grain), ()) if gridded else ()
@@ -168,7 +167,8 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
     reached = reach_out(plan, group.grain, periods, group.edge, reads, group.datasets)
     inner = dict.fromkeys(id for step in steps.values() for id in step.inside)
     reached, uncovered = _judge(plan, group, reached, covers, steps.values(), wanted | inner, answer.open)
-    pieces = _divide(plan, group, periods, covers, steps.values(), limit)
+    begin = min(begins, default=None)
+    pieces = _pieces(plan, group, reached, begin, covers, steps.values(), uncovered, limit, known)
     placed = place_all(answers, reached, plan.components)
     missing = {step.id: _missing(plan, step, answers, placed, reached, gridded) for step in steps.values()}
     presences = {
@@ -178,7 +178,7 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
         )
     }
     firsts, windows = windows_of(plan, group.outputs, steps, periods, firsts, reached, missing, presences)
-    begin, found = min(begins, default=None), tuple(placed)
+    found = tuple(placed)
     return _Prepared(
         known, steps, answers, found, firsts, reached, windows, uncovered, presences, pieces, gridded, begin
     )
@@ -225,22 +225,27 @@ def _judge(
     steps: Iterable[Step],
     wanted: Mapping[str, None],
     open_: Open,
+    *,
+    over: bool = True,
 ) -> tuple[Reached, dict[str, str]]:
-    """Add to each period which steps are complete and mature, if it reaches into a silence, which events it lacks."""
+    """Add to each period which steps are complete and mature, if it reaches into a silence, which events it lacks.
+
+    These are those of components ``over`` their windows.
+    """
     frame = reached.frame
     known = Judged(plan, reached, covers)
     judged = {name: known.judge(name, None) for name in covers}
     timeless = all(found is not None and found.timeless for found in covers.values())
-    over = pl.lit(value=timeless) if group.edge is None else (pl.col("end") <= group.edge).fill_null(value=False)
+    past = pl.lit(value=timeless) if group.edge is None else (pl.col("end") <= group.edge).fill_null(value=False)
     silent = [pl.col("end") > found.end for found in covers.values() if found is not None and found.stale]
     frame = frame.with_columns(
-        pl.all_horizontal(over, *(pl.lit(column == FULL) for column in judged.values())).alias("complete"),
+        pl.all_horizontal(past, *(pl.lit(column == FULL) for column in judged.values())).alias("complete"),
         pl.any_horizontal(pl.lit(value=False), *silent).alias("stale"),
     )
     known.reached = replace(reached, frame=frame)
     uncovered: dict[str, str] = {}
     for id in wanted:
-        column, _ = known.columns_of(plan.components[id].event, plan.components[id].window)
+        column, _ = known.columns_of(plan.components[id].event, plan.components[id].window if over else None)
         if known.reached.frame[column].any():
             uncovered[id] = column
     own: list[pl.Series] = []
@@ -256,25 +261,34 @@ def _judge(
     return replace(known.reached, frame=known.reached.frame.with_columns(own)), uncovered
 
 
-def _divide(
+def _pieces(
     plan: Plan,
     group: Group,
-    periods: Periods,
+    reached: Reached,
+    begin: datetime | None,
     covers: Mapping[str, Cover | None],
     steps: Collection[Step],
+    uncovered: Mapping[str, str],
     limit: int,
-) -> dict[Grain | None, Pieces]:
-    """Return the periods shown, and their parts, over which folds run, with what is known of each."""
+    known: Mapping[str, Step],
+) -> dict[Where, Pieces]:
+    """Return the places at which folds take values, with what is known of each."""
     if not any(step.inner for step in steps):
         return {}
+    found: dict[Where, Pieces] = {(None, None): as_pieces(reached, uncovered)}
     inner = dict.fromkeys(id for step in steps for id in step.inside)
-    asked, silent = _judge(plan, group, as_reached(periods), covers, (), inner, {})
-    pieces: dict[Grain | None, Pieces] = {None: as_asked(replace(periods, frame=asked.frame), silent)}
-    for grain in {grain for step in steps for _, grain in step.inner if grain is not None}:
-        divided = as_reached(divide(plan.calendar, periods, grain, limit))
-        parts, silent = _judge(plan, group, divided, covers, (), inner, {})
-        pieces[grain] = Pieces(grain, parts.frame, silent)
-    return pieces
+    for one in folds_of(known, steps):
+        if one.grain is not None and (one.grain, one.window) not in found:
+            pairs, bounds = divide(plan.calendar, reached, one.grain, one.window, begin, limit)
+            alone = bounds.with_columns(pl.col("piece").alias("i"), pl.col("piece").alias("at"))
+            judged, silent = _judge(
+                plan, group, Reached(one.grain, alone, (), 0, {}, {}), covers, (), inner, {}, over=False
+            )
+            columns = judged.frame.select("piece", "complete", *dict.fromkeys(silent.values()))
+            pairs = pairs.join(columns, on="piece")
+            ends = {one.window: (FROM, UPTO)}
+            found[one.grain, one.window] = Pieces(one.grain, "piece", pairs, alone, ends, silent)
+    return found
 
 
 def _values(
@@ -303,22 +317,19 @@ def _values(
     firsts = prepared.firsts.select("sid", *(name for name in prepared.firsts.columns if name.startswith("first.")))
     spine = spine.join(firsts, on="sid", how="left", maintain_order="left")
     folds = folds_of(prepared.known, steps.values())
-    folded = fold(plan, answer, prepared.pieces, prepared.answers.segments, spine, folds, limit)
+    folded = fold(plan, answer, group.grain, prepared.pieces, prepared.answers.segments, spine, folds, limit)
     spine, parts = evaluate(
         folded.spine, plan, steps.values(), prepared.uncovered, prepared.presences, folded.parts, reached.shifts
     )
     present = set(spine.columns)  # asked once: a frame writes all of its names anew each time
-    spine = spine.with_columns(
-        gap for step in steps.values() for gap in _gaps(step, present, reached, prepared.uncovered)
-    )
+    spine = spine.with_columns(gap for step in steps.values() for gap in _gaps(step, present, prepared, folded.partial))
     dimensions = [prepared.answers.segments[name].gather(spine["sid"]) for name in plan.by]
     spine = spine.with_columns(dimensions)
     shown: dict[tuple[str | None, int, int], list[_Shown]] = {}
     for (k, output), window in zip(group.outputs, windows, strict=True):
         assert output.step is not None
         step = steps[output.step]
-        partial = tuple(folded.partial[one] for one in folds_of(prepared.known, [step]) if one in folded.partial)
-        one = _Shown(k, step, parts[output.step], window, partial)
+        one = _Shown(k, step, parts[output.step], window)
         shown.setdefault((window.first, window.low, window.high), []).append(one)
     tall = pl.concat([_stack(plan, kpis, spine) for kpis in shown.values()])
     return tall, folded.left_out
@@ -326,16 +337,12 @@ def _values(
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """One KPI to be shown: its number among the outputs, its parts, its window.
-
-    ``partial`` names columns that say where something it runs over is known in part only.
-    """
+    """One KPI to be shown: its number among the outputs, its parts, its window."""
 
     k: int
     step: Step
     parts: Parts
     window: Window
-    partial: tuple[str, ...]
 
 
 def _stack(plan: Plan, kpis: list[_Shown], spine: pl.DataFrame) -> pl.DataFrame:
@@ -365,7 +372,7 @@ def _own(one: _Shown, known: AbstractSet[str]) -> dict[str, pl.Expr]:
     """Return the columns of the tall table that one KPI has for itself."""
     parts, step = one.parts, one.step
     made = {"value": parts.value.cast(pl.Float64), "why": parts.why, "money": parts.money, "n": parts.n}
-    gaps = [pl.col(name) for name in (*one.partial, f"unknown.{step.id}") if name in known]
+    gaps = [pl.col(name) for name in (f"partial.{step.id}", f"unknown.{step.id}") if name in known]
     made["incomplete"] = pl.any_horizontal(~pl.col(f"complete.{step.id}"), *gaps)
     if f"unknown.{step.id}" in known:
         made["unknown"] = pl.col(f"unknown.{step.id}")
@@ -378,8 +385,10 @@ def _own(one: _Shown, known: AbstractSet[str]) -> dict[str, pl.Expr]:
     return {name: e for name, e in made.items() if e is not None}
 
 
-def _gaps(step: Step, known: AbstractSet[str], reached: Reached, uncovered: Mapping[str, str]) -> Iterator[pl.Expr]:
-    """Yield whether some row's count is null in what a step reads, and whether data lacks there, if that may be."""
+def _gaps(step: Step, known: AbstractSet[str], prepared: _Prepared, partial: Mapping[Fold, str]) -> Iterator[pl.Expr]:
+    """Yield, if that may be, whether some row's count is null in what a step reads, whether data lacks there, and
+    whether a period that it takes a value of is known in part only."""
+    reached, uncovered = prepared.reached, prepared.uncovered
 
     def there(column: str, path: Path) -> pl.Expr:
         found = pl.col(column)
@@ -393,3 +402,10 @@ def _gaps(step: Step, known: AbstractSet[str], reached: Reached, uncovered: Mapp
     lacks = [there(uncovered[id], path) for id, path in step.reads if id in uncovered]
     if lacks:
         yield pl.any_horizontal(lack.fill_null(value=True) for lack in lacks).alias(f"lacks.{step.id}")
+    parts = [
+        there(partial[one], path)
+        for one, path in (folds_at(prepared.known, step) if step.inner else ())
+        if one in partial
+    ]
+    if parts:
+        yield pl.any_horizontal(part.fill_null(value=False) for part in parts).alias(f"partial.{step.id}")

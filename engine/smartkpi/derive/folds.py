@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
 
 import polars as pl
 
+from smartkpi.derive.entities import read_tables, rows_of
 from smartkpi.derive.formula import NO_DATA, OK, UNDEFINED, Parts, evaluate, reached
-from smartkpi.derive.pieces import Pieces
-from smartkpi.derive.spine import complete, dimension_types, unite
-from smartkpi.derive.window import too_many_cells
-from smartkpi.engines.answer import PERIOD, Answer
+from smartkpi.derive.pieces import Pieces, Where
+from smartkpi.derive.spine import complete
+from smartkpi.engines.answer import Answer
 from smartkpi.engines.exact import HUGE, SCALE
 from smartkpi.engines.polars.holistic import SIZE, Groups
 from smartkpi.periods.grain import Grain
-from smartkpi.plan.nodes import Cell, Fold, Plan, Step
+from smartkpi.periods.windows import Path
+from smartkpi.plan.nodes import Cell, Earlier, Fold, Formula, Plan, Result, Step
+from smartkpi.tree import children
 
 ZERO_FILLED = ("count", "sum", "distinct")
 ORDERED = ("quantile", "stddev", "first", "last")
@@ -42,10 +43,31 @@ def folds_of(known: Mapping[str, Step], steps: Iterable[Step]) -> Iterator[Fold]
     return (node for node in reached(known, steps) if isinstance(node, Fold))
 
 
+def folds_at(known: Mapping[str, Step], step: Step) -> Iterator[tuple[Fold, Path]]:
+    """Yield each fold in a step, and in those that it refers to, with the shifts that lead to where it is read."""
+    stack: list[tuple[Formula, Path]] = [(step.formula, ())]
+    seen: set[tuple[Formula, Path]] = set()
+    while stack:
+        node, path = stack.pop()
+        if (node, path) in seen:
+            continue
+        seen.add((node, path))
+        match node:
+            case Fold():
+                yield node, path
+            case Earlier(argument=argument, shift=shift):
+                stack.append((argument, (*path, shift)))
+            case Result(id=id):
+                stack.append((known[id].formula, path))
+            case _:
+                stack.extend((below, path) for below in children(node))
+
+
 def fold(
     plan: Plan,
     answer: Answer,
-    pieces: Mapping[Grain | None, Pieces],
+    asked: Grain,
+    pieces: Mapping[Where, Pieces],
     segments: pl.DataFrame,
     spine: pl.DataFrame,
     folds: Iterable[Fold],
@@ -53,20 +75,22 @@ def fold(
 ) -> Folded:
     """Return the spine with the columns of folds. ``segments`` has the dimensions of each `sid` of the spine.
 
-    ``pieces`` has the periods in which values are taken, by the grain of the fold.
+    ``pieces`` has the places at which values are taken, by the grain and the window of a fold.
     """
     parts: dict[Fold, Parts] = {}
     partial: dict[Fold, str] = {}
     left_out: dict[str, int] = {}
     for number, one in enumerate(dict.fromkeys(folds)):
         name = f"fold.{number}"
-        here = pieces[one.grain]
+        here = pieces[one.grain, one.window]
         kinds = [pl.col(key).cast(segments.schema[key]) for key in one.keep]
         placed = spine.select("sid", "i").join(segments.select("sid", *one.keep), on="sid", maintain_order="left")
-        table, lost = _table(plan, answer, here, one, placed, limit)
+        tables, lost = read_tables(plan, answer, here, one, asked)
         for dataset, rows in lost.items():
             left_out[dataset] = max(left_out.get(dataset, 0), rows)
-        found = _aggregate(one, _values(plan, one, table), name).with_columns(kinds)
+        each = rows_of(plan, tables, here, one, placed, limit)
+        some = [_aggregate(one, _values(plan, one, table), name).with_columns(kinds) for table in each]
+        found = pl.concat(some, how="diagonal_relaxed")
         keys = [*one.keep, "i"]
         placed = placed.join(found, on=keys, how="left", nulls_equal=True, maintain_order="left")
         spine = spine.with_columns(placed[column] for column in found.columns if column.startswith(f"{name}."))
@@ -81,73 +105,6 @@ def fold(
     return Folded(spine, parts, partial, left_out)
 
 
-def _table(
-    plan: Plan, answer: Answer, pieces: Pieces, one: Fold, placed: pl.DataFrame, limit: int
-) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Return a row for each entity or period that takes part, with its components; and rows lost, by dataset."""
-    keys = [*([] if pieces.grain is Grain.ALL else [PERIOD]), *one.keep, *one.keys]
-    period = [PERIOD] if PERIOD in keys else []
-    covered = pieces.covered(one.inner).select("i", pl.col("asked").alias("first"), *period)
-    mine, lost = _frames(plan, answer, pieces, one, keys)
-    if not one.keys:
-        return _spread(mine, one, covered, placed, limit), lost
-    told = [frame for frame in mine if not {*one.entities}.isdisjoint(frame.columns)]
-    rest = [frame for frame in mine if {*one.entities}.isdisjoint(frame.columns)]
-    if not told:
-        kinds = dimension_types([], (*one.keep, *one.keys))
-        return pl.DataFrame(
-            schema={"i": pl.Int64, "first": pl.Date, **{name: kinds[name] for name in (*one.keep, *one.keys)}}
-        ), lost
-    table = reduce(lambda a, b: a.join(b, on=keys, how="full", coalesce=True, nulls_equal=True), told)
-    here = [id for id in one.entities if id in table.columns]
-    table = table.filter(pl.any_horizontal(pl.col(id) > 0 for id in here))
-    table = table.join(covered, on=PERIOD, how="inner") if PERIOD in keys else table.join(covered, how="cross")
-    for frame in rest:
-        table = table.join(frame, on=keys, how="left", nulls_equal=True)
-    return table, lost
-
-
-def _frames(
-    plan: Plan, answer: Answer, pieces: Pieces, one: Fold, keys: list[str]
-) -> tuple[list[pl.DataFrame], dict[str, int]]:
-    """Return the engine's frames with what a fold reads, of entities that have a name, each cell in one of them."""
-    found: list[pl.DataFrame] = []
-    lost: dict[str, int] = {}
-    frames = answer.frames.get(pieces.grain, ())
-    origins = answer.origins.get(pieces.grain, ("",) * len(frames))
-    nameless = pl.any_horizontal(pl.col(key).is_null() for key in one.keys) if one.keys else pl.lit(value=False)
-    for frame, dataset in zip(frames, origins, strict=True):
-        cells = [id for id in one.inner if id in frame.columns]
-        if not cells:
-            continue
-        if told := [id for id in one.entities if id in frame.columns]:
-            rows = frame.filter(nameless)
-            if PERIOD in keys:
-                rows = rows.join(pieces.frame.select(PERIOD), on=PERIOD, how="semi")
-            counts = rows.select(pl.col(*told).sum()).row(0)
-            lost[dataset] = max(lost.get(dataset, 0), *counts)
-        found.append(frame.select(*keys, *cells).filter(~nameless))
-    kinds = dimension_types(found, (*one.keep, *one.keys))
-    cast = [frame.with_columns(pl.col(n).cast(k) for n, k in kinds.items() if frame.schema[n] != k) for frame in found]
-    return unite(cast, keys, plan.components), lost
-
-
-def _spread(
-    frames: Sequence[pl.DataFrame], one: Fold, covered: pl.DataFrame, placed: pl.DataFrame, limit: int
-) -> pl.DataFrame:
-    """Return a row for each covered period of each segment; cells are null where the engine has no row."""
-    segments = placed.select(*one.keep, "i").unique()
-    each = covered.group_by("i").len().join(segments.group_by("i").len(name="segments"), on="i")
-    cells = int((each["len"].cast(pl.Int64) * each["segments"].cast(pl.Int64)).sum())
-    if cells > limit:
-        raise too_many_cells(limit, cells)
-    table = segments.join(covered, on="i", how="inner")
-    for frame in frames:
-        kinds = [pl.col(name).cast(table.schema[name]) for name in one.keep]
-        table = table.join(frame.with_columns(kinds), on=[PERIOD, *one.keep], how="left", nulls_equal=True)
-    return table
-
-
 def _values(plan: Plan, one: Fold, table: pl.DataFrame) -> pl.DataFrame:
     """Return the value of each entity or period, of those that the condition lets through and that have one."""
     table = complete(table, one.inner, plan.components)
@@ -160,8 +117,8 @@ def _values(plan: Plan, one: Fold, table: pl.DataFrame) -> pl.DataFrame:
     value = [parts["argument"].value.cast(pl.Float64).alias("value")]
     if parts["argument"].money is not None:
         value.append(parts["argument"].money.alias("money"))
-    period = [PERIOD] if PERIOD in table.columns else []
-    return table.select(*one.keep, "i", *period, *value).filter(pl.col("value").is_not_null())
+    piece = ["piece"] if "piece" in table.columns else []
+    return table.select(*one.keep, "i", *piece, *value).filter(pl.col("value").is_not_null())
 
 
 def _aggregate(one: Fold, values: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -176,7 +133,7 @@ def _aggregate(one: Fold, values: pl.DataFrame, name: str) -> pl.DataFrame:
 
 def _in_order(one: Fold, values: pl.DataFrame, keys: list[str], name: str) -> pl.DataFrame:
     """Return the columns of a fold that needs its values in order."""
-    by = PERIOD if one.function in ("first", "last") else "value"
+    by = "piece" if one.function in ("first", "last") else "value"
     rows = values.sort([*keys, by])
     sizes = rows.group_by(keys, maintain_order=True).agg(pl.len().cast(pl.Int64).alias(SIZE))
     if not sizes.height:

@@ -85,7 +85,8 @@ def reach_out(
     shown = set(keys)
     before = sorted({place.key for place in reach.places if place.key not in shown})
     order = {key: number - len(before) for number, key in enumerate([*before, *keys])}
-    numbers = {place: order[place.key] + (PART if place.part else 0) for place in reach.places}
+    beginning = PART + len(before)
+    numbers = {place: order[place.key] + (beginning if place.part else 0) for place in reach.places}
     places = sorted(reach.places, key=numbers.__getitem__)
     rows = {place: number for number, place in enumerate(places)}
     columns = {shift: f"to.{number}" for number, shift in enumerate(reach.to)}

@@ -6,11 +6,11 @@ whole numbers; the least and greatest of a run are those of two runs of a power 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
-from smartkpi.engines.answer import PERIOD
+from smartkpi.engines.answer import FROM, PERIOD, UPTO
 from smartkpi.engines.exact import SCALE, money
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Component
@@ -36,7 +36,7 @@ def attach_stretches(
         if not here:
             continue
         by = "sid" if "sid" in frame.columns else next(name for name in frame.columns if name.startswith("of."))
-        rows = frame.with_columns(_order(pl.col(by), pl.col(PERIOD), grain).alias("__order")).sort("__order")
+        rows = frame.with_columns(order_of(pl.col(by), pl.col(PERIOD), grain).alias("__order")).sort("__order")
         runs = {column: _runs(spine, rows["__order"], by, column, grain) for column in {columns[id] for id in here}}
         spine = spine.with_columns(
             value for id in here for value in _values(rows, id, components[id], *runs[columns[id]])
@@ -44,7 +44,59 @@ def attach_stretches(
     return spine
 
 
-def _order(segment: pl.Expr, moment: pl.Expr, grain: Grain) -> pl.Expr:
+def spread(
+    rows: pl.DataFrame,
+    ids: Iterable[str],
+    components: Mapping[str, Component],
+    stretches: pl.DataFrame,
+    key: str,
+    by: Sequence[str],
+    grain: Grain,
+) -> pl.DataFrame:
+    """Return components by the ``key`` of stretches (FROM, UPTO) and some columns, of those that have a row there.
+
+    Each row is laid out once for every stretch that it lies in.
+    """
+    rows = rows.with_columns(order_of(pl.lit(0), pl.col(PERIOD), grain).alias("__order")).sort("__order")
+    ends = stretches.drop_nulls([FROM, UPTO]).with_columns(
+        order_of(pl.lit(0), pl.col(name), grain).alias(name) for name in (FROM, UPTO)
+    )
+    low, high = (rows["__order"].search_sorted(ends[name]).cast(pl.Int64) for name in (FROM, UPTO))
+    runs = ends.select(key, low=low, high=high).filter(pl.col("low") < pl.col("high"))
+    runs = runs.select(key, pl.int_ranges("low", "high").alias("at")).explode("at")
+    laid = rows.drop("__order", PERIOD)[runs["at"]].with_columns(runs[key])
+    return laid.group_by(key, *by).agg(_added(id, components[id], rows) for id in ids)
+
+
+def counted_in(moments: pl.Series, grain: Grain, low: pl.Series, high: pl.Series) -> pl.Series:
+    """Return how many rows of some days or hours lie in each stretch."""
+    order, first, after = (
+        one.to_frame("t").select(order_of(pl.lit(0), pl.col("t"), grain).fill_null(-1).alias("t"))["t"]
+        for one in (moments, low, high)
+    )
+    order = order.sort()
+    found = [order.search_sorted(one).cast(pl.Int64) for one in (first, after)]
+    return (found[1] - found[0]).clip(0)
+
+
+def _added(id: str, component: Component, rows: pl.DataFrame) -> pl.Expr:
+    """Return a component added up over the rows of a group; null where none of them has a value."""
+    value = pl.col(id)
+    match component.aggregate:
+        case "min" | "max":
+            return getattr(value, component.aggregate)()  # type: ignore[no-any-return]
+        case "sum" if f"{id}_high" in rows.columns:
+            rest = pl.col(f"{id}_low").fill_null(0.0)
+            whole = rest.round(0).cast(pl.Int128, strict=False).fill_null(0)
+            tiny = (rest - whole.cast(pl.Float64)).sum()
+            high = pl.col(f"{id}_high").sum().cast(pl.Float64) / SCALE
+            total = high + (whole.sum().cast(pl.Float64) + tiny)
+        case _:
+            total = value.sum()
+    return pl.when(value.count() > 0).then(total).alias(id)
+
+
+def order_of(segment: pl.Expr, moment: pl.Expr, grain: Grain) -> pl.Expr:
     """Return one number for a segment and a day or hour: in order of segments, then time."""
     ticks = moment.to_physical().cast(pl.Int64)
     if grain is Grain.HOUR:
@@ -55,7 +107,7 @@ def _order(segment: pl.Expr, moment: pl.Expr, grain: Grain) -> pl.Expr:
 def _runs(spine: pl.DataFrame, order: pl.Series, by: str, column: str, grain: Grain) -> tuple[pl.Series, pl.Series]:
     """Return for each row of the spine the run of rows in its stretch: its first, and the one after its last."""
     ends = spine.select(
-        _order(pl.col(by), pl.col(f"{column}.{end}"), grain).alias(end) for end in ("from", "upto")
+        order_of(pl.col(by), pl.col(f"{column}.{end}"), grain).alias(end) for end in ("from", "upto")
     ).fill_null(-1)
     low, high = (order.search_sorted(ends[end]).cast(pl.Int64) for end in ("from", "upto"))
     return low, high.set(high < low, None).fill_null(low)

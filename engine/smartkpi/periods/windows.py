@@ -96,6 +96,24 @@ def refuse_window(calendar: Calendar, window: Window, grain: Grain, parts: Colle
     return ""
 
 
+def refuse_run(window: Window, period: Grain) -> str:
+    """Say why values of each period of a grain cannot be taken in a window, or nothing."""
+    return "" if _is_made_of(window, period) else f"a window ({window}) would cut a {period}, which has a value, in two"
+
+
+def parts_cut(calendar: Calendar, grain: Grain, of: Stretch) -> list[Stretch]:
+    """Return what a stretch of days holds of those periods of a grain that it cuts in two."""
+    low, high = of
+    if isinstance(low, datetime) or isinstance(high, datetime) or low >= high or grain.rank <= Grain.DAY.rank:
+        return []
+    found: dict[Stretch, None] = {}
+    for day in (low, high - DAY):
+        start, end = calendar.days(grain, calendar.key(grain, day))
+        if (start < low and low != date.min) or end > high:
+            found[max(start, low), min(end, high)] = None
+    return list(found)
+
+
 def _is_made_of(window: Window, part: Grain) -> bool:
     """Return whether a window that ends with a period is whole periods of a finer grain."""
     if window.grain is not None:

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from smartkpi.periods.grain import GRAINS
 from smartkpi.plan import nodes
-from smartkpi.plan.nodes import Cell, Component, Demand, Plan, Relation, Scan, Step
+from smartkpi.plan.nodes import Back, Cell, Component, Demand, Plan, Relation, Scan, Step
 from smartkpi.semantics.formula import (
     Across,
     Aggregate,
@@ -91,12 +91,11 @@ def _scan(scan: Scan, ids: set[str]) -> list[str]:
     for demand in scan.demands:
         shown = str(demand.window) if demand.window else "as much as has gone by"
         which = f"of each {demand.grain}" if demand.window else f"of an earlier {demand.grain}"
+        which += f", as far as it cuts a {demand.cut}" if demand.cut else ""
         over.setdefault((which, _often(scan, demand)), []).append(shown)
     parts += [f"over {', '.join(dict.fromkeys(some))} {which}{often}" for (which, often), some in over.items()]
     if scan.back:
-        parts.append(
-            "back to " + ", ".join(" ".join("the one before" if s is None else str(s) for s in p) for p in scan.back)
-        )
+        parts.append("back to " + ", ".join(map(_back, scan.back)))
     if scan.time is not None:
         parts.append(f"time {text(scan.time)}")
     if scan.keys:
@@ -111,9 +110,15 @@ def _scan(scan: Scan, ids: set[str]) -> list[str]:
     return [" · ".join(parts), *(f"  {_cell(cell)}" for cell in cells)]
 
 
+def _back(back: Back) -> str:
+    path = " ".join("the one before" if shift is None else str(shift) for shift in back.path)
+    window = "" if back.window is None else f"{back.window} of each {back.grain}"
+    return ", ".join(part for part in (path, window) if part)
+
+
 def _often(scan: Scan, demand: Demand) -> str:
     """Say of what needs all values of a window at once how often it looks at a row: it is of many windows."""
-    if scan.state not in ("holistic", "sketch") or demand.window is None:
+    if scan.state not in ("holistic", "sketch") or demand.window is None or demand.cut:
         return ""
     match demand.window.kind:
         case "cumulative":

@@ -270,7 +270,7 @@ def _lower_formula(build: _Build, expr: Expr, around: Conditions, over: Slice, p
             parts.presence[_rows(build, expr.event, where, over)] = None
             where = join(where, expr.where)
             if any(name.startswith("@") for name in over.keep):
-                rows = _rows(build, expr.event, where, over)
+                rows = _rows(build, expr.event, where, over, over.window)
                 parts.entities[rows] = None
                 parts.reads[rows, ()] = None
             return _lower_aggregate(build, expr, where, over, parts)
@@ -328,9 +328,13 @@ def _lower_across(build: _Build, expr: Across, around: Conditions, over: Slice, 
 
 
 def _lower_per(build: _Build, expr: Per, around: Conditions, over: Slice, parts: _Parts) -> nodes.Formula:
-    """Lower to a fold over the same formula with the entity among the dimensions."""
+    """Lower to a fold over the same formula with the entity among the dimensions.
+
+    Values of calendar periods are those that lie in the window around; else in the period asked for, which may cut
+    some in two.
+    """
     keys = tuple(f"@{name}" for name in expr.keys)
-    days = EVER if expr.grain is None else over.asked
+    days = EVER if expr.grain is None or over.window is not None else over.asked
     inside = replace(over, keep=(*over.keep, *keys), ranked=False, days=days)
     own, asked = _Parts(), _Parts()
     argument = _lower_formula(build, expr.argument, around, inside, own)
@@ -352,6 +356,7 @@ def _lower_per(build: _Build, expr: Per, around: Conditions, over: Slice, parts:
         grain=expr.grain,
         share=expr.share,
         nearest=expr.nearest,
+        window=None if expr.grain is None else over.window,
     )
 
 
@@ -428,9 +433,9 @@ def _lower_aggregate(
             raise AssertionError(f"an aggregate that check lets through but lowering does not know: {expr.function}")
 
 
-def _rows(build: _Build, event: str, where: tuple[Expr, ...], over: Slice) -> str:
-    seen = _seen_in(build, event, over)
-    return _component(build, Component(event, where, "rows", None, WHOLE, keep=over.keep, days=over.days, seen=seen))
+def _rows(build: _Build, event: str, where: tuple[Expr, ...], over: Slice, window: Window | None = None) -> str:
+    apart = (over.keep, over.days, window, _seen_in(build, event, over))
+    return _component(build, Component(event, where, "rows", None, WHOLE, None, False, *apart))
 
 
 def _seen_in(build: _Build, event: str, over: Slice) -> tuple[str, ...]:

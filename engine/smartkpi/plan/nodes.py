@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -81,13 +81,29 @@ class Demand:
     """Stretches of time that a scan is asked for beside whole periods, as they follow from the periods of an output.
 
     They are those of ``window`` for each period that ``paths`` lead to; without a window, those earlier periods of
-    which only as much counts as the as-of lets one see of the last. ``datasets`` say where the as-of is.
+    which only as much counts as the as-of lets one see of the last. With ``cut`` it is only what they hold of those
+    periods of that grain that they cut in two. ``datasets`` say where the as-of is.
     """
 
     grain: Grain
     datasets: tuple[str, ...]
     window: Window | None
     paths: tuple[Path, ...]
+    cut: Grain | None = None
+
+    @property
+    def windowed(self) -> bool:
+        """Whether it is over windows, of which each period has its own; other stretches are few."""
+        return self.window is not None and self.cut is None
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """How far back what is read lies: the periods of a grain that a path leads to, with a window of each."""
+
+    grain: Grain
+    path: Path
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +116,7 @@ class Scan:
     ``filter`` is pushed to the source; ``keys`` are the question's dimensions as (name, expression); ``grains`` the
     grids to answer at; ``discriminators`` columns that become grouping keys of the first level, so that conditions on
     them are decided on the small table. With ``demands`` it answers at stretches of time instead of grains. ``back``
-    leads to earlier periods that are read too.
+    says what is read too beside the periods asked for.
     """
 
     dataset: str
@@ -112,7 +128,7 @@ class Scan:
     cells: tuple[Cell, ...]
     discriminators: tuple[Expr, ...] = ()
     demands: tuple[Demand, ...] = ()
-    back: tuple[Path, ...] = ()
+    back: tuple[Back, ...] = ()
 
     @property
     def told_apart(self) -> bool:
@@ -122,7 +138,7 @@ class Scan:
     @property
     def windowed(self) -> bool:
         """Whether it answers over windows, each a stretch of time of its own for each period."""
-        return any(demand.window is not None for demand in self.demands)
+        return any(demand.windowed for demand in self.demands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +232,8 @@ class Fold:
 
     ``keys`` are the dimensions, each behind `@`, that tell entities apart beside those of ``keep``; ``entities`` the
     `rows` components of which an entity has a row; ``inner`` all components that its values are made of, wanted at
-    ``grain`` (None: the one asked for). Without keys the periods of the grain are the entities, all that are covered.
+    ``grain`` (None: the one asked for). Without keys the periods of the grain are the entities, all that are covered;
+    with a ``window`` those that lie in it.
     """
 
     function: str
@@ -230,6 +247,7 @@ class Fold:
     grain: Grain | None = None
     share: Decimal | None = None
     nearest: bool = False
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,11 +292,6 @@ class Step:
     def inside(self) -> tuple[str, ...]:
         """The components of its folds."""
         return tuple(dict.fromkeys(id for id, _ in self.inner))
-
-    def read_at(self, asked: Grain) -> Iterator[tuple[str, Grain]]:
-        """Yield all components that it reads where a grain is asked for, with the grain at which it does."""
-        yield from ((id, asked) for id in (*self.components, *self.presence))
-        yield from ((id, asked if grain is None else grain) for id, grain in self.inner)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from smartkpi.language.types import TEXT as TEXT_TYPE
 from smartkpi.language.types import WHOLE
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Path, grid_of, is_cut
-from smartkpi.plan.nodes import EVER, Cell, Component, Demand, Output, Range, Scan, Step
+from smartkpi.plan.nodes import EVER, Back, Cell, Component, Demand, Output, Range, Scan, Step
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.formula import Column, Expr, Field, Literal, TypedBinding, TypedDataset
 from smartkpi.semantics.prefer import between, stated
@@ -39,7 +39,7 @@ def scans_of(
             state = "values"
         grains = tuple(sorted(asked.grains, key=lambda grain: grain.rank))
         for one, together in product(providers, (grains,) if state == "additive" else ((g,) for g in grains)):
-            back = tuple(dict.fromkeys(path for g in together for path in asked.back.get(g, ())))
+            back = tuple(dict.fromkeys(one for g in together for one in asked.back.get(g, ())))
             yield _scan(id, component, one, state, together, back=back, parts=asked.parts)
         for one, demand in product(providers, asked.demands):
             yield _scan(id, component, one, state, (), demands=(demand,))
@@ -52,7 +52,7 @@ def _scan(
     state: str,
     grains: tuple[Grain, ...],
     demands: tuple[Demand, ...] = (),
-    back: tuple[Path, ...] = (),
+    back: tuple[Back, ...] = (),
     parts: bool = False,
 ) -> Scan:
     return Scan(
@@ -73,7 +73,7 @@ class _Wanted:
     """How a component is asked for: at which grains, with which earlier periods, over which stretches of time."""
 
     grains: dict[Grain, None] = field(default_factory=dict)
-    back: dict[Grain, dict[Path, None]] = field(default_factory=dict)
+    back: dict[Grain, dict[Back, None]] = field(default_factory=dict)
     demands: dict[Demand, None] = field(default_factory=dict)
     parts: bool = False
 
@@ -85,32 +85,51 @@ def _wanted(
     for output in outputs:
         if output.step is None:
             continue
-        step, grain = steps[output.step], output.grain
-        paths: dict[str, dict[Path, None]] = {id: {} for id in (*step.components, *step.presence)}
-        for id, read_at in step.inner:
-            found.setdefault(id, _Wanted()).grains[grain if read_at is None else read_at] = None
+        step = steps[output.step]
+        inner = dict.fromkeys(id for id, read_at in step.inner if read_at is None)
+        paths: dict[str, dict[Path, None]] = {id: {} for id in (*step.components, *step.presence, *step.inside)}
         for id, path in step.reads:
-            if id in paths:
-                paths[id][path] = None
-        for id, own in paths.items():
-            component, one = components[id], found.setdefault(id, _Wanted())
-            shifted = tuple(path for path in own if path)
-            if component.window is None:
-                one.grains[grain] = None
-                one.back.setdefault(grain, {}).update(dict.fromkeys(shifted))
-            if component.window is not None or (shifted and is_cut(grain)):
-                if is_gridded(component):
-                    one.grains[grid_of(grain)] = None
-                    one.parts = True
-                else:
-                    reached = tuple(own) if component.window is not None else shifted
-                    one.demands[Demand(grain, output.datasets, component.window, reached)] = None
+            paths[id][path] = None
+        for id in dict.fromkeys((*step.components, *step.presence, *inner)):
+            _want(found.setdefault(id, _Wanted()), components[id], output, tuple(paths[id]))
+        for id, read_at in step.inner:
+            if read_at is not None:
+                _want_values(found.setdefault(id, _Wanted()), components[id], output, tuple(paths[id]), read_at)
     return found
 
 
+def _want(one: _Wanted, component: Component, output: Output, paths: tuple[Path, ...]) -> None:
+    """Ask for what a component is in the periods of an output, those that paths lead to, or a window of them."""
+    grain, shifted = output.grain, tuple(path for path in paths if path)
+    if component.window is None:
+        one.grains[grain] = None
+        one.back.setdefault(grain, {}).update(dict.fromkeys(Back(grain, path) for path in shifted))
+    if component.window is not None or (shifted and is_cut(grain)):
+        if is_gridded(component):
+            one.grains[grid_of(grain)] = None
+            one.parts = True
+        else:
+            reached = paths if component.window is not None else shifted
+            one.demands[Demand(grain, output.datasets, component.window, reached)] = None
+
+
+def _want_values(one: _Wanted, component: Component, output: Output, paths: tuple[Path, ...], period: Grain) -> None:
+    """Ask for what a component is in the calendar periods that lie in those of an output, and in parts of them."""
+    grain, window, shifted = output.grain, component.window, tuple(path for path in paths if path)
+    one.grains[period] = None
+    back = (Back(grain, path, window) for path in (shifted if window is None else paths))
+    one.back.setdefault(period, {}).update(dict.fromkeys(back))
+    if window is not None or (shifted and is_cut(grain)):
+        one.demands[Demand(grain, output.datasets, window, shifted if window is None else paths, period)] = None
+
+
 def is_gridded(component: Component) -> bool:
-    """Say whether stretches of time are added up from the days or hours in them: of entities there are too many."""
-    return component.aggregate not in STATES and not any(name.startswith("@") for name in component.keep)
+    """Say whether stretches of time are added up from the days or hours in them.
+
+    A part of a single earlier period is not where there are many groups, one for each entity.
+    """
+    told_apart = any(name.startswith("@") for name in component.keep)
+    return component.aggregate not in STATES and (component.window is not None or not told_apart)
 
 
 def _cell(id: str, component: Component, rows: Rows) -> Cell:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import grid_of
-from smartkpi.plan.nodes import Cell, Plan, Result, Scan, Value
+from smartkpi.plan.nodes import Cell, Plan, Result, Scan, Step, Value
 from smartkpi.plan.scans import Rows, is_gridded
 from smartkpi.tree import walk
 
@@ -30,13 +33,12 @@ def verify(plan: Plan) -> None:
         for cell in scan.cells:
             answers[cell.id].append((scan, cell))
     steps = {step.id: step for step in plan.steps}
-    asked = {
-        (id, grain if plan.components[id].window is None else grid_of(grain)): None
+    asked = dict.fromkeys(
+        (id, at)
         for output in (*plan.outputs, *plan.totals)
         if output.step is not None
-        for id, grain in steps[output.step].read_at(output.grain)
-        if plan.components[id].window is None or is_gridded(plan.components[id])
-    }
+        for id, at in _read_at(plan, steps[output.step], output.grain)
+    )
     providers: dict[str, list[Rows]] = {}
     for dataset in plan.datasets.values():
         for event, binding in dataset.events.items():
@@ -45,6 +47,17 @@ def verify(plan: Plan) -> None:
         found = [(scan, cell) for scan, cell in answers[id] if grain in scan.grains]
         own = [Rows(plan.datasets[binding.dataset], binding) for binding in plan.provided.get(id, ())]
         _verify_component(plan, id, found, own or providers[plan.components[id].event])
+
+
+def _read_at(plan: Plan, step: Step, grain: Grain) -> Iterator[tuple[str, Grain]]:
+    """Yield the components that a step reads off scans by grain, with that grain."""
+    yield from ((id, at) for id, at in step.inner if at is not None)
+    for id in (*step.components, *step.presence, *(id for id, at in step.inner if at is None)):
+        component = plan.components[id]
+        if component.window is None:
+            yield id, grain
+        elif is_gridded(component):
+            yield id, grid_of(grain)
 
 
 def _verify_component(plan: Plan, id: str, answers: list[tuple[Scan, Cell]], providers: list[Rows]) -> None:

@@ -38,7 +38,7 @@ from smartkpi.semantics.scope import (
     EventScope,
     Namespace,
 )
-from smartkpi.semantics.timed import check_times, shifts_in, window_of, windows_in
+from smartkpi.semantics.timed import check_times, runs_in, shifts_in, window_of, windows_in
 from smartkpi.spec.model import Kpi
 from smartkpi.tree import children, walk
 
@@ -77,7 +77,8 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
     grain = _own_grain(spec, scopes, reads)
     windows = frozenset[tuple[Window, str]]().union(*(windows_in(formula, space) for formula in formulas))
     shifts = frozenset[Shift]().union(*(shifts_in(formula, space) for formula in formulas))
-    check_times(spec, grain, windows, shifts, space, findings)
+    runs = frozenset[tuple[Window, Grain]]().union(*(runs_in(formula, space) for formula in formulas))
+    check_times(spec, grain, windows, runs, shifts, space, findings)
     judging = judge(judged, segmented, space, findings)
     ratio = all(_is_ratio(formula, space) for formula in formulas)
     if judging.confidence is not None and not findings.failed:

@@ -128,8 +128,8 @@ def _has_order(expr: syntax.Apply, keys: _Keys, findings: Findings) -> bool:
 
 def _fits(value: Expr, span: Span, keys: _Keys, space: Namespace, findings: Findings) -> bool:
     """Say whether a formula has a value for each of the keys: its rows have the fields, and are single rows."""
-    if any(isinstance(node, Windowed) for node in walk(value)):
-        findings.not_yet("a window inside `per`", span)
+    if keys.grain is not None and any(_is_windowed(node, space) for node in walk(value)):
+        findings.not_yet("a window inside `per` a calendar period", span)
         return False
     if any(_is_folded(node, space) for node in walk(value)):
         message = "a total, share, rank, an earlier period or another `per` has no value for each of them"
@@ -202,8 +202,12 @@ def _is_misspelt(name: str, span: Span, scope: EventScope, findings: Findings) -
 def _is_folded(node: Any, space: Namespace) -> bool:
     if isinstance(node, Reference):
         read = space.kpis[node.kpi]
-        return read.folded or bool(read.shifts or read.windows)
+        return read.folded or bool(read.shifts)
     return isinstance(node, Across | Per | Shifted)
+
+
+def _is_windowed(node: Any, space: Namespace) -> bool:
+    return isinstance(node, Windowed) or (isinstance(node, Reference) and bool(space.kpis[node.kpi].windows))
 
 
 def _events(value: Expr, space: Namespace) -> Iterator[str]:

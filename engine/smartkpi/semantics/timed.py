@@ -15,7 +15,7 @@ from smartkpi.language.types import DURATION, NUMBER, Kind, Type
 from smartkpi.language.units import Mismatch
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import GRAINS, Grain
-from smartkpi.periods.windows import Length, Shift, Window, refuse_length, refuse_shift, refuse_window
+from smartkpi.periods.windows import Length, Shift, Window, refuse_length, refuse_run, refuse_shift, refuse_window
 from smartkpi.semantics.calls import infer
 from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Across, Aggregate, Apply, Expr, Literal, Per, Reference, Shifted, Windowed
@@ -49,9 +49,6 @@ def timed(expr: syntax.Apply, space: Namespace, type_formula: Typing, findings: 
     if isinstance(window, Window):
         return windowed(window, x, expr.args[0].span, space, findings)
     assert shift is None or isinstance(shift, Length)
-    if any(isinstance(node, Per) for node in _nodes(x, space)):
-        findings.not_yet("an earlier period of `per`", expr.args[0].span)
-        return FAILED
     before = Shifted(x, shift, x.type)
     match expr.function:
         case "previous":
@@ -71,9 +68,6 @@ def windowed(window: Window, x: Expr, span: Span, space: Namespace, findings: Fi
                 what = "a comparison with another period"
             case Across(function="rank"):
                 what = "a rank"
-            case Per():
-                findings.not_yet("a window of `per`", span)
-                return FAILED
             case _:
                 continue
         hint = "take the window first, as in `growth(trailing(order, 28d), 1y)`"
@@ -109,6 +103,17 @@ def windows_in(x: Expr, space: Namespace) -> frozenset[tuple[Window, str]]:
     return frozenset(found).union(*(space.kpis[node.kpi].windows for node in walk(x) if isinstance(node, Reference)))
 
 
+def runs_in(x: Expr, space: Namespace) -> frozenset[tuple[Window, Grain]]:
+    """Return the windows in a formula with the calendar periods that a `per` in each, or in a KPI in it, has."""
+    over = [(node.window, node.argument) for node in walk(x) if isinstance(node, Windowed)]
+    return frozenset((window, period) for window, inside in over for period in _periods(inside, space))
+
+
+def _periods(x: Expr, space: Namespace) -> set[Grain]:
+    own = {node.grain for node in walk(x) if isinstance(node, Per) and node.grain is not None}
+    return own.union(*(space.kpis[node.kpi].periods for node in walk(x) if isinstance(node, Reference)))
+
+
 def shifts_in(x: Expr, space: Namespace) -> frozenset[Shift]:
     """Return the shifts in a formula, and in the KPIs that it refers to."""
     found = {node.shift for node in walk(x) if isinstance(node, Shifted)}
@@ -131,12 +136,16 @@ def check_times(
     spec: Kpi,
     grain: Grain,
     windows: Iterable[tuple[Window, str]],
+    runs: Iterable[tuple[Window, Grain]],
     shifts: Iterable[Shift],
     space: Namespace,
     findings: Findings,
 ) -> None:
     """Refuse windows and shifts that do not go with the KPI's own grain."""
     calendar, parts = space.calendar, {event: space.events[event].periods for _, event in windows}
+    for message in dict.fromkeys(filter(None, (refuse_run(*run) for run in sorted(runs, key=str)))):
+        hint = "take whole ones, such as `trailing(x, 4w)` of weeks, `trailing(x, 3mo)` of months"
+        findings.error("grain-mismatch", message, spec.formula.expr.span, hint)
     wrong = [refuse_window(calendar, one, grain, parts[event]) for one, event in sorted(windows, key=str)]
     wrong += [refuse_shift(calendar, one, grain) for one in sorted(shifts, key=str)]
     for message in dict.fromkeys(filter(None, wrong)):

@@ -161,10 +161,10 @@ class _Run:
 
     def stretches(self, coverage: Mapping[str, Coverage]) -> dict[Grain, tuple[pl.DataFrame, ...]]:
         """Return the answers of the scans that are asked for stretches of time, which the coverage tells."""
-        frames: dict[Grain, list[pl.DataFrame]] = {}
+        frames: dict[tuple[Grain, str], list[pl.DataFrame]] = {}
         values: dict[tuple[Grain, Stretch, str], list[pl.DataFrame]] = {}
         for scan in self.plan.scans:
-            for demand in (demand for demand in scan.demands if demand.window is None):
+            for demand in (demand for demand in scan.demands if not demand.windowed):
                 for stretch in stretches_of(self.plan, demand, coverage, scan.dataset):
                     plan, one = within(self.plan, scan, stretch)
                     if scan.state == "values":
@@ -172,21 +172,26 @@ class _Run:
                         found = [self.run(opened, query) for _, query in value_queries(plan, one, opened)]
                         values.setdefault((demand.grain, stretch, scan.cells[0].id), []).extend(found)
                     else:
-                        frames.setdefault(demand.grain, []).extend(dated(self.whole(plan, one), stretch))
+                        mine = frames.setdefault((demand.grain, scan.dataset), [])
+                        mine.extend(dated(self.whole(plan, one), stretch))
         for (grain, stretch, id), parts in values.items():
-            frames.setdefault(grain, []).extend(dated(iter([count_values(id, parts)]), stretch))
-        for grain, frame in (*self.windows(coverage), *self.spread(coverage)):
-            frames.setdefault(grain, []).append(frame)
-        return {grain: tuple(stack(found, self.plan.components)) for grain, found in frames.items()}
+            frames.setdefault((grain, ""), []).extend(dated(iter([count_values(id, parts)]), stretch))
+        for key, frame in (*self.windows(coverage), *self.spread(coverage)):
+            frames.setdefault(key, []).append(frame)
+        stacked: dict[Grain, list[pl.DataFrame]] = {}
+        for (grain, _), some in frames.items():
+            stacked.setdefault(grain, []).extend(stack(some, self.plan.components))
+        return {grain: tuple(some) for grain, some in stacked.items()}
 
-    def windows(self, coverage: Mapping[str, Coverage]) -> Iterator[tuple[Grain, pl.DataFrame]]:
+    def windows(self, coverage: Mapping[str, Coverage]) -> Iterator[tuple[tuple[Grain, str], pl.DataFrame]]:
         """Yield the answers of distincts over windows, a slice of time after the other, all windows of one together."""
         for scans in windowed(self.plan):
             asked, names = asked_of(self.plan, scans, coverage), [name for name, _ in scans[0].keys]
             for part in parts_of(set().union(*asked.values()), begin_of(self.plan, scans, coverage)):
                 wide = count_held(self.sizes(scans, part), part, names)
                 for (grain, id), own in asked.items():
-                    yield grain, over(wide, names, part, own, id)
+                    origin = scans[0].dataset if len(scans) == 1 else ""
+                    yield (grain, origin), over(wide, names, part, own, id)
 
     def sizes(self, scans: Sequence[Scan], part: Part) -> pl.DataFrame:
         """Return how many values of some scans are alike in a part of time, by the dimensions' own names."""
@@ -202,11 +207,11 @@ class _Run:
         ]
         return collect(sizes_query(merged(tables, part), [name for name, _ in scans[0].keys], part), opened[0].engine)
 
-    def spread(self, coverage: Mapping[str, Coverage]) -> Iterator[tuple[Grain, pl.DataFrame]]:
+    def spread(self, coverage: Mapping[str, Coverage]) -> Iterator[tuple[tuple[Grain, str], pl.DataFrame]]:
         """Yield the answers of what needs all values of a window: windows of the same rows share a pass."""
         groups: dict[object, list[tuple[Scan, Demand]]] = {}
         for scan in (scan for scan in self.plan.scans if scan.state in SPREAD):
-            for demand in (demand for demand in scan.demands if demand.window is not None):
+            for demand in (demand for demand in scan.demands if demand.windowed):
                 rows = scan.cells if scan.state == "sketch" else [(cell.where, cell.argument) for cell in scan.cells]
                 order = any(cell.aggregate in ("first", "last") for cell in scan.cells)
                 key = (scan.dataset, scan.time, scan.filter, scan.keys, *rows[:1], order, grid_of(demand.grain))
@@ -220,7 +225,7 @@ class _Run:
                 for (scan, demand), own in zip(some, asked, strict=True):
                     mine = [one for one in own if one in here]
                     for frame in cells_over(scan, found, mine, keys, opened) if mine else ():
-                        yield demand.grain, frame
+                        yield (demand.grain, scan.dataset), frame
 
     def whole(self, plan: Plan, scan: Scan) -> Iterator[pl.DataFrame]:
         """Yield the answer of a scan over all of a plan's range."""
@@ -470,7 +475,7 @@ def queries_of(
 
 def over_query(plan: Plan, scan: Scan, opened: Opened, demand: Demand) -> pl.LazyFrame:
     """Return the query of the rows that stretches of time are of, as far as the question tells them."""
-    if demand.window is not None:
+    if demand.windowed:
         return rows_over(plan, scan, opened, grid_of(demand.grain), asked_for(plan, demand))[0]
     return counted(opened, scan, clock_of_scan(scan, opened.rows), cut=True)
 

@@ -11,8 +11,8 @@ from smartkpi.engines.answer import PERIOD
 from smartkpi.engines.polars.compile import Keys, Opened, counted
 from smartkpi.engines.polars.times import Clock, key_of, within
 from smartkpi.periods.grain import Grain
-from smartkpi.periods.windows import Path, earlier
-from smartkpi.plan.nodes import Plan, Scan
+from smartkpi.periods.windows import Stretch, earlier, stretch
+from smartkpi.plan.nodes import Back, Plan, Scan
 
 DAY = timedelta(days=1)
 LARGE = 5_000_000
@@ -55,7 +55,7 @@ def rows_by_period(
     return frames, names, columns
 
 
-def slices(plan: Plan, grain: Grain, count: int, days: Sequence[date], back: Sequence[Path] = ()) -> list[Bounds]:
+def slices(plan: Plan, grain: Grain, count: int, days: Sequence[date], back: Sequence[Back] = ()) -> list[Bounds]:
     """Return up to ``count`` stretches of whole periods that together are the range asked for, widened to periods."""
     start, end = _range(plan, grain, back)
     if count < 2 or not days or grain is Grain.ALL:
@@ -77,14 +77,15 @@ def count_of(opened: Opened, share: float) -> int:
     return min(MOST, int((opened.table.rows_hint or 0) * share) // SLICE) if is_large(opened) else 1
 
 
-def _range(plan: Plan, grain: Grain, back: Sequence[Path]) -> Bounds:
+def _range(plan: Plan, grain: Grain, back: Sequence[Back]) -> Bounds:
     """Return the range asked for, widened to whole periods, its own and those that it may be a part of.
 
-    It begins as far back as paths lead; no other period is read.
+    It begins as far back as paths and windows lead; no other period is read.
     """
     start, end = plan.range.start, plan.range.end
     if start is not None and grain is not Grain.ALL:
-        start = min(start, *(_earliest(plan, grain, start, path) for path in back), start)
+        found = [_earliest(plan, start, one) for one in back]
+        start = None if None in found else min(start, *(day for day in found if day is not None), start)
     if grain is Grain.ALL:
         return start, end
     wide = {grain, *(output.grain for output in plan.outputs if output.step is not None)} - {Grain.ALL, Grain.HOUR}
@@ -100,12 +101,22 @@ def _after(plan: Plan, grain: Grain, day: date) -> date:
     return after
 
 
-def _earliest(plan: Plan, grain: Grain, day: date, path: Path) -> date:
-    """Return the first day of the period that shifts lead to from that of a day."""
-    key = plan.calendar.key(grain, day)
-    for shift in path:
-        key, _ = earlier(plan.calendar, grain, key, shift)
-    return plan.calendar.local_day(key) if isinstance(key, datetime) else key
+def _earliest(plan: Plan, day: date, back: Back) -> date | None:
+    """Return the first day that is read for the period of a day; None is open."""
+    calendar, window, end = plan.calendar, back.window, plan.range.end
+    if window is not None and window.kind == "cumulative":
+        return None
+    if back.grain is Grain.ALL:
+        return None if window is None or end is None else _first(plan, stretch(calendar, back.grain, window, day, end))
+    key = calendar.key(back.grain, day)
+    for shift in back.path:
+        key, _ = earlier(calendar, back.grain, key, shift)
+    return _first(plan, stretch(calendar, back.grain, window, key, calendar.next(back.grain, key)))
+
+
+def _first(plan: Plan, found: Stretch) -> date:
+    low = found[0]
+    return plan.calendar.local_day(low) if isinstance(low, datetime) else low
 
 
 def _key(plan: Plan, grain: Grain, day: date) -> date:

@@ -13,7 +13,7 @@ from smartkpi.language.types import BOOLEAN, DATE
 from smartkpi.periods.calendar import Key
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.reach import Place, reach_from, stretch_of_all
-from smartkpi.periods.windows import Stretch, grid_of
+from smartkpi.periods.windows import Stretch, grid_of, parts_cut
 from smartkpi.plan.nodes import Demand, Plan, Range, Scan
 from smartkpi.plan.reads import read_from
 from smartkpi.semantics.formula import Apply, Literal
@@ -34,7 +34,8 @@ def stretches_of(plan: Plan, demand: Demand, coverage: Mapping[str, Coverage], d
             None if day is None else plan.calendar.midnight(day) for day in (plan.range.start, plan.range.end)
         )
         end = edge if end is None or (start or _day(plan, days[0])) < edge < end else end
-        return [stretch_of_all(plan.calendar, demand.window, end)]
+        only = stretch_of_all(plan.calendar, demand.window, end)
+        return [only] if demand.cut is None else parts_cut(plan.calendar, demand.cut, only)
     parts = (plan.datasets[name].spec.period for name in demand.datasets)
     keys = _keys(plan, demand.grain, edge, days)
     reach = reach_from(plan.calendar, demand.grain, keys, edge, demand.paths, parts)
@@ -45,6 +46,8 @@ def stretches_of(plan: Plan, demand: Demand, coverage: Mapping[str, Coverage], d
         reached = (reach.follow(place, path) for path in demand.paths for place in starts)
         places = list(dict.fromkeys(place for place in reached if place is not None))
     found = dict.fromkeys(reach.stretch(place, demand.window) for place in places)
+    if demand.cut is not None:
+        found = dict.fromkeys(part for one in found for part in parts_cut(plan.calendar, demand.cut, one))
     first, last = _day(plan, days[0]), _day(plan, days[-1] + DAY)
     return sorted(one for one in found if _day(plan, one[0]) < last and first < _day(plan, one[1]))
 
@@ -75,7 +78,8 @@ def asked_of(
 
 def begin_of(plan: Plan, scans: Sequence[Scan], coverage: Mapping[str, Coverage]) -> Key:
     """Return the day (hour) before which scans over windows find no row."""
-    first = min((day for scan in scans for day in coverage[scan.dataset].days[:1]), default=date.min)
+    names = dict.fromkeys(name for scan in scans for name in read_from(plan, scan.dataset))
+    first = min((day for name in names for day in coverage[name].days[:1]), default=date.min)
     return plan.calendar.midnight(first) if grid_of(scans[0].demands[0].grain) is Grain.HOUR else first
 
 
