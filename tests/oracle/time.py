@@ -16,6 +16,7 @@ from tests.oracle.days import (
     Period,
     first_day,
     hour_of,
+    is_listed,
     local_day,
     localize,
     made_of,
@@ -134,6 +135,8 @@ def take(window: Window | None, period: Period, grain: str, zone: str, begins: B
             return stretch((days_before(period.last + DAY, length), period.last), zone)
         case ("to_date", syntax.Name(("hour",))):
             return period
+        case ("to_date", syntax.Name((name,))) if not is_listed(name, period.last, zone, begins):
+            return replace(period, key=None, start=period.end, first=period.last + DAY)
         case ("to_date", syntax.Name((name,))):
             first = first_day(name, period.last, begins)
             return replace(period, key=None, start=midnight(first, zone), first=first)

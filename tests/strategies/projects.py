@@ -323,6 +323,10 @@ def timed(draw: st.DrawFn, x: Formula, events: Mapping[str, Event], known: Mappi
         lengths = [length for length in LENGTHS if all(made_of_whole(length, period) for period in periods)]
         return replace(x, text=f"trailing({x.text}, {draw(st.sampled_from(lengths))})") if lengths else x
     order = ("hour", *GRAINS[:-1])
+    if draw(st.integers(0, 4)) == 0 and periods <= {"hour", "day"} and x.grains & {"hour", "day"}:
+        return replace(
+            x, text=f"to_date({x.text}, {draw(st.sampled_from(LISTED_GRAINS))})", grains=x.grains & {"hour", "day"}
+        )
     to = draw(st.sampled_from(order[1:]))
     if not all(made_of(to, period) for period in periods):
         return x
@@ -484,7 +488,7 @@ HELD: list[dict[str, Any]] = [
 @st.composite
 def judged(draw: st.DrawFn, name: str, formula: Formula, fields: frozenset[str], history: bool) -> dict[str, Any]:
     """Thresholds with what else they say: conditions, benchmarks, segments, samples."""
-    plain = not (formula.whole or formula.ranked or formula.folded or formula.shifted)
+    plain = not (formula.whole or formula.ranked or formula.shifted)
     held: list[Any] = [2, {"value": "150%", "source": "a book", "date": 2018}]
     held += [{"value": 3, "by": {"country": {"BR": 1, "US": 2.5}}}] if "country" in fields else []
     held += [f"total({name})"] if plain else []
@@ -516,8 +520,9 @@ def revised(
         kind = draw(st.integers(0, 2))
         if kind:
             other = draw(formulas(events, known))
+            timeless = {event.name for event in events if "at" not in event.fields}
             unlike = other.money != formula.money or other.ranked or other.shifted or not other.grains >= formula.grains
-            if unlike or (other.whole and not formula.whole):
+            if unlike or (other.whole and not formula.whole) or (other.events & timeless and formula.shifted):
                 other = replace(formula, text=f"({formula.text}) * 2")
             one["formula"] = other.text
             formula = replace(formula, events=formula.events | other.events)

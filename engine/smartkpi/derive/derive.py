@@ -402,10 +402,7 @@ def _gaps(step: Step, known: AbstractSet[str], prepared: _Prepared, partial: Map
     lacks = [there(uncovered[id], path) for id, path in step.reads if id in uncovered]
     if lacks:
         yield pl.any_horizontal(lack.fill_null(value=True) for lack in lacks).alias(f"lacks.{step.id}")
-    parts = [
-        there(partial[one], path)
-        for one, path in (folds_at(prepared.known, step) if step.inner else ())
-        if one in partial
-    ]
+    folds = folds_at(prepared.known, step) if step.inner else ()
+    parts = [there(partial[one], path) for one, path in folds if one in partial]
     if parts:
         yield pl.any_horizontal(part.fill_null(value=False) for part in parts).alias(f"partial.{step.id}")

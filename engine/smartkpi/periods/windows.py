@@ -175,10 +175,20 @@ def stretch(calendar: Calendar, grain: Grain, window: Window | None, first: Key,
             return _clock_before(calendar, end, window.length)[0], end
         case "to_date":
             assert window.grain is not None
+            own, last = calendar.own(window.grain), end - TICK if isinstance(end, datetime) else end - DAY
+            if own is not None and not own.has(calendar.local_day(last) if isinstance(last, datetime) else last):
+                return _never(calendar, end)
             if not isinstance(end, datetime):
                 return calendar.key(window.grain, end - DAY), end
             start = calendar.key(window.grain, end - TICK)
             return (start if isinstance(start, datetime) else calendar.midnight(start)), end
+
+
+def _never(calendar: Calendar, end: Key) -> Stretch:
+    """Return a stretch of no time: no listed period has begun there."""
+    day = date.min + 7 * DAY
+    key = calendar.midnight(day) if isinstance(end, datetime) else day
+    return key, key
 
 
 def day_before(day: date, length: Length) -> date:

@@ -14,7 +14,7 @@ from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.types import DURATION, NUMBER, Kind, Type
 from smartkpi.language.units import Mismatch
 from smartkpi.nearest import did_you_mean
-from smartkpi.periods.grain import GRAINS, Grain
+from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Length, Shift, Window, refuse_length, refuse_run, refuse_shift, refuse_window
 from smartkpi.semantics.calls import infer
 from smartkpi.semantics.findings import Findings
@@ -26,7 +26,6 @@ from smartkpi.spec.model import Kpi
 from smartkpi.tree import walk
 
 Typing = Callable[[syntax.Expr, Namespace, Findings], Expr]
-NAMES = tuple(str(grain) for grain in GRAINS if grain is not Grain.ALL)
 LENGTH = Type(Kind.NUMBER, DURATION)
 
 
@@ -174,19 +173,19 @@ def _window(expr: syntax.Apply, space: Namespace, findings: Findings) -> Window 
             length = _length(expr, space, findings)
             return Window("trailing", length) if isinstance(length, Length) else FAILED
         case "to_date":
-            return _to_date(expr, findings)
+            return _to_date(expr, space, findings)
         case _:
             return None
 
 
-def _to_date(expr: syntax.Apply, findings: Findings) -> Window | Literal:
-    given = expr.args[1]
-    if isinstance(given, syntax.Name) and given.text in NAMES:
+def _to_date(expr: syntax.Apply, space: Namespace, findings: Findings) -> Window | Literal:
+    given, names = expr.args[1], [str(grain) for grain in space.calendar.grains if grain is not Grain.ALL]
+    if isinstance(given, syntax.Name) and given.text in names:
         return Window("to_date", grain=Grain(given.text))
     name = given.text if isinstance(given, syntax.Name) else ""
-    hint = "since the first row: `cumulative(x)`" if name == "all" else did_you_mean(name, NAMES)
+    hint = "since the first row: `cumulative(x)`" if name == "all" else did_you_mean(name, names)
     message = "`to_date` takes a grain here, the period in whose course it adds up"
-    findings.error("unknown-grain", message, given.span, hint or f"one of {', '.join(NAMES)}")
+    findings.error("unknown-grain", message, given.span, hint or f"one of {', '.join(names)}")
     return FAILED
 
 
