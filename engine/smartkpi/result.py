@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from smartkpi.assess.diagnoses import Finding
 from smartkpi.assess.rollup import Score
 from smartkpi.assess.standing import Standing
 from smartkpi.diagnostics import Diagnostic
@@ -81,7 +82,8 @@ class Result:
     were ordered or cut as the question wished. ``display`` renders the result as `text` or `html`; without it the
     frame shows itself. ``dimensions`` has labels and order of those dimensions of the question that have some;
     ``calendar`` names the periods, ``notes`` has what it says of days in them. ``benchmarks`` has a row for each row
-    of the frame that a benchmark is known for: kpi, grain, start, end, dimensions, level, benchmark.
+    of the frame that a benchmark is known for: kpi, grain, start, end, dimensions, level, benchmark. ``findings`` are
+    the diagnoses that hold, or of which that cannot be told.
     """
 
     frame: pl.DataFrame
@@ -98,6 +100,7 @@ class Result:
     calendar: Calendar = PLAIN
     notes: tuple[PeriodNote, ...] = ()
     benchmarks: pl.DataFrame = field(default_factory=pl.DataFrame)
+    findings: tuple[Finding, ...] = ()
 
     @property
     def columns(self) -> list[str]:

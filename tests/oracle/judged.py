@@ -137,11 +137,8 @@ def judge(kpi: Kpi, band: Threshold, row: Judged, catalog: Catalog) -> str | Non
         known["growth"] = row.value / before - 1 if before is not None and before > 0 else None
     if "benchmark" in names:
         known["benchmark"] = benchmark(kpi, row)
-    compared = [node for node in walk(band.band) if isinstance(node, syntax.Apply) and node.function in TESTS]
-    orders = [node for node in compared if not node.function.startswith("is ")]
-    if any(evaluate(arg, Held(known=known)) is None for node in orders for arg in node.args):
-        return "inconclusive"
-    return band.status if truth(band.band, known) else None
+    found = truth(band.band, known)
+    return "inconclusive" if found is None else band.status if found else None
 
 
 def in_band(value: float, band: syntax.Band) -> bool:
@@ -154,17 +151,22 @@ def holds(value: float, operator: str, bound: Any) -> bool:
     return not compare("==", value, bound, "UTC") if operator == "!=" else compare(operator, value, bound, "UTC")
 
 
-def truth(expr: syntax.Expr, known: Mapping[str, Any]) -> bool:
+def truth(expr: syntax.Expr, known: Mapping[str, Any]) -> bool | None:
+    """Whether a condition holds; None where that depends on a comparison with null."""
     assert isinstance(expr, syntax.Apply)
+    parts = [truth(arg, known) for arg in expr.args] if expr.function in ("and", "or", "not") else []
     match expr.function:
         case "and":
-            return all(truth(arg, known) for arg in expr.args)
+            return False if False in parts else None if None in parts else True
         case "or":
-            return any(truth(arg, known) for arg in expr.args)
+            return True if True in parts else None if None in parts else False
         case "not":
-            return not truth(expr.args[0], known)
+            return None if parts[0] is None else not parts[0]
         case _:
-            return TESTS[expr.function]([digits(evaluate(arg, Held(known=known))) for arg in expr.args], "UTC")
+            args = [digits(evaluate(arg, Held(known=known))) for arg in expr.args]
+            if None in args and not expr.function.startswith("is "):
+                return None
+            return TESTS[expr.function](args, "UTC")
 
 
 def digits(number: Any) -> Any:

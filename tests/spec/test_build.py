@@ -276,7 +276,7 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
         ("funnels: {f: {steps: [visit, order]}}\n", [("not-yet", "funnel:f")]),
         ("cohorts: {c: {of: buyer, start: order, return: order}}\n", [("not-yet", "cohort:c")]),
         ("goals: {g: {kpi: a, commitment: committed}}\n", [("not-yet", "goal:g")]),
-        ("diagnoses: {d: {when: x, say: y}}\n", [("not-yet", "diagnosis:d")]),
+        ("diagnoses: {d: {when: x and, say: y}}\n", [("syntax", "diagnosis:d")]),
         ("dimensions: {a: {parent: a}}\n", [("bad-value", "dimension:a")]),
         ("dimensions: {country: {values: {a: b, b: c}}}\n", [("bad-value", "dimension:country")]),
         ("currency: {report_in: USD}\n", [("not-yet", "currency")]),

@@ -192,6 +192,8 @@ def test_each_key_of_the_schema_has_its_place_in_the_catalog(name: str) -> None:
 def test_other_keys_are_held_too() -> None:
     thresholds = PROJECT["$defs"]["thresholds"]["properties"].keys()
     assert thresholds == {"good", "warning", "critical", *later._THRESHOLDS}
+    diagnosis = {field.name for field in fields(model.Diagnosis)} - {"name", "span"}
+    assert PROJECT["$defs"]["diagnosis"]["properties"].keys() == diagnosis
     assert PROJECT["$defs"]["expectation"]["properties"].keys() == {"kpi", "goal", "period", *cases.RESULT_KEYS}
     row = RESULT["$defs"]["row"]["properties"].keys()
     assert {"kpi", *cases.RESULT_KEYS} == row
@@ -206,6 +208,7 @@ def test_other_keys_are_held_too() -> None:
         "dimensions",
         "include",
         "goals",
+        "diagnoses",
     }
     sections |= later.SECTIONS.keys()
     assert PROJECT["properties"].keys() == sections

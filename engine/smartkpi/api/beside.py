@@ -11,6 +11,7 @@ from smartkpi.assess.held import BENCHMARK
 from smartkpi.derive.derive import Derived
 from smartkpi.derive.levels import Best
 from smartkpi.semantics.check import Checked
+from smartkpi.semantics.diagnoses import TypedDiagnosis
 from smartkpi.semantics.question import Question
 
 
@@ -21,16 +22,30 @@ def kpi_of(name: str) -> str:
 
 def with_beside(checked: Checked, question: Question, tables: Collection[str]) -> tuple[Checked, Question]:
     """Return definitions and question with what the KPIs are held against, as far as its data is at hand."""
+    hidden = [name for one in diagnosed(checked, question.kpis).values() for name in one.kpis]
+    mine = dict.fromkeys((*question.kpis, *(n for n in hidden if checked.kpis[n].datasets <= set(tables))))
     found = {
         one.name: one
-        for name in question.kpis
+        for name in mine
         for one in checked.kpis[name].judging.beside
         if all(dataset in tables for dataset in one.datasets)
     }
+    found = {**{name: checked.kpis[name] for name in mine if name not in question.kpis}, **found}
     if not found:
         return checked, question
     known = replace(checked, kpis={**checked.kpis, **found})
     return known, replace(question, kpis=(*question.kpis, *found))
+
+
+def diagnosed(checked: Checked, kpis: Collection[str]) -> dict[str, TypedDiagnosis]:
+    """Return the diagnoses that asking these KPIs answers: those about them, and hidden ones with them."""
+    found = {}
+    for name, one in checked.diagnoses.items():
+        known = [kpi for kpi in one.kpis if kpi in checked.kpis]
+        shown = [kpi for kpi in known if not checked.kpis[kpi].spec.hidden]
+        if len(known) == len(one.kpis) and set(shown) <= set(kpis) and set(known) & set(kpis):
+            found[name] = one
+    return found
 
 
 def follow(best: Best, frame: pl.DataFrame) -> Best:
@@ -44,7 +59,7 @@ def follow(best: Best, frame: pl.DataFrame) -> Best:
 
 
 def part(derived: Derived, kpis: Mapping[str, object]) -> tuple[Derived, pl.DataFrame]:
-    """Return the values of the KPIs themselves, and the rows of what is computed for them.
+    """Return the values of KPIs themselves, and the rows of what is computed for them.
 
     The latter may have another last complete period: the earlier ones are among them too.
     """

@@ -9,10 +9,11 @@ from functools import partial
 import polars as pl
 
 import smartkpi
-from smartkpi.api.beside import benchmarks_of, follow, kpi_of, part, with_beside
+from smartkpi.api.beside import benchmarks_of, diagnosed, follow, kpi_of, part, with_beside
 from smartkpi.api.drill import check_parents, drill_down
 from smartkpi.api.failures import DataError, DefinitionError, UsageError, failing_as
 from smartkpi.api.question import Ask, check_order, understand
+from smartkpi.assess.diagnoses import diagnose
 from smartkpi.assess.held import Asked, hold
 from smartkpi.assess.thresholds import assess
 from smartkpi.derive.derive import Derived, derive
@@ -223,7 +224,7 @@ def evaluate(
             found = replace(found, scans=found.scans + more)
         if plan.totals:
             derived = add_level(derived, derive_totals(plan, found), "total", asked.kpis, shown)
-    result = _finish(checked, plan, question, found, derived)
+    result = _finish(checked, plan, question, asked, found, derived)
     return replace(result, left_out=collected.left_out, diagnostics=(*collected.problems, *result.diagnostics))
 
 
@@ -299,18 +300,26 @@ def compile_plan(checked: Checked, question: Question, *, optimized: bool = True
     return plan
 
 
-def _finish(checked: Checked, plan: Plan, question: Question, found: Answer, derived: Derived) -> Result:
+def _finish(
+    checked: Checked, plan: Plan, question: Question, answered: Question, found: Answer, derived: Derived
+) -> Result:
+    """Return the result of a question; ``answered`` is about more KPIs, those that the asked ones are judged by."""
     kpis = {name: checked.kpis[name] for name in question.kpis}
+    judged = {name: checked.kpis[name] for name in answered.kpis if kpi_of(name) == name}
     described = checked.catalog.dimensions
     dimensions = {name: described[last] for name in question.by if (last := name.split(".")[-1]) in described}
     asked = Asked(question.by, {name: _spelt(described, name, value) for name, value in fixed_values(question).items()})
-    whole, beside = part(derived, kpis)
-    torn = check_parents(described, question.by, whole.frame)
-    held = hold(whole.frame, beside, kpis, asked)
-    frame = in_order(assess(held, kpis, asked), question.by, dimensions)
+    whole, beside = part(derived, judged)
+    held = hold(whole.frame, beside, judged, asked)
+    known = assess(held, judged, asked)
+    diagnoses = {name: one for name, one in diagnosed(checked, question.kpis).items() if judged.keys() >= {*one.kpis}}
+    findings = diagnose(known, diagnoses, question.by, plan.scorecard)
+    mine = pl.col("kpi").is_in(question.kpis)
+    frame = in_order(known.filter(mine).select(derived.frame.columns), question.by, dimensions)
+    torn = check_parents(described, question.by, frame)
     return Result(
         frame=frame,
-        trend=whole.trend,
+        trend=whole.trend.filter(mine),
         kpis={name: info_of(kpi) for name, kpi in kpis.items()},
         by=question.by,
         scorecard=plan.scorecard,
@@ -325,7 +334,8 @@ def _finish(checked: Checked, plan: Plan, question: Question, found: Answer, der
         dimensions=dimensions,
         calendar=plan.calendar,
         notes=noted(frame, checked.catalog.notes),
-        benchmarks=benchmarks_of(held, question.by),
+        benchmarks=benchmarks_of(held.filter(mine), question.by),
+        findings=findings,
     )
 
 
@@ -359,8 +369,9 @@ def _display(lang: str, result: Result, form: str) -> str:
     return table.render(result, Style(width=WIDTH, lang=lang))
 
 
-def _datasets(checked: Checked, kpis: Iterable[str]) -> set[str]:
-    return {dataset for name in kpis for dataset in checked.kpis[name].reads}
+def _datasets(checked: Checked, kpis: Collection[str]) -> set[str]:
+    names = dict.fromkeys((*kpis, *(other for one in diagnosed(checked, tuple(kpis)).values() for other in one.kpis)))
+    return {dataset for name in names for dataset in checked.kpis[name].reads}
 
 
 def _concerns(one: Diagnostic, asked: set[str]) -> bool:

@@ -49,7 +49,7 @@ def main() -> None:
     """KPIs as code: define metrics in YAML over event data, get the same right numbers everywhere.
 
     \b
-    Exit codes: 0 fine, 1 a failed test, 2 wrong usage, 3 no valid definition,
+    Exit codes: 0 fine, 1 a failed test or --fail-on, 2 wrong usage, 3 no valid definition,
     4 unusable data, 5 some KPIs left out by an error, 70 a bug of ours, 130 interrupted.
     """
 
@@ -100,6 +100,7 @@ def check(path: str | None, data: bool, doctor: bool, form: str, project: str | 
 @click.option(
     "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file; -: stdout."
 )
+@click.option("--fail-on", type=click.Choice(("critical", "warning")), help="End with 1 if a row is so, or worse.")
 @project_options
 def run(args: Sequence[str], project: str | None, sets: Sequence[str], **options: Any) -> int:
     """Compute KPIs: a scorecard of the last complete period, or with --grain, --since, --until all periods.

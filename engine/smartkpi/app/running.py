@@ -10,13 +10,17 @@ from typing import Any
 import click
 
 from smartkpi.api import load
-from smartkpi.app.edge import DATA, FINE, SOME_LEFT_OUT, say, worst
-from smartkpi.app.terminal import progress_bar, style_of, write
+from smartkpi.app.edge import DATA, FAILED, FINE, SOME_LEFT_OUT, say, worst
+from smartkpi.app.terminal import progress_bar, spelled, style_of, write
 from smartkpi.diagnostics import errors
+from smartkpi.report.judged import finding_lines
 from smartkpi.report.render import FORMATS, SUFFIXES, render, write_whole
 from smartkpi.report.style import Style
 from smartkpi.result import Result
 
+SEVERITIES = ("warning", "critical")
+BARE = ("csv", "ndjson", "parquet")
+"""Formats that have rows alone: what is said beside them goes to stderr."""
 CODES = {"definition": SOME_LEFT_OUT, "data": DATA}
 
 
@@ -29,9 +33,13 @@ def run(
     lang: str,
     form: str | None,
     output: Path | None,
+    fail_on: str | None = None,
     **question: Any,
 ) -> int:
-    """Answer a question about a project, write it, and return the exit code."""
+    """Answer a question about a project, write it, and return the exit code.
+
+    ``fail_on`` is the mildest status that makes it 1, of any row that is shown.
+    """
     output = None if output == Path("-") else output
     form = form or _form_of(output)
     if form == "parquet" and output is None and sys.stdout.isatty():
@@ -43,8 +51,24 @@ def run(
         result = project.run([*names, *kpis], lang=lang, progress=progress, **question)
     say(result.diagnostics)
     _write(result, form, output, lang)
+    if form in BARE and result.findings:
+        sys.stdout.flush()
+        style = style_of(sys.stderr, lang)
+        print(spelled("\n".join(finding_lines(result, style)), sys.stderr), file=sys.stderr, flush=True)
     said = SOME_LEFT_OUT if errors(result.diagnostics) else FINE
-    return worst((said, *(CODES.get(reason, FINE) for reason in result.left_out.values())))
+    return worst((said, _judge(result, fail_on), *(CODES.get(reason, FINE) for reason in result.left_out.values())))
+
+
+def _judge(result: Result, fail_on: str | None) -> int:
+    """Return 1 where some row has a status as bad as that, and name the KPIs on stderr."""
+    if fail_on is None:
+        return FINE
+    bad = SEVERITIES[SEVERITIES.index(fail_on) :]
+    found = result.frame.filter(result.frame["status"].is_in(bad))["kpi"].unique(maintain_order=True)
+    if found.is_empty():
+        return FINE
+    print(f"{' or '.join(bad)}: {', '.join(found)}", file=sys.stderr, flush=True)
+    return FAILED
 
 
 def demo(folder: Path, form: str, lang: str) -> int:

@@ -1,8 +1,11 @@
-"""Conditions on values as Polars expressions: true, false, or not known where they compare something that is null."""
+"""Conditions on values as Polars expressions: true, false, or not known (null) where what they compare is null.
+
+What is not known stays so by the rules of Kleene: `a and b` is false where one of them is, whatever the other is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import assert_never
@@ -29,11 +32,17 @@ from smartkpi.semantics.formula import (
 )
 from smartkpi.tree import walk
 
+Columns = Callable[[str, Apply | None], pl.Expr]
+"""What a name stands for, where it is an argument of some comparison."""
 
-def holds(condition: Expr) -> pl.Expr:
-    """Return whether a condition holds over rows with what they are held against; null where that is not known."""
-    unknown = [_value(arg).is_null() for node in _compared(condition) for arg in node.args]
-    return pl.when(~pl.any_horizontal(pl.lit(value=False), *unknown)).then(_value(condition))
+
+def _held(name: str, _: Apply | None) -> pl.Expr:
+    return pl.col("value" if name == "value" else f".{name}")
+
+
+def holds(condition: Expr, columns: Columns = _held) -> pl.Expr:
+    """Return whether a condition holds over rows, with the columns that its names stand for; null: not known."""
+    return _value(condition, columns, None)
 
 
 def lacking(condition: Expr) -> pl.Expr:
@@ -43,34 +52,36 @@ def lacking(condition: Expr) -> pl.Expr:
     return pl.concat_str(missing or [pl.lit("")], separator=", ", ignore_nulls=True)
 
 
-def _compared(condition: Expr) -> Iterator[Apply]:
-    for node in walk(condition):
-        if isinstance(node, Apply) and node.function in COMPARISONS:
-            yield node
-
-
-def _value(expr: Expr) -> pl.Expr:
+def _value(expr: Expr, columns: Columns, around: Apply | None) -> pl.Expr:
     match expr:
         case Literal():
             return _literal(expr)
-        case Field(name="value"):
-            return pl.col("value")
         case Field(name=name):
-            return pl.col(f".{name}")
+            return columns(name, around)
+        case Apply(function="and"):
+            return pl.all_horizontal(_value(arg, columns, expr) for arg in expr.args)
+        case Apply(function="or"):
+            return pl.any_horizontal(_value(arg, columns, expr) for arg in expr.args)
+        case Apply(function="not"):
+            return ~_value(expr.args[0], columns, expr)
         case Apply():
-            args = [_value(arg) for arg in expr.args]
-            if expr.function in COMPARISONS:  # of 12 digits both, as values are: 1.1 * 10 is 11
-                args = [
-                    arg.map_batches(round_significant, return_dtype=pl.Float64)
-                    if known.type.kind is Kind.NUMBER and not isinstance(known, Literal)
-                    else arg
-                    for arg, known in zip(args, expr.args, strict=True)
-                ]
-            return SCALAR[expr.function](*args)
+            args = [_value(arg, columns, expr) for arg in expr.args]
+            if expr.function not in COMPARISONS:
+                return SCALAR[expr.function](*args)
+            known = [_rounded(arg, one) for arg, one in zip(args, expr.args, strict=True)]
+            unknown = pl.any_horizontal(arg.is_null() for arg in args)
+            return pl.when(~unknown).then(SCALAR[expr.function](*known))
         case Column() | LookedUp() | Aggregate() | Reference() | Across() | Per() | Windowed() | Shifted():
             raise AssertionError(f"not a condition over values: {expr}")
         case _:
             assert_never(expr)
+
+
+def _rounded(value: pl.Expr, expr: Expr) -> pl.Expr:
+    """Return a number with 12 digits, as values have them: 1.1 * 10 is 11."""
+    if isinstance(expr, Literal) or expr.type.kind is not Kind.NUMBER:
+        return value
+    return value.map_batches(round_significant, return_dtype=pl.Float64)
 
 
 def _literal(literal: Literal) -> pl.Expr:

@@ -12,7 +12,6 @@ from smartkpi.language.types import MONEY
 from smartkpi.semantics.formula import TypedBenchmark, TypedKpi
 
 PREVIOUS, GROWTH, BENCHMARK = ".previous", ".growth", ".benchmark"
-COLUMNS = (PREVIOUS, GROWTH, BENCHMARK)
 UNFINISHED = ("incomplete", "immature")
 
 

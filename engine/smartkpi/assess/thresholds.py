@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from smartkpi.assess.conditions import holds, lacking
-from smartkpi.assess.held import COLUMNS, UNFINISHED, Asked, bound
+from smartkpi.assess.held import UNFINISHED, Asked, bound
 from smartkpi.derive.rounding import round_significant
 from smartkpi.semantics.formula import Band, TypedKpi
 
@@ -26,12 +26,11 @@ def assess(frame: pl.DataFrame, kpis: Mapping[str, TypedKpi], asked: Asked = EVE
     Null values have no status, nor do grains other than the KPI's own unless it is a ratio. Values carry 12
     significant digits, so a value at a bound compares as it reads. Bands are those in force on a period's first day,
     of the first segment written that a row is of, else the general ones. What conditions name stands beside the
-    values (`hold`); it is dropped.
+    values (`hold`).
     """
-    columns = [name for name in frame.columns if name not in COLUMNS]
     banded = {name: kpi for name, kpi in kpis.items() if _is_judged(kpi)}
     if not banded or frame.is_empty():
-        return frame.select(columns)
+        return frame
     table, count = _table(banded)
     conditions = max(len(kpi.judging.conditions) for kpi in banded.values())
     placed = frame.with_columns(
@@ -52,7 +51,9 @@ def assess(frame: pl.DataFrame, kpis: Mapping[str, TypedKpi], asked: Asked = EVE
         pl.when(few).then(pl.lit(["low_sample"])).otherwise(pl.lit([], dtype=pl.List(pl.String))),
         pl.col("flags").list.filter(~pl.element().is_in(UNFINISHED)),
     )
-    return judged.with_columns(pl.coalesce("reason", reason).alias("reason"), flags.alias("flags")).select(columns)
+    return judged.with_columns(pl.coalesce("reason", reason).alias("reason"), flags.alias("flags")).select(
+        frame.columns
+    )
 
 
 def _is_judged(kpi: TypedKpi) -> bool:

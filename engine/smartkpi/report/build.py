@@ -7,7 +7,7 @@ segment and a column a KPI; where rows were ordered or cut, a row a KPI, period 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import period_text
 from smartkpi.periods.windows import earlier, refuse_shift
-from smartkpi.report.judged import benchmark_of, judged_notes, place_of
+from smartkpi.report.judged import benchmark_of, finding_lines, judged_notes, place_of
 from smartkpi.report.numbers import form_of, format_change, format_number, sparkline
 from smartkpi.report.style import Style, plain
 from smartkpi.report.words import word
@@ -75,7 +75,8 @@ def build(result: Result, style: Style) -> tuple[Grid, ...]:
         return (_scorecard(result, rows, style),)
     if result.arranged:
         return (_listing(result, rows, style),)
-    return tuple(_series(result, grain, some, style) for grain, some in _by_grain(rows))
+    grids = [_series(result, grain, some, style) for grain, some in _by_grain(rows)]
+    return (*grids[:-1], replace(grids[-1], notes=(*grids[-1].notes, *finding_lines(result, style))))
 
 
 def label(info: KpiInfo | None, name: str, style: Style) -> str:
@@ -182,7 +183,8 @@ def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
             )
         )
     title = " · ".join([*(known if one else ()), *as_of])
-    notes = [*_notes(result, rows, style), *judged_notes(result, rows, style), *_dated(result, style), *others]
+    notes = [*_notes(result, rows, style), *judged_notes(result, rows, style), *_dated(result, style)]
+    notes += [*finding_lines(result, style), *others]
     return _filled(Grid(_separate(title, style), tuple(columns), tuple(body), keys, notes=tuple(notes)))
 
 
@@ -276,7 +278,7 @@ def _listing(result: Result, rows: Sequence[Row], style: Style) -> Grid:
             )
         )
     as_of, others = _as_ofs(result, rows, style)
-    notes = (*_notes(result, rows, style), *_dated(result, style), *others)
+    notes = (*_notes(result, rows, style), *_dated(result, style), *finding_lines(result, style), *others)
     title = "".join(as_of)
     return _filled(Grid(title, tuple(columns), tuple(body), len(titles), notes=notes))
 

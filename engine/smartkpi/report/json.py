@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from smartkpi.assess.diagnoses import Finding
 from smartkpi.diagnostics import to_json
 from smartkpi.report.rows import exact, moment_text, plain_rows
 from smartkpi.report.style import Style
@@ -29,6 +30,7 @@ def as_data(result: Result, lang: str = "en") -> dict[str, Any]:
         "rows": list(plain_rows(result.frame)),
         "trend": list(plain_rows(result.trend)),
         "benchmarks": list(plain_rows(result.benchmarks)),
+        "diagnoses": [_finding(one, lang) for one in result.findings],
         "notes": [_note(note, lang) for note in result.notes],
         "left_out": dict(result.left_out),
         "provenance": provenance_data(result.provenance),
@@ -44,6 +46,21 @@ def provenance_data(provenance: Provenance) -> dict[str, Any]:
         "scans": provenance.scans,
         "as_of": {name: None if moment is None else moment.isoformat() for name, moment in provenance.as_of.items()},
         "datasets": {name: _dataset(facts) for name, facts in provenance.datasets.items()},
+    }
+
+
+def _finding(one: Finding, lang: str) -> dict[str, Any]:
+    return {
+        "diagnosis": one.name,
+        "label": one.label.get(lang) or one.name,
+        "holds": one.holds,
+        "say": one.say.get(lang) if one.holds else None,
+        "kpis": list(one.kpis),
+        "lacking": dict(one.lacking),
+        "grain": one.grain,
+        "start": None if one.start is None or one.grain is None else moment_text(one.start, one.grain),
+        "level": one.level,
+        "segment": {name: _plain(value) for name, value in one.segment.items()},
     }
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from smartkpi.assess.diagnoses import Finding
+from smartkpi.periods.grain import Grain
+from smartkpi.periods.text import period_text
 from smartkpi.report.style import Style, plain
 from smartkpi.report.words import word
 from smartkpi.result import KpiInfo, Result
@@ -39,6 +42,35 @@ def judged_notes(result: Result, rows: Sequence[Row], style: Style) -> list[str]
     more = len(said) - LINES_SHOWN
     lines = list(said)[:LINES_SHOWN] + ([f"+{more}"] if more > 0 else [])
     return lines + [_source(info, style) for info in _benchmarked(result)]
+
+
+def finding_lines(result: Result, style: Style) -> list[str]:
+    """Return a line for each diagnosis: what it says, or which KPIs are in the way; of many the first."""
+    lines = [_finding(result, one, style) for one in sorted(result.findings, key=lambda one: one.holds is None)]
+    more = len(lines) - LINES_SHOWN
+    return lines[:LINES_SHOWN] + ([f"+{more}"] if more > 0 else [])
+
+
+def _finding(result: Result, one: Finding, style: Style) -> str:
+    colon, comma = word(style.lang, "colon"), word(style.lang, "comma")
+    parts = [plain(one.label.get(style.lang) or one.name)]
+    if one.start is not None and one.grain is not None:
+        grain = Grain(one.grain)
+        parts.append(period_text(result.calendar, grain, one.start if grain is Grain.HOUR else one.start.date()))
+    parts += [str(value) for value in one.segment.values()]
+    if result.by and one.level != "segment":
+        parts.append(word(style.lang, one.level))
+    if one.holds:
+        said = one.say.get(style.lang)
+    else:
+        lacking = (f"{_label(result, kpi, style)} {word(style.lang, what)}" for kpi, what in one.lacking)
+        said = colon.join([word(style.lang, "cannot_tell"), comma.join(lacking)])
+    return f"{plain(comma.join(parts))}{colon}{plain(said)}"
+
+
+def _label(result: Result, kpi: str, style: Style) -> str:
+    info = result.kpis.get(kpi)
+    return (info.label.get(style.lang) if info else "") or kpi
 
 
 def _line(info: KpiInfo, status: str, text: str, style: Style) -> str:

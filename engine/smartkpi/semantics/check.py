@@ -15,6 +15,7 @@ from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key
 from smartkpi.semantics.datasets import CheckedDataset, check_dataset
+from smartkpi.semantics.diagnoses import TypedDiagnosis, check_diagnoses, compared_before
 from smartkpi.semantics.dimensions import without_field
 from smartkpi.semantics.findings import SHOWN, Findings, circle
 from smartkpi.semantics.formula import Literal, TypedBinding, TypedDataset, TypedKpi
@@ -55,6 +56,7 @@ class Checked:
     scopes: Mapping[str, EventScope] = field(default_factory=dict)
     left_out: Mapping[str, Diagnostic] = field(default_factory=dict)
     goals: Mapping[str, TypedGoal] = field(default_factory=dict)
+    diagnoses: Mapping[str, TypedDiagnosis] = field(default_factory=dict)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -94,6 +96,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
     space = replace(space, derived=DerivedEvents(scopes, events, datasets))
     derive_events(catalog.derived, space, broken, found)
     kpis, order, left_out = _check_kpis(catalog, space, broken, found)
+    diagnoses = check_diagnoses(catalog, replace(space, kpis=kpis), left_out, found)
     found.extend(dict.fromkeys(cause for cause in left_out.values() if cause.code == "unequal-fields"))
     found.extend(without_field(catalog, (dataset.typed for dataset in checked)))
     goals = check_goals(catalog, replace(space, kpis=kpis), left_out, found)
@@ -108,6 +111,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
         scopes=scopes,
         left_out=left_out,
         goals=goals,
+        diagnoses=diagnoses,
     )
 
 
@@ -276,7 +280,7 @@ def _check_kpis(
                 lacking = ", ".join(f"`{event}`" for event in typed.missing)
                 findings.note("unavailable", f"`{name}` has no value: no dataset provides {lacking}", spec.span)
         found.extend(findings.diagnostics)
-    _check_beside(kpis, order, space, left_out, broken, found)
+    _check_beside(kpis, order, space, compared_before(catalog), left_out, broken, found)
     for name, spec in catalog.spoiled.items():
         findings = Findings(f"kpi:{name}")
         check_kpi(spec, space, findings)
@@ -288,6 +292,7 @@ def _check_beside(
     kpis: dict[str, TypedKpi],
     order: tuple[str, ...],
     space: Namespace,
+    compared: Mapping[str, Span],
     left_out: dict[str, Diagnostic],
     broken: dict[str, Diagnostic],
     found: list[Diagnostic],
@@ -302,7 +307,7 @@ def _check_beside(
             if other in left_out:
                 findings.depend(other, left_out[other])
         made = []
-        for spec in beside(kpi, space.calendar):
+        for spec in beside(kpi, space.calendar, compared.get(name)):
             typed = check_kpi(spec, space, findings)
             if typed is not None:
                 check_unit(kpi, typed, findings)

@@ -117,12 +117,14 @@ def _is_computed(expr: syntax.Expr, space: Namespace) -> bool:
     return any(name not in space.constants for name in names)
 
 
-def beside(kpi: TypedKpi, calendar: Calendar) -> Iterator[Kpi]:
-    """Yield what must be computed beside a KPI so that it can be judged, as KPIs of its own grain."""
-    spec = kpi.spec
-    place = place_of(spec, "previous", "growth")
+def beside(kpi: TypedKpi, calendar: Calendar, compared: Span | None = None) -> Iterator[Kpi]:
+    """Yield what must be computed beside a KPI so that it can be judged, as KPIs of its own grain.
+
+    ``compared`` is where a diagnosis asks what the KPI was before.
+    """
     named = {node.name for one in kpi.judging.conditions for node in walk(one) if isinstance(node, Field)}
-    if named & {"previous", "growth"} and place is not None:
+    place = (place_of(kpi.spec, "previous", "growth") if named & {"previous", "growth"} else None) or compared
+    if place is not None:
         yield _own(kpi, "previous", _previous(kpi, place, calendar))
     benchmark = kpi.judging.benchmark
     if benchmark is not None and benchmark.computed:

@@ -25,11 +25,29 @@ from smartkpi.spec.goal import Goal
 from smartkpi.spec.goals import build_goal, goals_of_kpi
 from smartkpi.spec.include import Part
 from smartkpi.spec.kpis import build_kpi
-from smartkpi.spec.model import Case, Catalog, Constant, Contract, Dataset, DatedNote, Derived, Dimension, Kpi
+from smartkpi.spec.model import (
+    Case,
+    Catalog,
+    Constant,
+    Contract,
+    Dataset,
+    DatedNote,
+    Derived,
+    Diagnosis,
+    Dimension,
+    Kpi,
+)
 from smartkpi.spec.names import check_name
 from smartkpi.spec.nodes import Fields, Items, Node, Scalar
-from smartkpi.spec.rename import rename_contract, rename_dataset, rename_derived, rename_goal, rename_kpi
-from smartkpi.spec.thresholds import Folder
+from smartkpi.spec.rename import (
+    rename_contract,
+    rename_dataset,
+    rename_derived,
+    rename_diagnosis,
+    rename_goal,
+    rename_kpi,
+)
+from smartkpi.spec.thresholds import Folder, build_diagnosis
 from smartkpi.spec.values import Problems, text
 
 _WORDS = {"kpi": "a KPI", "event": "an event"}
@@ -54,6 +72,7 @@ class _State:
     derived: dict[str, Derived] = field(default_factory=dict)
     cases: list[Case] = field(default_factory=list)
     goals: dict[str, Goal] = field(default_factory=dict)
+    diagnoses: dict[str, Diagnosis] = field(default_factory=dict)
 
     def report(self, problems: Iterable[Diagnostic], subject: str) -> None:
         """Keep problems of a definition; an error leaves it out."""
@@ -111,6 +130,7 @@ def _catalog(state: _State, root: Path) -> Catalog:
         notes=state.notes,
         goals={name: item for name, item in state.goals.items() if f"goal:{name}" not in broken},
         derived={name: item for name, item in state.derived.items() if f"event:{name}" not in broken},
+        diagnoses={name: item for name, item in state.diagnoses.items() if f"diagnosis:{name}" not in broken},
     )
 
 
@@ -257,6 +277,9 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
                 _keep_goal(state, goal, definition)
         case "dimension":
             _keep(state.dimensions, name, build_dimension(name, value, span, problems))
+        case "diagnosis":
+            diagnosis = build_diagnosis(name, value, span, problems)
+            _keep(state.diagnoses, name, None if diagnosis is None else rename_diagnosis(diagnosis, state.view.names))
         case kind:
             section = next(section for section, word in KINDS.items() if word == kind)
             problems.append(later.not_yet(later.SECTIONS[section], definition.key))

@@ -13,7 +13,6 @@ SECTIONS = {
     "groups": "`groups`",
     "funnels": "`funnels`",
     "cohorts": "`cohorts`",
-    "diagnoses": "`diagnoses`",
 }
 _KPI = ("lint",)
 _GOAL = ("achievable", "commitment", "lint")

@@ -368,6 +368,18 @@ class Kpi:
 
 
 @dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What several KPIs say together: a condition over them, and what it means where it holds."""
+
+    name: str
+    when: Formula
+    say: Labels
+    span: Span = field(compare=False, repr=False)
+    label: Labels = Labels()
+    description: Labels = Labels()
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """Rows of one event in a test: plain values by field, with the span of each row."""
 
@@ -425,3 +437,4 @@ class Catalog:
     notes: tuple[DatedNote, ...] = ()
     goals: Mapping[str, Goal] = field(default_factory=lambda: EMPTY)
     derived: Mapping[str, Derived] = field(default_factory=lambda: EMPTY)
+    diagnoses: Mapping[str, Diagnosis] = field(default_factory=lambda: EMPTY)

@@ -11,7 +11,7 @@ from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.syntax import Expr
 from smartkpi.source import Span
 from smartkpi.spec.goal import Goal
-from smartkpi.spec.model import Column, Contract, Dataset, Derived, Formula, Kpi, Rules, Threshold
+from smartkpi.spec.model import Column, Contract, Dataset, Derived, Diagnosis, Formula, Kpi, Rules, Threshold
 from smartkpi.tree import rewrite
 
 _Written = TypeVar("_Written", Formula, Formula | None, Formula | Column | None)
@@ -74,6 +74,11 @@ def rename_goal(goal: Goal, files: Files, owned: bool) -> Goal:
         guardrails=tuple(replace(one, kpi=f"{prefix}{one.kpi}", amount=amount(one.amount)) for one in goal.guardrails),
         revisions=tuple(replace(one, target=amount(one.target)) for one in goal.revisions),
     )
+
+
+def rename_diagnosis(diagnosis: Diagnosis, files: Files) -> Diagnosis:
+    """Return a diagnosis of included KPIs by the names that they have here."""
+    return replace(diagnosis, when=_whole(diagnosis.when, files))
 
 
 def _whole(formula: Formula, files: Files) -> Formula:

@@ -14,7 +14,7 @@ from smartkpi.nearest import did_you_mean
 from smartkpi.source import Source, Span, Text
 from smartkpi.spec.document import MAX_BYTES, decode
 from smartkpi.spec.files import leads_out, outside
-from smartkpi.spec.model import Benchmark, BenchmarkRow, Formula, Labels, Rules, Scope, Threshold
+from smartkpi.spec.model import Benchmark, BenchmarkRow, Diagnosis, Formula, Labels, Rules, Scope, Threshold
 from smartkpi.spec.nodes import Entry, Fields, Node, Scalar
 from smartkpi.spec.sheet import Cell, read_lines
 from smartkpi.spec.values import Problems, formula, labels, parsed, text, texts
@@ -198,3 +198,13 @@ def _open(path: Scalar, folder: Folder, problems: Problems) -> Source | None:
     except KpiError as error:
         problems.extend(error.diagnostics)
     return None
+
+
+def build_diagnosis(name: str, node: Node, span: Span, problems: Problems) -> Diagnosis | None:
+    """Return what several KPIs say together; None where its condition is missing or wrong."""
+    if not isinstance(node, Fields):
+        return None
+    when = formula(node.get("when"), problems)
+    said = {key: labels(found) for key in ("label", "description") if (found := node.get(key)) is not None}
+    say = node.get("say")
+    return None if when is None or say is None else Diagnosis(name, when, labels(say), span, **said)
