@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -63,3 +64,43 @@ def test_slices_take_each_stretch_once_with_bits_enough() -> None:
     assert sorted(one for part in slices for one in part.stretches) == sorted(set(stretches))
     assert all(len(part.edges) - 1 <= 64 * len(part.states) for part in slices)
     assert len(slices) < 30
+
+
+def test_values_in_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = rows(2000, 300, 1).with_columns(
+        ("w" + pl.col("who").cast(pl.String)).cast(pl.Categorical).alias("name"),
+        (pl.col("at").dt.day() % 3).alias("kind"),
+    )
+    kpis = {
+        f"{field}{n}": {"formula": formula.format(f"order.{field}"), "grain": "day"}
+        for field in ("who", "name")
+        for n, formula in enumerate(
+            ("trailing(distinct({}), 7d)", "trailing(distinct({}), 90d)", "cumulative(distinct({}))")
+        )
+    }
+    whole = project(frame, **kpis).run(by=["kind"]), project(frame, **kpis).run()
+    monkeypatch.setattr("smartkpi.engines.polars.windows.TOGETHER", 100)
+    monkeypatch.setattr("smartkpi.engines.polars.windows.is_large", lambda opened: True)
+    shares = project(frame, **kpis).run(by=["kind"]), project(frame, **kpis).run()
+    assert shares[0].frame.equals(whole[0].frame)
+    assert shares[1].trend.equals(whole[1].trend)
+    assert shares[1].provenance.scans > 3 * whole[1].provenance.scans
+    text = project(frame, **kpis).explain("who1", "polars")
+    assert "shares of values" in text
+
+
+def test_files_that_are_read_whole_are_read_once(tmp_path: Path) -> None:
+    frame = rows(600, 250, 3)
+    frame.write_csv(tmp_path / "a.csv")
+    frame.write_parquet(tmp_path / "a.parquet")
+    kpis = {f"k{n}": {"formula": f"trailing(distinct(order.who), {n}d)", "grain": "day"} for n in (1, 7, 28)}
+    events = {"order": "all rows"}
+    csv, parquet = (
+        smartkpi.load(
+            {"datasets": {"log": {"read": str(tmp_path / name), "time": "at", "events": events}}, "kpis": kpis}
+        ).run(grain="day")
+        for name in ("a.csv", "a.parquet")
+    )
+    assert csv.frame.equals(parquet.frame)
+    assert csv.provenance.scans == 2  # coverage, and all windows
+    assert parquet.provenance.scans > 5

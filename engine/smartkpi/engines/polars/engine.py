@@ -40,14 +40,17 @@ from smartkpi.engines.polars.relations import Maker, as_opened
 from smartkpi.engines.polars.sketch import finish_sketch, sketch_queries
 from smartkpi.engines.polars.slices import is_large
 from smartkpi.engines.polars.spread import SPREAD, cells_over, rows_over, slices_over
-from smartkpi.engines.polars.stretches import asked_for, asked_of, begin_of, dated, stack, stretches_of, within
+from smartkpi.engines.polars.stretches import asked_for, asked_of, dated, stack, stretches_of, within
 from smartkpi.engines.polars.windows import (
     Part,
+    Share,
+    added,
     count_held,
+    cut,
     labelled,
     merged,
     over,
-    parts_of,
+    shares_of,
     sizes_query,
     slices_shown,
     values_query,
@@ -187,16 +190,19 @@ class _Run:
         """Yield the answers of distincts over windows, a slice of time after the other, all windows of one together."""
         for scans in windowed(self.plan):
             asked, names = asked_of(self.plan, scans, coverage), [name for name, _ in scans[0].keys]
-            for part in parts_of(set().union(*asked.values()), begin_of(self.plan, scans, coverage)):
-                wide = count_held(self.sizes(scans, part), part, names)
+            opened = [self.open(scan.dataset) for scan in scans]
+            for part, length in cut(self.plan, scans, opened, coverage):
+                many = max(shares_of(*one, part, length) for one in zip(scans, opened, strict=True))
+                shares = (self.sizes(scans, part, (share, many)) for share in range(many))
+                wide = added([count_held(sizes, part, names) for sizes in shares], names)
                 for (grain, id), own in asked.items():
                     origin = scans[0].dataset if len(scans) == 1 else ""
                     yield (grain, origin), over(wide, names, part, own, id)
 
-    def sizes(self, scans: Sequence[Scan], part: Part) -> pl.DataFrame:
-        """Return how many values of some scans are alike in a part of time, by the dimensions' own names."""
+    def sizes(self, scans: Sequence[Scan], part: Part, share: Share) -> pl.DataFrame:
+        """Return how many values, of a share, are alike in a part of time, by the dimensions' own names."""
         grid, opened = grid_of(scans[0].demands[0].grain), [self.open(scan.dataset) for scan in scans]
-        made = [values_query(self.plan, scan, one, grid, part) for scan, one in zip(scans, opened, strict=True)]
+        made = [values_query(self.plan, scan, one, grid, part, share) for scan, one in zip(scans, opened, strict=True)]
         if len(scans) == 1:
             query, keys = made[0]
             found = self.run(opened[0], sizes_query(query, keys.dimensions, part))

@@ -3,7 +3,8 @@
 Time is cut where some stretch begins or ends. A value has a bit for each piece that it occurs in, the bits of a few
 dozen stretches at once; a stretch then counts the values that have one of its bits. So the rows of a slice of time are
 read once for all windows, and memory is bounded by the values in it; those with the same bits are counted together.
-All of the past needs no bits: a value counts from its first day.
+All of the past needs no bits: a value counts from its first day. Where values are still too many they are looked up in
+shares that have none in common, whose counts add up.
 """
 
 from __future__ import annotations
@@ -26,11 +27,15 @@ from smartkpi.engines.polars.compile import (
     dimension,
     grouped,
     keys_of,
+    read_by,
 )
 from smartkpi.engines.polars.distinct import plain_value
+from smartkpi.engines.polars.estimate import share_of
 from smartkpi.engines.polars.expressions import compile_row, conditions
+from smartkpi.engines.polars.slices import is_large
 from smartkpi.engines.polars.stretches import asked_of, begin_of
 from smartkpi.engines.polars.ticks import TICK, between, number_of, tick_of
+from smartkpi.language.types import Kind
 from smartkpi.periods.calendar import Key
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Stretch, grid_of
@@ -43,6 +48,11 @@ WORD = 64
 MOST_WORDS = 6
 SHORT = 32
 """Up to so many days a window leaves half of the bits of a word to others."""
+TOGETHER, MOST_SHARES = 35_000_000, 24
+"""Values of so many rows are looked up together, if one word of bits is enough for each."""
+
+Share = tuple[int, int]
+"""Which share of all values, of how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,29 +137,33 @@ def windowed(plan: Plan) -> list[list[Scan]]:
     return list(groups.values())
 
 
-def parts_of(stretches: Collection[Stretch], begin: Key) -> list[Part]:
-    """Return stretches in groups that are counted together; no row lies before ``begin``."""
+def parts_of(stretches: Collection[Stretch], begin: Key, *, whole: bool = False) -> list[Part]:
+    """Return stretches in groups that are counted together; no row lies before ``begin``.
+
+    ``whole``: a part of time cannot be read without the others, so parts are as long as they can be.
+    """
     endless = tuple(sorted(one for one in set(stretches) if is_endless(one)))
     past = [Past(endless)] if endless else []
     rest = [one for one in stretches if not is_endless(one)]
     if all(low <= begin for low, _ in rest):
         return [Past(tuple(sorted({*endless, *rest})))] if stretches else []
-    return [*slices_of(rest), *past]
+    return [*slices_of(rest, whole=whole), *past]
 
 
-def slices_of(stretches: Iterable[Stretch]) -> list[Slice]:
+def slices_of(stretches: Iterable[Stretch], *, whole: bool = False) -> list[Slice]:
     """Return stretches in groups that few enough bits tell apart, and that are not too long together."""
     finite = sorted((one for one in set(stretches) if not is_endless(one)), key=lambda one: (one[1], one[0]))
     if not finite:
         return []
     longest = max(high - low for low, high in finite)  # type: ignore[operator]
     words = 1 if longest <= DAY * SHORT else min(MOST_WORDS, -(-longest // (DAY * WORD)) + 1)
+    words, most = (MOST_WORDS, None) if whole else (words, 2 * longest + DAY * SHORT)
     found: list[Slice] = []
     taken: list[Stretch] = []
     edges: set[Key] = set()
     for low, high in finite:
         many = len(edges | {low, high}) - 1 > words * WORD
-        if taken and (many or high - min(edges) > 2 * longest + DAY * SHORT):  # type: ignore[operator]
+        if taken and (many or (most is not None and high - min(edges) > most)):  # type: ignore[operator]
             found.append(Slice(tuple(taken), tuple(sorted(edges))))
             taken, edges = [], set()
         taken.append((low, high))
@@ -157,21 +171,48 @@ def slices_of(stretches: Iterable[Stretch]) -> list[Slice]:
     return [*found, Slice(tuple(taken), tuple(sorted(edges)))]
 
 
-def readings(parts: Sequence[Part], begin: Key) -> float:
-    """Return how often a row is read on average, for parts before which no row lies.
+def cut(
+    plan: Plan, scans: Sequence[Scan], opened: Sequence[Opened], coverage: Mapping[str, Coverage]
+) -> list[tuple[Part, float]]:
+    """Return the parts of time that answer all stretches asked for, each with which part of all time it reads."""
+    begin = begin_of(plan, scans, coverage)
+    stretches = set().union(*asked_of(plan, scans, coverage).values())
+    parts = parts_of(stretches, begin, whole=not all(one.table.sliceable for one in opened))
+    return list(zip(parts, lengths_of(parts, begin), strict=True))
 
-    Slices overlap by the longest window: its length is what an entity's days are read again for.
+
+def lengths_of(parts: Sequence[Part], begin: Key) -> list[float]:
+    """Return which part of all time each part reads; no row lies before ``begin``.
+
+    Slices overlap by the longest window: together they read some days again.
     """
     first = number_of(begin)
     ends = [(first if part.edges[0] is None else number_of(part.edges[0]), number_of(part.edges[-1])) for part in parts]
-    ends = [(max(low, first), high) for low, high in ends]
     whole = max((high for _, high in ends), default=first) - first
-    return sum(high - low for low, high in ends) / whole if whole > 0 else 0.0
+    return [(high - max(low, first)) / whole if whole > 0 else 0.0 for low, high in ends]
 
 
-def values_query(plan: Plan, scan: Scan, opened: Opened, grain: Grain, part: Part) -> tuple[pl.LazyFrame, Keys]:
+def shares_of(scan: Scan, opened: Opened, part: Part, length: float) -> int:
+    """Return in how many shares the values of a part are looked up, one after the other, so that memory is bounded."""
+    rows = (opened.table.rows_hint or 0) * length * len(part.states)
+    assert scan.cells[0].argument is not None
+    typed = compile_row(scan.cells[0].argument, opened.rows)
+    many = is_large(opened) and (typed.kind is Kind.TEXT or (typed.kind is Kind.NUMBER and typed.whole))
+    if rows <= TOGETHER or not many:
+        return 1
+    kept = conditions(scan.filter, opened.rows)
+    if kept is not None:
+        rows *= share_of(opened, tuple(read_by(scan)), kept)
+    return min(MOST_SHARES, -(-int(rows) // TOGETHER))
+
+
+def values_query(
+    plan: Plan, scan: Scan, opened: Opened, grain: Grain, part: Part, share: Share = (0, 1)
+) -> tuple[pl.LazyFrame, Keys]:
     """Return the values of a scan's cells in a part of time, each once by dimensions, with what is known of it."""
     frame, keys = _rows(plan, scan, opened, grain, part.edges[0], part.edges[-1])
+    if share[1] > 1:
+        frame = frame.filter(_hashed(scan, opened) % share[1] == share[0])
     names = [*keys.dimensions, VALUE]
     found = grouped(frame.select(*names, *part.columns()), names, part.together())
     return found.filter(pl.col(VALUE).is_not_null()), keys
@@ -180,6 +221,14 @@ def values_query(plan: Plan, scan: Scan, opened: Opened, grain: Grain, part: Par
 def sizes_query(values: pl.LazyFrame, dims: Sequence[str], part: Part) -> pl.LazyFrame:
     """Return how many values have the same bits, by dimensions: far fewer rows than there are values."""
     return values.group_by(*dims, *part.states).agg(pl.len().cast(pl.Int64).alias(SIZE))
+
+
+def _hashed(scan: Scan, opened: Opened) -> pl.Expr:
+    """Return a number by value, the same in all queries and for all datasets: the codes of texts are not."""
+    argument = scan.cells[0].argument
+    assert argument is not None
+    value = pl.col(VALUE)
+    return (value.cast(pl.String) if compile_row(argument, opened.rows).coded else value).hash(0)
 
 
 def _rows(
@@ -209,15 +258,17 @@ def slices_shown(
     plan: Plan, scans: Sequence[Scan], opened: Sequence[Opened], coverage: Mapping[str, Coverage]
 ) -> Iterator[tuple[str, pl.LazyFrame]]:
     """Yield the title and first query of scans over windows: how many slices of time, how often a row is read."""
-    begin = begin_of(plan, scans, coverage)
-    parts = parts_of(set().union(*asked_of(plan, scans, coverage).values()), begin)
+    parts = cut(plan, scans, opened, coverage)
+    shares = [max(shares_of(*one, part, length) for one in zip(scans, opened, strict=True)) for part, length in parts]
+    times = sum(many * length for many, (_, length) in zip(shares, parts, strict=True))
+    slices = "1 slice" if len(parts) == 1 else f"{len(parts)} slices"
+    values = f" and up to {most} shares of values" if (most := max(shares, default=1)) > 1 else ""
     grid, windows = grid_of(scans[0].demands[0].grain), dict.fromkeys(str(one.window) for one in scans[0].demands)
-    many = "1 slice" if len(parts) == 1 else f"{len(parts)} slices"
     for scan, one in zip(scans, opened, strict=True) if parts else ():
-        query, keys = values_query(plan, scan, one, grid, parts[0])
+        query, keys = values_query(plan, scan, one, grid, parts[0][0], (0, shares[0]))
         title = f"{scan.dataset} [{scan.state} over {', '.join(windows)}] {' '.join(cell.id for cell in scan.cells)}"
-        shown = sizes_query(query, keys.dimensions, parts[0]) if len(scans) == 1 else query
-        yield f"{title}: {many} of time, a row is read {readings(parts, begin):.1f} times", shown
+        shown = sizes_query(query, keys.dimensions, parts[0][0]) if len(scans) == 1 else query
+        yield f"{title}: {slices} of time{values}, a row is read {times:.1f} times", shown
 
 
 def merged(tables: Sequence[pl.DataFrame], part: Part) -> pl.LazyFrame:
@@ -233,6 +284,13 @@ def count_held(sizes: pl.DataFrame, part: Part, dims: Sequence[str]) -> pl.DataF
         for number, stretch in enumerate(part.stretches)
     ]
     return collect(grouped(sizes.lazy(), list(dims), counts))
+
+
+def added(counts: Sequence[pl.DataFrame], dims: Sequence[str]) -> pl.DataFrame:
+    """Return the counts of all shares of the values together."""
+    if len(counts) == 1:
+        return counts[0]
+    return collect(grouped(pl.concat(counts).lazy(), list(dims), [pl.exclude(*dims).sum() if dims else pl.all().sum()]))
 
 
 def over(wide: pl.DataFrame, dims: Sequence[str], part: Part, wanted: Collection[Stretch], id: str) -> pl.DataFrame:
