@@ -6,6 +6,7 @@ import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import polars as pl
@@ -52,6 +53,67 @@ class PeriodNote:
     end: datetime
     day: date
     label: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """A part of a change, exactly: of a segment, or of a term or factor (``label``). ``level`` is `other` for several.
+
+    ``before`` and ``after`` are its values (of a ratio its rates), None where it has none; of a ratio ``rate`` and
+    ``mix`` add up to the amount, and ``weights`` are its shares of the denominator.
+    """
+
+    segment: Mapping[str, Any]
+    before: Fraction | None
+    after: Fraction | None
+    amount: Fraction
+    rate: Fraction | None = None
+    mix: Fraction | None = None
+    weights: tuple[Fraction, Fraction] | None = None
+    label: str = ""
+    level: str = "segment"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Change:
+    """What a change of a KPI is made of. The amounts of the parts add up to it, to the digit.
+
+    ``method`` is `segments`, `ratio` (rate and mix by segment), `sum` (of terms) or `product` (of factors). ``notes``
+    say what is to be known of the periods.
+    """
+
+    kpi: KpiInfo
+    grain: str
+    period: str
+    against: str
+    before: Fraction
+    after: Fraction
+    change: Fraction
+    method: str
+    by: tuple[str, ...]
+    parts: tuple[Contribution, ...]
+    notes: tuple[str, ...] = ()
+    dimensions: Mapping[str, Dimension] = field(default_factory=dict)
+    display: Callable[[Change, str], str] | None = field(default=None, compare=False, repr=False)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return the parts as plain dictionaries."""
+        names = ("before", "after", "amount", "rate", "mix")
+        return [
+            {
+                **one.segment,
+                **({"part": one.label} if one.label else {}),
+                "level": one.level,
+                **{name: None if (value := getattr(one, name)) is None else float(value) for name in names},
+            }
+            for one in self.parts
+        ]
+
+    def __repr__(self) -> str:
+        return f"<Change of {self.kpi.name}>" if self.display is None else self.display(self, "text")
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from smartkpi.spec.model import Catalog
 if TYPE_CHECKING:  # a check of definitions waits for no engine
     from smartkpi.api.cases import Outcome
     from smartkpi.engines.polars.meter import Progress
-    from smartkpi.result import Goals, Result
+    from smartkpi.result import Change, Goals, Result
     from smartkpi.sources.inspect import DatasetFacts
 
 Stage = Literal["syntax", "typed", "plan", "optimized", "polars"]
@@ -200,6 +200,42 @@ class Project:
             arguments.refuse("progress", progress, "a function")
         project = self.with_sets(arguments.constants("sets", sets))
         return answer_goals(project.usable(), project.data, ask, lang, progress)
+
+    def why(
+        self,
+        kpi: str,
+        period: str | None = None,
+        against: str | None = None,
+        by: str | Sequence[str] = (),
+        where: str | None = None,
+        as_of: str | date | datetime | None = None,
+        top: int | None = None,
+        sets: Mapping[str, str] | None = None,
+        lang: str = "en",
+        progress: Progress | None = None,
+    ) -> Change:
+        """Return what the change of a KPI from one period to another is made of; the parts add up to it.
+
+        Without ``period`` it is the last whole one, without ``against`` the one before. With ``by`` a sum is told by
+        segment, a ratio of sums by the rate and the weight of each; without it a sum by its terms, a product or
+        quotient by its factors. KpiError is raised where there is no such answer.
+        """
+        from smartkpi.api.why import WhyAsk, answer_why
+        from smartkpi.report.why import displayed
+
+        ask = WhyAsk(
+            kpi if isinstance(kpi, str) else arguments.refuse("kpi", kpi, "the name of a KPI"),
+            arguments.text("period", period),
+            arguments.text("against", against),
+            arguments.names("by", by),
+            arguments.text("where", where),
+            arguments.moment("as_of", as_of),
+            arguments.whole("top", top),
+        )
+        if not isinstance(lang, str):
+            arguments.refuse("lang", lang, "a language such as `en`")
+        project = self.with_sets(arguments.constants("sets", sets))
+        return displayed(answer_why(project.usable(), project.data, ask, progress), lang)
 
     def explain(self, name: str, stage: Stage = "optimized") -> str:
         """Return one stage of a KPI's way from text to query. `polars` needs the data; the others do not."""

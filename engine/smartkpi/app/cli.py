@@ -14,6 +14,7 @@ from smartkpi.periods.calendar import MONTHS, WEEKDAYS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FORMATS = ("table", "json", "ndjson", "csv", "parquet", "markdown")
+WHY_FORMATS = ("table", "json", "markdown")
 GOAL_FORMATS = ("table", "json", "ndjson", "csv", "markdown")
 JUDGEMENTS = ("off_track", "missed")
 STAGES = ("syntax", "typed", "plan", "optimized", "polars")
@@ -137,6 +138,31 @@ def goals(args: Sequence[str], project: str | None, sets: Sequence[str], **optio
     _refuse_empty(options)
     path, names = _split(args, project)
     return goals(_find(path, project), names, _pairs(sets), **options)
+
+
+@main.command()
+@click.argument("args", metavar="[PATH] NAME", nargs=-1)
+@click.option("--period", metavar="PERIOD", help="The period that is asked about. [the last whole one]")
+@click.option("--against", metavar="PERIOD", help="The period that it is held against. [the one before]")
+@click.option("--by", metavar="FIELDS", multiple=True, help="By segments; several with commas.")
+@click.option("--where", metavar="CONDITION", help="Only rows that fit, such as 'country == \"BR\"'.")
+@click.option("--as-of", metavar="TIME", help="Take no later data: a date or time. [the latest in the data]")
+@click.option("--top", metavar="N", type=int, help="Only the N segments that add most, and the others together.")
+@click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")
+@click.option("--format", "form", type=click.Choice(WHY_FORMATS), default="table", show_default=True)
+@project_options
+def why(args: Sequence[str], project: str | None, sets: Sequence[str], **options: Any) -> int:
+    """Tell what a change of a KPI is made of: by segment, or by the terms or factors of its formula.
+
+    A sum is told by segment, a ratio of sums by the rate and the weight of each. The parts add up to the change.
+    """
+    from smartkpi.app.telling import why
+
+    _refuse_empty(options)
+    path, names = _split(args, project)
+    if len(names) != 1:
+        raise click.UsageError("`why` takes one KPI: kpi why revenue --by country")
+    return why(_find(path, project), names[0], _pairs(sets), **options)
 
 
 @main.command()
