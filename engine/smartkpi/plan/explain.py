@@ -68,6 +68,8 @@ def _component(component: Component) -> str:
     bounds = [f" from {days.start}"] if days.start else []
     bounds += [f" before {days.end}"] if days.end else []
     bounds += [] if component.window is None else [f", {component.window}"]
+    if component.window is not None and any(name.startswith("@") for name in component.keep):
+        bounds.append(", each entity's day (hour) looked at once for every window that holds it")
     return f"{_what(component)} of {component.event}{_where(component.where)}{''.join(bounds)}"
 
 

@@ -106,8 +106,10 @@ def _want(one: _Wanted, component: Component, output: Output, paths: tuple[Path,
         one.back.setdefault(grain, {}).update(dict.fromkeys(Back(grain, path) for path in shifted))
     if component.window is not None or (shifted and is_cut(grain)):
         if is_gridded(component):
-            one.grains[grid_of(grain)] = None
+            grid = grid_of(grain)
+            one.grains[grid] = None
             one.parts = True
+            one.back.setdefault(grid, {}).update(dict.fromkeys(Back(grain, path, component.window) for path in paths))
         else:
             reached = paths if component.window is not None else shifted
             one.demands[Demand(grain, output.datasets, component.window, reached)] = None

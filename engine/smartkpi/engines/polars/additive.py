@@ -18,7 +18,8 @@ from smartkpi.engines.polars.compile import Keys, Opened, clock_of_scan, counted
 from smartkpi.engines.polars.estimate import Layout
 from smartkpi.engines.polars.expressions import Rows, condition
 from smartkpi.engines.polars.partials import Use, partials_of
-from smartkpi.engines.polars.times import Clock, before, key_of
+from smartkpi.engines.polars.slices import Bounds
+from smartkpi.engines.polars.times import Clock, before, key_of, within
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Cell, Scan
@@ -95,8 +96,16 @@ class Codes:
         return [pl.col(f"__c{word}") & mask == mask for word, mask in masks.items()]
 
 
-def first_level(opened: Opened, scan: Scan, covers: bool, bounded: bool, layout: Layout, calendar: Calendar) -> Level1:
-    """Compile the first level of a scan.
+def first_level(
+    opened: Opened,
+    scan: Scan,
+    covers: bool,
+    bounded: bool,
+    layout: Layout,
+    calendar: Calendar,
+    span: Bounds = (None, None),
+) -> Level1:
+    """Compile the first level of a scan, of rows of the days of a span.
 
     ``covers``: rows without time or past the as-of stay, told apart by keys, since coverage is read off the result.
     ``bounded``: a range is to be cut from grain `all`, so days are wanted.
@@ -121,6 +130,8 @@ def first_level(opened: Opened, scan: Scan, covers: bool, bounded: bool, layout:
     if covers and clock is not None and clock.form != "date" and not (layout.ordered and clock.expr.meta.is_column()):
         aggregates.append(clock.expr.max().alias(LATEST))
     frame = counted(opened, scan, clock, cut=not covers)
+    for bound in () if clock is None else within(clock, *span):
+        frame = frame.filter(bound)
     frame = partials.add_to(opened.watched(frame, (*columns, *partials.layers[0])), columns)
     query = grouped(frame, names, aggregates)
     filters, guards = tuple(m for _, _, m in split), tuple(partials.guards.values())

@@ -38,7 +38,7 @@ from smartkpi.engines.polars.order import numbered
 from smartkpi.engines.polars.partials import LIMIT
 from smartkpi.engines.polars.relations import Maker, as_opened
 from smartkpi.engines.polars.sketch import finish_sketch, sketch_queries
-from smartkpi.engines.polars.slices import is_large
+from smartkpi.engines.polars.slices import is_large, span_read
 from smartkpi.engines.polars.spread import SPREAD, cells_over, rows_over, slices_over
 from smartkpi.engines.polars.stretches import asked_for, asked_of, dated, stack, stretches_of, within
 from smartkpi.engines.polars.windows import (
@@ -299,7 +299,8 @@ class _Run:
     def level(self, scan: Scan, opened: Opened, covers: bool) -> Level1:
         bounded = self.plan.range.start is not None or self.plan.range.end is not None
         ranged = bounded and Grain.ALL in scan.grains
-        return first_level(opened, scan, covers, ranged, lay_out(opened, scan), self.plan.calendar)
+        span = span_read(self.plan, scan) if scan.told_apart else (None, None)
+        return first_level(opened, scan, covers, ranged, lay_out(opened, scan), self.plan.calendar, span)
 
     def profile(self, name: str) -> Coverage:
         """Read the coverage of a dataset by a scan of its times alone."""

@@ -10,6 +10,7 @@ import polars as pl
 from smartkpi.engines.answer import PERIOD
 from smartkpi.engines.polars.compile import Keys, Opened, counted
 from smartkpi.engines.polars.times import Clock, key_of, within
+from smartkpi.periods.calendar import Key
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Stretch, earlier, stretch
 from smartkpi.plan.nodes import Back, Plan, Scan
@@ -67,6 +68,16 @@ def slices(plan: Plan, grain: Grain, count: int, days: Sequence[date], back: Seq
     return list(zip([start, *edges], [*edges, end], strict=True))
 
 
+def span_read(plan: Plan, scan: Scan) -> Bounds:
+    """Return the days that a scan of entities reads at most: those of all of its grains."""
+    spans = [_range(plan, grain, scan.back) for grain in scan.grains]
+    starts, ends = [start for start, _ in spans if start], [end for _, end in spans if end]
+    return (
+        min(starts) if spans and len(starts) == len(spans) else None,
+        max(ends) if spans and len(ends) == len(spans) else None,
+    )
+
+
 def is_large(opened: Opened) -> bool:
     """Say whether a dataset is read in slices: it has many rows, and some can be read without the others."""
     return opened.table.sliceable and (opened.table.rows_hint or 0) > LARGE
@@ -102,16 +113,17 @@ def _after(plan: Plan, grain: Grain, day: date) -> date:
 
 
 def _earliest(plan: Plan, day: date, back: Back) -> date | None:
-    """Return the first day that is read for the period of a day; None is open."""
-    calendar, window, end = plan.calendar, back.window, plan.range.end
+    """Return the first day that may be read for the period of a day; None is open.
+
+    The as-of may cut that period anywhere: its window then ends, and begins, as much earlier.
+    """
+    calendar, window = plan.calendar, back.window
     if window is not None and window.kind == "cumulative":
         return None
-    if back.grain is Grain.ALL:
-        return None if window is None or end is None else _first(plan, stretch(calendar, back.grain, window, day, end))
-    key = calendar.key(back.grain, day)
+    key: Key = day if back.grain is Grain.ALL else calendar.key(back.grain, day)
     for shift in back.path:
         key, _ = earlier(calendar, back.grain, key, shift)
-    return _first(plan, stretch(calendar, back.grain, window, key, calendar.next(back.grain, key)))
+    return _first(plan, stretch(calendar, back.grain, window, key, key))
 
 
 def _first(plan: Plan, found: Stretch) -> date:
