@@ -44,7 +44,7 @@ def project(shared_peer: Path, tmp_path_factory: pytest.TempPathFactory) -> smar
     path = tmp_path_factory.mktemp("peer") / "kpis.yml"
     text = text.replace("PERIODS", (HERE / "periods.csv").as_posix())
     path.write_text(text.replace("TABLES", (shared_peer / "tables").as_posix()), encoding="utf-8")
-    return smartkpi.load(path)
+    return smartkpi.load(path, allow=[HERE, shared_peer])
 
 
 def test_the_project_fits_the_tables(project: smartkpi.Project) -> None:

@@ -24,7 +24,7 @@ def open_project(shared_data: Path, tmp_path: Path) -> Open:
         (tmp_path / f"{name}-data.yml").write_text(text.replace("DATA", shared_data.as_posix()), encoding="utf-8")
         for pack in packs:
             (tmp_path / f"{pack}.yml").write_bytes((ROOT / "metrics" / f"{pack}.yml").read_bytes())
-        project = smartkpi.load(tmp_path)
+        project = smartkpi.load(tmp_path, allow=shared_data)
         report = project.check(data=True)
         assert report.ok, report.diagnostics
         return project

@@ -171,7 +171,7 @@ KEYS = {
     "goal": (goal.Goal, {"name", "span", "places", "origin", "parts"}, (*later._GOAL, "title", "targets", "periods")),
     "dataset": (model.Dataset, {"name", "span", "places"}, (*later._DATASET, "label", "description")),
     "binding": (model.Binding, {"event", "span"}, ("key", "prefer")),
-    "read": (model.Read, {"base", "span", "bad", "within"}, ()),
+    "read": (model.Read, {"base", "span", "bad", "bounds"}, ()),
     "calendar": (model.Calendar, {"worked"}, ("hours", "notes")),
     "event": (model.Contract, {"name", "span"}, ("is", "key")),
     "case": (model.Case, {"span"}, ()),
@@ -209,6 +209,7 @@ def test_other_keys_are_held_too() -> None:
         "include",
         "goals",
         "diagnoses",
+        "allow_paths",
     }
     sections |= later.SECTIONS.keys()
     assert PROJECT["properties"].keys() == sections

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -89,6 +89,14 @@ def project(given: Any) -> str | Path | Mapping[str, Any]:
 def path(argument: str, given: Any) -> str | None:
     """Return a path as text, or None."""
     return text(argument, os.fspath(given) if isinstance(given, os.PathLike) else given, "a path")
+
+
+def paths(argument: str, given: Any) -> tuple[Path, ...]:
+    """Return a path, or several, as a tuple."""
+    several = [given] if isinstance(given, str | os.PathLike) else given
+    if not isinstance(several, Sequence) or any(not isinstance(one, str | os.PathLike) for one in several):
+        refuse(argument, given, "paths")
+    return tuple(Path(one) for one in several)
 
 
 def refuse(argument: str, given: Any, wanted: str) -> NoReturn:

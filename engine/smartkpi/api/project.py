@@ -64,6 +64,7 @@ class Project:
     data: Mapping[str, object] = field(default_factory=dict, compare=False)
     sets: Mapping[str, str] = field(default_factory=dict)
     within: str | Path | None = None
+    allow: tuple[Path, ...] = ()
 
     @property
     def catalog(self) -> Catalog:
@@ -77,7 +78,7 @@ class Project:
     def with_sets(self, sets: Mapping[str, str]) -> Project:
         """Return the project with other values of constants."""
         sets = arguments.constants("sets", sets)
-        return load(self.source, self.data, {**self.sets, **sets}, self.within) if sets else self
+        return load(self.source, self.data, {**self.sets, **sets}, self.within, self.allow) if sets else self
 
     def usable(self) -> Loaded:
         """Return what was loaded. Raises UsageError where `sets` names no constant: it would change nothing."""
@@ -256,7 +257,7 @@ class Project:
         update = arguments.flag("update", update)
         outcomes = run_cases(check(self.usable().catalog))
         if update and fill(outcomes, self.catalog.files):
-            return run_cases(load(self.source, self.data, self.sets, self.within).typed())
+            return run_cases(load(self.source, self.data, self.sets, self.within, self.allow).typed())
         return outcomes
 
 
@@ -265,19 +266,25 @@ def load(
     data: Mapping[str, object] | None = None,
     sets: Mapping[str, str] | None = None,
     within: str | Path | None = None,
+    allow: str | Path | Sequence[str | Path] = (),
 ) -> Project:
     """Load a project: a file, a folder, or the same as plain data.
 
     ``data`` maps datasets to tables (Polars, pandas, Arrow, DuckDB) to be used instead of what they read; ``sets``
-    gives constants other values. Wrong definitions do not raise: `check` tells them, `run` leaves them out. No file
-    that is read, links followed, may lead out of the folder ``within`` (else: the variable SMARTKPI_WITHIN), if one is
-    set: for services that run what others write.
+    gives constants other values. Wrong definitions do not raise: `check` tells them, `run` leaves them out.
+
+    A file reads what lies in its project's folder, links followed, in the folders of its `allow_paths`, and in those of
+    ``allow`` and of the variable SMARTKPI_ALLOW; plain data, which the caller wrote, reads anything. Nothing may lead
+    out of the folder ``within`` (else: the variable SMARTKPI_WITHIN), if one is set, whatever is allowed: for services
+    that run what others write.
     """
     source, given = arguments.project(source), arguments.constants("sets", sets)
     within = arguments.path("within", within)
     folder = within or os.environ.get("SMARTKPI_WITHIN")
-    loaded = load_spec(source, given, Path(folder) if folder else None)
-    return Project(source, loaded, _snapshots(arguments.mapping("data", data)), given, within)
+    allowed = arguments.paths("allow", allow)
+    everywhere = (Path(one) for one in os.environ.get("SMARTKPI_ALLOW", "").split(os.pathsep) if one)
+    loaded = load_spec(source, given, Path(folder) if folder else None, (*allowed, *everywhere))
+    return Project(source, loaded, _snapshots(arguments.mapping("data", data)), given, within, allowed)
 
 
 def _snapshots(data: Mapping[str, object]) -> dict[str, object]:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from smartkpi.diagnostics import KpiError
 from smartkpi.nearest import did_you_mean
 from smartkpi.sources.faults import fault
-from smartkpi.spec.files import leads_out, outside
+from smartkpi.spec.bounds import beyond
 from smartkpi.spec.model import Read
 
 FORMATS: Mapping[str, str] = {
@@ -25,13 +25,12 @@ def find_files(read: Read) -> tuple[tuple[Path, ...], str]:
     """Return the files of a dataset, sorted by path, and their format.
 
     Raises KpiError: `no-file` where there is none, `mixed-formats` where a folder or glob holds several formats,
-    `unknown-format` where no suffix says the format, `outside-path` where one leads out of the folder that is set.
+    `unknown-format` where no suffix says the format, `outside-path` where one leads to where nothing may be read.
     """
     if "://" in read.path:
         raise fault("not-yet", "reading from a URL is not supported yet", read.span, "download the file first")
     path = read.base / Path(read.path).expanduser()
-    if outside(path, read.within):
-        raise KpiError(leads_out(read.path, read.within, read.span))
+    _keep_inside(path, read.path, read)
     if path.is_dir():
         found = [file for file in sorted(path.rglob("*")) if file.is_file() and _shown(file.relative_to(path))]
         files = [file for file in found if file.suffix.lower() in FORMATS]
@@ -42,9 +41,14 @@ def find_files(read: Read) -> tuple[tuple[Path, ...], str]:
     if not files:
         raise _missing(read, path)
     for file in files:
-        if outside(file, read.within):
-            raise KpiError(leads_out(str(file), read.within, read.span))
+        _keep_inside(file, str(file), read)
     return _of_one_format(read, files)
+
+
+def _keep_inside(path: Path, written: str, read: Read) -> None:
+    refused = beyond(path, written, read.bounds, read.span)
+    if refused is not None:
+        raise KpiError(refused)
 
 
 def partitions(read: Read, files: tuple[Path, ...]) -> tuple[dict[str, str | None], ...]:

@@ -13,6 +13,7 @@ from smartkpi.nearest import did_you_mean
 from smartkpi.periods.calendar import Calendar
 from smartkpi.source import Span, text_of
 from smartkpi.spec import later
+from smartkpi.spec.bounds import ANYWHERE, KEY, Bounds
 from smartkpi.spec.calendar import build_calendar, build_notes
 from smartkpi.spec.cases import build_case
 from smartkpi.spec.constants import SET, build_constant
@@ -58,7 +59,7 @@ class _State:
     """What has been built, what is wrong, and what that leaves out."""
 
     view: View
-    within: Path | None = None
+    bounds: Bounds = ANYWHERE
     found: list[Diagnostic] = field(default_factory=list)
     broken: dict[str, Diagnostic] = field(default_factory=dict)
     lost_events: dict[str, Diagnostic] = field(default_factory=dict)
@@ -84,15 +85,15 @@ class _State:
 
 
 def build(
-    part: Part, root: Path, sets: Mapping[str, str], within: Path | None = None
+    part: Part, root: Path, sets: Mapping[str, str], bounds: Bounds = ANYWHERE
 ) -> tuple[Catalog, tuple[Diagnostic, ...]]:
     """Return the catalog of a project's files and of all that they include, and all that is wrong.
 
-    ``within`` is the folder that what is read has to stay in, if there is one.
+    ``bounds`` say where what is read may lie.
     """
     problems: Problems = []
     view = gather(part, problems)
-    state = _State(view, within)
+    state = _State(view, bounds)
     for document, _, shape in _documents(part):
         mine = [d for d in view.definitions if d.key.source is document.source]
         here = [one for one in problems if one.span is not None and one.span.source is document.source]
@@ -265,7 +266,7 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
         case "kpi":
             problems += later.later_in_kpi(value)
             grains = () if "calendar" in state.broken else state.calendar.grains
-            kpi = build_kpi(name, value, span, grains, Folder(definition.base, state.within), problems)
+            kpi = build_kpi(name, value, span, grains, Folder(definition.base, state.bounds), problems)
             if kpi is not None:
                 kpi = replace(rename_kpi(kpi, state.view.names), origin=definition.origin)
                 _keep(state.kpis, name, replace(kpi, hidden=kpi.hidden or definition.hidden))
@@ -273,7 +274,7 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
         case "goal":
             problems += later.later_in_goal(value)
             if isinstance(value, Fields):
-                goal = build_goal(name, value, span, definition.base, state.within, problems)
+                goal = build_goal(name, value, span, definition.base, state.bounds, problems)
                 _keep_goal(state, goal, definition)
         case "dimension":
             _keep(state.dimensions, name, build_dimension(name, value, span, problems))
@@ -289,7 +290,7 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
 def _build_goals(state: _State, definition: Definition) -> None:
     """Build the goals that a KPI states; one that is wrong leaves out itself alone."""
     found: dict[str, Problems] = {}
-    for goal in goals_of_kpi(definition.name, definition.value, definition.base, state.within, found):
+    for goal in goals_of_kpi(definition.name, definition.value, definition.base, state.bounds, found):
         _keep_goal(state, goal, definition)
     for name, problems in found.items():
         state.report(problems, f"goal:{name}")
@@ -326,6 +327,8 @@ def _build_sections(state: _State, part: Part) -> None:
             continue
         if root.get("currency") is not None:
             state.report((later.not_yet(later.SECTIONS["currency"], root.entries["currency"].key),), "currency")
+        if (allowed := root.entries.get(KEY)) is not None and id(document) not in own:
+            state.report((_allowed_by_others(allowed.key),), "")
         if (calendar := root.get("calendar")) is not None:
             key = root.entries["calendar"].key
             if id(document) not in own:
@@ -343,6 +346,11 @@ def _calendar_of_others(key: Scalar) -> Diagnostic:
     return Diagnostic("passed-over", message, key.span, severity=Severity.NOTE)
 
 
+def _allowed_by_others(key: Scalar) -> Diagnostic:
+    message = "what an included file allows does not count: the project says which folders may be read"
+    return Diagnostic("passed-over", message, key.span, severity=Severity.NOTE)
+
+
 def _build_calendar(state: _State, node: Node, base: Path, keys: list[Scalar]) -> None:
     if not isinstance(node, Fields):
         return
@@ -350,7 +358,7 @@ def _build_calendar(state: _State, node: Node, base: Path, keys: list[Scalar]) -
     if len(keys) > 1:
         notes = (Note("the first one is here", keys[0].span),)
         problems.append(Diagnostic("duplicate-name", "a second calendar", keys[-1].span, "keep one", notes))
-    state.calendar = build_calendar(node, base, state.within, problems)
+    state.calendar = build_calendar(node, base, state.bounds, problems)
     state.notes = build_notes(node, problems)
     state.report(problems, "calendar")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.periods.calendar import MONTHS, WEEKDAYS, Calendar
-from smartkpi.spec.files import leads_out, outside
+from smartkpi.spec.bounds import Bounds, beyond
 from smartkpi.spec.hours import build_hours
 from smartkpi.spec.model import DatedNote
 from smartkpi.spec.nodes import Fields, Scalar
@@ -15,8 +15,8 @@ from smartkpi.spec.periods import read_periods
 from smartkpi.spec.values import Problems, day, labels, text, zone
 
 
-def build_calendar(node: Fields, base: Path, within: Path | None, problems: Problems) -> Calendar:
-    """Return a calendar as written; paths start from ``base`` and stay ``within`` a folder, if there is one."""
+def build_calendar(node: Fields, base: Path, bounds: Bounds, problems: Problems) -> Calendar:
+    """Return a calendar as written; paths start from ``base`` and stay within ``bounds``."""
     start, month, path = text(node.get("week_start")), text(node.get("year_start")), node.get("periods")
     plain = Calendar(
         zone(node.get("timezone"), problems) or "UTC",
@@ -26,8 +26,9 @@ def build_calendar(node: Fields, base: Path, within: Path | None, problems: Prob
     )
     if not isinstance(path, Scalar) or not text(path):
         return plain
-    if outside(base / path.written, within):
-        problems.append(leads_out(path.written, within, path.span))
+    refused = beyond(base / path.written, path.written, bounds, path.span)
+    if refused is not None:
+        problems.append(refused)
         return plain
     return replace(plain, periods=read_periods(path, base, plain, problems))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from smartkpi.diagnostics import Diagnostic, KpiError, Severity
 from smartkpi.nearest import nearest
 from smartkpi.source import Span
+from smartkpi.spec.bounds import Bounds, beyond
 from smartkpi.spec.document import MAX_BYTES, Document, decode, read_document
 
 _SUFFIXES = (".yml", ".yaml")
@@ -28,22 +29,11 @@ def find_files(path: Path, problems: list[Diagnostic]) -> tuple[bool, list[Path]
     return True, []
 
 
-def outside(path: Path, within: Path | None) -> bool:
-    """Say whether a path leads out of a folder, links followed; nothing is outside of None."""
-    return within is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(within))
-
-
-def keep_inside(files: list[Path], within: Path | None, problems: list[Diagnostic], span: Span | None) -> list[Path]:
-    """Return the files that do not lead out of a folder; the others are problems."""
-    lost = [file for file in files if outside(file, within)]
-    problems.extend(leads_out(str(file), within, span) for file in lost)
+def keep_inside(files: list[Path], bounds: Bounds, problems: list[Diagnostic], span: Span | None) -> list[Path]:
+    """Return the files that may be read; the others are problems."""
+    lost = {file: refused for file in files if (refused := beyond(file, str(file), bounds, span)) is not None}
+    problems.extend(lost.values())
     return [file for file in files if file not in lost]
-
-
-def leads_out(path: str, within: Path | None, span: Span | None) -> Diagnostic:
-    """Return the error that a path leads out of the folder that everything has to stay in."""
-    hint = "the folder is the one that SMARTKPI_WITHIN, or `load(…, within=…)`, names"
-    return Diagnostic("outside-path", f"`{path}` leads out of `{within}`, links followed", span, hint)
 
 
 def _missing(path: Path) -> Diagnostic:

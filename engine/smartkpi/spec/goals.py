@@ -14,6 +14,7 @@ from smartkpi.language.parse import parse_formula
 from smartkpi.language.syntax import Duration, Expr
 from smartkpi.nearest import did_you_mean
 from smartkpi.source import Span, Text
+from smartkpi.spec.bounds import Bounds
 from smartkpi.spec.goal import (
     Baseline,
     Evidence,
@@ -39,7 +40,7 @@ _LENGTH = re.compile(r"(\d{1,6})(min|mo|[shdwqy])", re.ASCII)
 _FORMS = "`goal`, `trailing 28d`, `each month`"
 
 
-def goals_of_kpi(kpi: str, node: Node, base: Path, within: Path | None, found: dict[str, Problems]) -> Iterator[Goal]:
+def goals_of_kpi(kpi: str, node: Node, base: Path, bounds: Bounds, found: dict[str, Problems]) -> Iterator[Goal]:
     """Yield the goals that a KPI states: `goal` under its name, `goals` under its name, a dot and theirs.
 
     ``found`` gets the problems of each.
@@ -49,21 +50,21 @@ def goals_of_kpi(kpi: str, node: Node, base: Path, within: Path | None, found: d
     if isinstance(one := node.get("goal"), Fields):
         key = node.entries["goal"].key
         found.setdefault(kpi, []).extend(later_in_goal(one))
-        yield build_goal(kpi, one, key.span, base, within, found[kpi], kpi)
+        yield build_goal(kpi, one, key.span, base, bounds, found[kpi], kpi)
     some = node.get("goals")
     for entry in some.entries.values() if isinstance(some, Fields) else ():
         if isinstance(entry.value, Fields):
             name = f"{kpi}.{entry.key.written}"
             found.setdefault(name, []).extend(later_in_goal(entry.value))
-            yield build_goal(name, entry.value, entry.key.span, base, within, found[name], kpi)
+            yield build_goal(name, entry.value, entry.key.span, base, bounds, found[name], kpi)
 
 
 def build_goal(
-    name: str, node: Fields, span: Span, base: Path, within: Path | None, problems: Problems, kpi: str = ""
+    name: str, node: Fields, span: Span, base: Path, bounds: Bounds, problems: Problems, kpi: str = ""
 ) -> Goal:
-    """Return a goal as written; paths start from ``base`` and stay ``within`` a folder, if there is one."""
+    """Return a goal as written; paths start from ``base`` and stay within ``bounds``."""
     evidence = node.get("evidence")
-    targets = read_targets(node.get("targets"), base, within, problems)
+    targets = read_targets(node.get("targets"), base, bounds, problems)
     parts, by = targets.parts, targets.by
     for found in (by_period(node.get("periods"), problems), by_segment(node.get("by"), problems)):
         if found.parts and parts:

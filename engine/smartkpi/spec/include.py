@@ -12,9 +12,10 @@ from smartkpi.diagnostics import Diagnostic, Note, Severity, errors
 from smartkpi.nearest import did_you_mean
 from smartkpi.resources import find
 from smartkpi.source import Span
+from smartkpi.spec.bounds import ANYWHERE, Bounds, beyond
 from smartkpi.spec.document import Document
 from smartkpi.spec.extend import without_removals
-from smartkpi.spec.files import find_files, keep_inside, leads_out, outside, read_file
+from smartkpi.spec.files import find_files, keep_inside, read_file
 from smartkpi.spec.model import Origin
 from smartkpi.spec.names import check_name, name_of
 from smartkpi.spec.nodes import Fields, Items, Node, Scalar
@@ -28,14 +29,14 @@ _DEEPEST = 8
 class Unit:
     """Files that are read together: a project, a pack, or what a path leads to. ``whole``: one file, all of it ours.
 
-    ``within`` is the folder that what it includes has to stay in, if there is one.
+    ``bounds`` say where what it includes may lie.
     """
 
     title: str
     documents: tuple[tuple[Document, Path], ...]
     files: tuple[Path, ...] = ()
     whole: bool = True
-    within: Path | None = None
+    bounds: Bounds = ANYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ def _follow(
             problems.append(problem)
             return None
         prefix = f"{name_of(written.prefix)}_"
-    found = _pack(written.pack, problems) if written.pack is not None else _path(written, base, unit.within, problems)
+    found = _pack(written.pack, problems) if written.pack is not None else _path(written, base, unit.bounds, problems)
     if found is None:
         return None
     first = taken.setdefault((found.title, prefix), written.place)
@@ -234,16 +235,17 @@ def _pack(name: Scalar, problems: list[Diagnostic]) -> Unit | None:
     return Unit(f"pack {name.written}", documents, tuple(files), whole=whole)
 
 
-def _path(written: _Written, base: Path, within: Path | None, problems: list[Diagnostic]) -> Unit | None:
+def _path(written: _Written, base: Path, bounds: Bounds, problems: list[Diagnostic]) -> Unit | None:
     """Return the file or the folder of files that a path leads to from the file that includes it."""
     assert written.path is not None
     path = Path(os.path.normpath(base / written.path.written))
-    if outside(path, within):
-        problems.append(leads_out(written.path.written, within, written.place))
+    refused = beyond(path, written.path.written, bounds, written.place)
+    if refused is not None:
+        problems.append(refused)
         return None
     found: list[Diagnostic] = []
     whole, files = find_files(path, found)
-    files = keep_inside(files, within, problems, written.place)
+    files = keep_inside(files, bounds, problems, written.place)
     if not path.exists():
         near = found[0].hint if found else ""
         message = f"there is no file or folder `{path}` to include"
@@ -255,4 +257,4 @@ def _path(written: _Written, base: Path, within: Path | None, problems: list[Dia
     documents = tuple((document, folder) for document, folder in read if document is not None)
     if not files and not found:
         problems.append(Diagnostic("unknown-include", f"no YAML file is in `{path}`", written.place))
-    return Unit(str(path), documents, tuple(files), whole=whole, within=within)
+    return Unit(str(path), documents, tuple(files), whole=whole, bounds=bounds)

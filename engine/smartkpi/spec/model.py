@@ -16,6 +16,7 @@ from smartkpi.language.types import Unit
 from smartkpi.periods.calendar import PLAIN, Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.source import Span, Text
+from smartkpi.spec.bounds import ANYWHERE, Bounds
 
 if TYPE_CHECKING:
     from smartkpi.spec.goal import Goal
@@ -123,7 +124,7 @@ class Binding:
 class Read:
     """Where rows are: a path, glob or folder relative to ``base``, and how to read it.
 
-    ``bad`` is the share of bad rows that its dataset bears; ``within`` a folder that no file may lead out of.
+    ``bad`` is the share of bad rows that its dataset bears; ``bounds`` say where files may lie.
     """
 
     path: str
@@ -138,7 +139,7 @@ class Read:
     decimal: str | None = None
     thousands: str | None = None
     bad: Decimal = Decimal(0)
-    within: Path | None = None
+    bounds: Bounds = ANYWHERE
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

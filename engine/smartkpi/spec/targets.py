@@ -12,7 +12,7 @@ from smartkpi.language import syntax
 from smartkpi.language.parse import parse_formula
 from smartkpi.nearest import did_you_mean
 from smartkpi.source import Span, Text
-from smartkpi.spec.files import leads_out, outside
+from smartkpi.spec.bounds import Bounds, beyond
 from smartkpi.spec.goal import PartTarget
 from smartkpi.spec.model import Formula
 from smartkpi.spec.nodes import Fields, Items, Node, Scalar
@@ -61,7 +61,7 @@ def by_segment(node: Node | None, problems: Problems) -> Targets:
     return Targets(tuple(found), (entries[0].key.written,), node.span)
 
 
-def read_targets(node: Node | None, base: Path, within: Path | None, problems: Problems) -> Targets:
+def read_targets(node: Node | None, base: Path, bounds: Bounds, problems: Problems) -> Targets:
     """Return `targets`: rows that stand there, or those of a CSV file; paths start from ``base``."""
     if not isinstance(node, Fields):
         return Targets()
@@ -73,8 +73,9 @@ def read_targets(node: Node | None, base: Path, within: Path | None, problems: P
     by = texts(node.get("by"))
     names = _Names(text(node.get("period")), by, text(node.get("value")) or "target", node.get("by") is not None)
     if isinstance(path, Scalar):
-        if outside(base / path.written, within):
-            problems.append(leads_out(path.written, within, path.span))
+        refused = beyond(base / path.written, path.written, bounds, path.span)
+        if refused is not None:
+            problems.append(refused)
             return Targets()
         return _read(path, base, names, node.span, problems)
     return _rows(rows, names, node.span, problems) if isinstance(rows, Items) else Targets()

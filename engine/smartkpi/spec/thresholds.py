@@ -12,8 +12,8 @@ from smartkpi.language.parse import parse_band, parse_formula
 from smartkpi.language.syntax import Apply, Band, Duration
 from smartkpi.nearest import did_you_mean
 from smartkpi.source import Source, Span, Text
+from smartkpi.spec.bounds import ANYWHERE, Bounds, beyond
 from smartkpi.spec.document import MAX_BYTES, decode
-from smartkpi.spec.files import leads_out, outside
 from smartkpi.spec.model import Benchmark, BenchmarkRow, Diagnosis, Formula, Labels, Rules, Scope, Threshold
 from smartkpi.spec.nodes import Entry, Fields, Node, Scalar
 from smartkpi.spec.sheet import Cell, read_lines
@@ -24,10 +24,10 @@ _STATUSES = ("good", "warning", "critical")
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Where paths start from, and the folder that they must not lead out of, if there is one."""
+    """Where paths start from, and where they may lead."""
 
     base: Path
-    within: Path | None = None
+    bounds: Bounds = ANYWHERE
 
 
 def build_bands(node: Node | None, problems: Problems) -> tuple[Threshold, ...]:
@@ -185,8 +185,9 @@ def _number(cell: Cell, problems: Problems) -> Formula | None:
 
 def _open(path: Scalar, folder: Folder, problems: Problems) -> Source | None:
     file = folder.base / path.written
-    if outside(file, folder.within):
-        problems.append(leads_out(path.written, folder.within, path.span))
+    refused = beyond(file, path.written, folder.bounds, path.span)
+    if refused is not None:
+        problems.append(refused)
         return None
     try:
         with file.open("rb") as stream:

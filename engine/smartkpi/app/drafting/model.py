@@ -34,10 +34,14 @@ class DraftDataset:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A whole project: its datasets and KPIs, what is to be included, what is said at its top and at its end."""
+    """A whole project: its datasets and KPIs, what is to be included, what is said at its top and at its end.
+
+    ``allow`` are the folders beside its own that it reads.
+    """
 
     datasets: tuple[DraftDataset, ...]
     kpis: tuple[Part, ...] = ()
     include: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()

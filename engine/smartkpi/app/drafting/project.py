@@ -17,6 +17,7 @@ from smartkpi.diagnostics import Diagnostic, KpiError, errors
 from smartkpi.resources import find
 from smartkpi.sources.look import TableFacts, look
 from smartkpi.sources.relate import Relation, relate
+from smartkpi.spec.bounds import name_from
 from smartkpi.spec.model import Read
 
 RUN_MOST = 2_000_000
@@ -51,11 +52,14 @@ def see(data: Sequence[str]) -> Seen:
 
 def draft_project(seen: Seen, folder: Path, pack: str | None = None) -> Draft:
     """Return a draft over what was seen, its paths as they are from a folder; of a pack, what binds its events."""
-    reads = {name: _path(seen.found[name].path, folder) for name in seen.tables}
+    reads = {name: name_from(seen.found[name].path, folder) for name in seen.tables}
     notes = {name: _notes(seen.found[name]) for name in seen.tables}
     if pack is None:
-        return draft(seen.tables, seen.relations, reads, notes)
-    return draft_pack(pack, load(packs()[pack]).catalog.contracts, seen.tables, seen.relations, reads, notes)
+        made = draft(seen.tables, seen.relations, reads, notes)
+    else:
+        contracts = load(packs()[pack]).catalog.contracts
+        made = draft_pack(pack, contracts, seen.tables, seen.relations, reads, notes)
+    return replace(made, allow=_allowed(seen, folder))
 
 
 def packs() -> dict[str, Path]:
@@ -63,13 +67,15 @@ def packs() -> dict[str, Path]:
     return {path.stem: path for path in sorted(find("metrics").glob("*.yml"))}
 
 
-def _path(path: Path, folder: Path) -> str:
-    """Return a path as a project in a folder names it; absolute where the two have little in common."""
-    try:
-        near = os.path.relpath(path, folder.resolve())
-    except ValueError:  # another drive
-        return path.as_posix()
-    return path.as_posix() if Path(near).parts[:3] == ("..",) * 3 else Path(near).as_posix()
+def _allowed(seen: Seen, folder: Path) -> tuple[str, ...]:
+    """Return the folders beside a project's own that its tables lie in, links followed."""
+    known = [folder.resolve()]
+    for name in seen.tables:
+        for path in (seen.found[name].path, *seen.found[name].files):
+            real = Path(os.path.realpath(path))
+            if not any(real.is_relative_to(one) for one in known):
+                known.append(real if real.is_dir() else real.parent)
+    return tuple(name_from(one, folder) for one in known[1:])
 
 
 def _notes(found: Found) -> tuple[str, ...]:

@@ -20,6 +20,9 @@ _WORDS = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n",
 def write_yaml(draft: Draft, head: Sequence[str]) -> str:
     """Return the text of a draft; ``head`` are its first lines, as they are."""
     lines = [*head, *_comment(draft.notes, ""), "smartkpi: 1", ""]
+    if draft.allow:
+        lines += ["# Files out of this folder are read only where that is allowed:"]
+        lines += [f"allow_paths: {_flow(draft.allow)}", ""]
     if draft.include:
         lines += ["include:", *(f"  - {_flow(one)}" for one in draft.include), ""]
     if draft.datasets:
