@@ -57,3 +57,24 @@ def test_dates_that_another_table_has(shared_data: Path, tmp_path: Path) -> None
     catalog = smartkpi.load(tmp_path).catalog
     assert set(catalog.datasets["order_items"].lookups) == {"order", "product", "seller"}
     assert not catalog.datasets["customers"].events
+
+
+def test_packs_find_deals_that_are_won_and_lines_that_have_a_price(shared_data: Path, tmp_path: Path) -> None:
+    deals, lines = tmp_path / "deals", tmp_path / "lines"
+    assert init([str(shared_data / "crm_sales_opportunities")], deals, False, "text", "b2b") == 0
+    text = (deals / "kpis.yml").read_text(encoding="utf-8").replace(
+        "smartkpi: 1", "smartkpi: 1\nkpis: {brought: sum(sales_order.amount), won: sales_order}", 1
+    )  # fmt: skip
+    (deals / "more.yml").write_text(text, encoding="utf-8")
+    got = {
+        row["kpi"]: row["value"] for row in smartkpi.load(deals / "more.yml").run(["brought", "won"], "all").to_dicts()
+    }
+    assert got == {"brought": 10_005_534, "won": 4_238}
+    assert init([str(shared_data / "northwind")], lines, False, "text", "finance") == 0
+    assert "sale: all rows" in (lines / "kpis.yml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("pack", ["ads", "finance", "marketplace"])
+def test_deals_in_the_making_are_no_orders(pack: str, shared_data: Path, tmp_path: Path) -> None:
+    assert init([str(shared_data / "crm_sales_opportunities")], tmp_path, False, "text", pack) == 0
+    assert not smartkpi.load(tmp_path).catalog.datasets

@@ -9,7 +9,7 @@ from typing import Any
 
 from smartkpi.app.drafting.names import is_plain, singular, stem, tokens
 from smartkpi.app.drafting.roles import Amount, Roles
-from smartkpi.app.drafting.words import CURRENCIES, FILLERS, GENERIC, SAME
+from smartkpi.app.drafting.words import ALSO, CURRENCIES, FILLERS, GENERIC, SAME, UNDONE
 from smartkpi.language.types import Kind
 from smartkpi.sources.look import ColumnFacts, TableFacts
 from smartkpi.spec.model import Contract, FieldDef
@@ -17,6 +17,9 @@ from smartkpi.spec.model import Contract, FieldDef
 ENOUGH = 0.5
 LESS = 0.4
 """A status says what became of a row, not when: so much less likely is it an event than a time of that name."""
+
+TOLD = 1.5
+"""With a time of that name it says both: not all rows that have the time are such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,12 @@ def map_pack(
     by each other is of one table where it can be.
     """
     ranked: list[_Ranked] = []
+    looked_up = {other for pairs in reach.values() for _, other in pairs}
     for contract in contracts.values():
         for name, facts in tables.items():
             for source in _sources(contract, name, facts, roles[name]):
+                if not source.body and not facts.times and name in looked_up:
+                    continue  # a list of what others are about
                 fields, lacking = _fields(contract, source, tables, roles[name], reach.get(name, ()))
                 ranked.append(_Ranked(contract, source, fields, lacking))
     able = Counter(table for table, _ in {(one.source.table, one.contract.name) for one in ranked if not one.lacking})
@@ -148,9 +154,10 @@ def likeness(one: str, other: str) -> float:
 
 
 def _like(contract: Contract, text: str) -> float:
-    """Return how much a text is like an event: by its name, or its label in any language."""
+    """Return how much a text is like an event: by its name, its label in any language, or a word known for it."""
+    also = ENOUGH if not ALSO.get(contract.name, frozenset()).isdisjoint(tokens(text)) else 0.0
     labels = (label for _, label in contract.label.texts)
-    return max(likeness(contract.name, text), *(likeness(label, text) for label in labels), 0.0)
+    return max(likeness(contract.name, text), *(likeness(label, text) for label in labels), also)
 
 
 def _sources(contract: Contract, name: str, facts: TableFacts, roles: Roles) -> Iterator[Source]:
@@ -159,9 +166,14 @@ def _sources(contract: Contract, name: str, facts: TableFacts, roles: Roles) -> 
         for value, count in column.values if column is not None else ():
             like = _like(contract, str(value))
             if column is not None and like >= ENOUGH:
-                like *= 1 if column is roles.event else LESS
+                body: tuple[tuple[str, str], ...] = (("value", column.name), ("is", str(value)))
+                told = column is roles.status and contract.name in ALSO
+                when = next(_dates(contract, facts), None) if told else None
+                like *= 1 if column is roles.event else TOLD if when is not None else LESS
                 because = f"{count:,} rows have `{value}` in `{column.name}`"
-                yield Source(name, (("value", column.name), ("is", str(value))), column.name, like, because)
+                because += "" if when is None else f", `{when}` says when"
+                body += () if when is None else (("at", when),)
+                yield Source(name, body, column.name, like, because)
     for column in roles.counts:
         like = _like(contract, column.name)
         if like >= ENOUGH:
@@ -169,16 +181,21 @@ def _sources(contract: Contract, name: str, facts: TableFacts, roles: Roles) -> 
     if any(field.unit is not None and field.unit.name == "money" for field in contract.fields.values()):
         for amount in roles.amounts:
             like = _like(contract, amount.column.name)
-            if amount.money and amount.adds and like >= ENOUGH:
+            if amount.money and amount.adds and like >= ENOUGH and facts.times:
                 because = f"`{amount.column.name}` sounds like its amount"
                 yield Source(name, (), amount.column.name, like, because)
-    for time in reversed(facts.times):
-        like = _like(contract, time.name)
-        if time.nulls and len(time.columns) == 1 and like >= ENOUGH:
-            yield Source(name, (("dated", time.name),), time.name, like, f"`{time.name}` says when")
+    for when in _dates(contract, facts):
+        yield Source(name, (("dated", when),), when, _like(contract, when), f"`{when}` says when")
     like = _like(contract, name)
-    if like >= ENOUGH and roles.event is None and not roles.counts:
+    if like >= ENOUGH and roles.event is None and not roles.counts and UNDONE.isdisjoint(tokens(name)):
         yield Source(name, (), None, like, f"a row of `{name}` each")
+
+
+def _dates(contract: Contract, facts: TableFacts) -> Iterator[str]:
+    """Yield the columns that say when an event was, for rows for which it was, the last first."""
+    for time in reversed(facts.times):
+        if time.nulls and len(time.columns) == 1 and _like(contract, time.name) >= ENOUGH:
+            yield time.name
 
 
 def _fields(
@@ -252,7 +269,8 @@ def _product(contract: Contract, facts: TableFacts, amounts: Sequence[Amount]) -
     prices = [one.column.name for one in amounts if one.money and not one.adds and "price" in tokens(one.column.name)]
     pieces = [one.name for one in facts.columns if _fits(one, "plain") and concepts(one.name) == concepts("quantity")]
     off = [one for one in facts.columns if one.kind is Kind.NUMBER and "discount" in tokens(one.name)]
-    if len(prices) != 1 or len(pieces) != 1 or len(off) > 1 or "quantity" not in contract.fields:
+    lines = "quantity" in contract.fields or "line" in concepts(contract.description.get("en") or "")
+    if len(prices) != 1 or len(pieces) != 1 or len(off) > 1 or not lines:
         return None
     if off and not (off[0].low >= 0 and off[0].high <= 1):
         return None
@@ -272,9 +290,10 @@ def _named(name: str, columns: Sequence[ColumnFacts]) -> str | None:
 def event_body(source: Source, column: Any) -> str | dict[str, Any]:
     """Return how an event is bound, as the language writes it; `column` writes a column."""
     match dict(source.body):
-        case {"value": name, "is": value}:
+        case {"value": name, "is": value, **more}:
             quoted = value.replace('"', '""')
-            return f'{column(name)} == "{quoted}"'
+            same = f'{column(name)} == "{quoted}"'
+            return {"when": same, "time": {"column": more["at"]}} if more else same
         case {"count": name}:
             return {"count": {"column": name}}
         case {"dated": name}:

@@ -106,6 +106,18 @@ reason why cause 原因
 FILLERS = _set("of the in per add to a an and total sum count website all")
 """Words that do not tell one event from another."""
 
+ALSO = {
+    "sales_order": _set("won closed close 成交 赢单"),
+    "user_registration": _set("signup signups register registered 注册"),
+    "user_activity": _set("login logins signin activity 登录 活跃"),
+}
+"""Words for events of packs that mean something else elsewhere: a deal that is won is an order of a firm."""
+
+UNDONE = _set(
+    "pipeline opportunity opportunities quote quotes draft drafts abandoned forecast plan plans target targets"
+)
+"""Words of tables whose rows have not happened, or not all of them."""
+
 GENERIC = _set("amount value total revenue sales turnover betrag umsatz importe montant 金额 收入 销售额")
 """Words of money that may be any: freight or tax is none of them."""
 
