@@ -143,9 +143,10 @@ class Result:
     for but has no rows to the reason: `definition` or `data`; ``diagnostics`` say more. ``arranged`` says that the rows
     were ordered or cut as the question wished. ``display`` renders the result as `text` or `html`; without it the
     frame shows itself. ``dimensions`` has labels and order of those dimensions of the question that have some;
-    ``calendar`` names the periods, ``notes`` has what it says of days in them. ``benchmarks`` has a row for each row
-    of the frame that a benchmark is known for: kpi, grain, start, end, dimensions, level, benchmark. ``findings`` are
-    the diagnoses that hold, or of which that cannot be told.
+    ``goals`` has how the current goal of a KPI stands (scorecard without dimensions only); ``calendar`` names the
+    periods, ``notes`` has what it says of days in them. ``benchmarks`` has a row for each row of the frame that a
+    benchmark is known for: kpi, grain, start, end, dimensions, level, benchmark. ``findings`` are the diagnoses that
+    hold, or of which that cannot be told.
     """
 
     frame: pl.DataFrame
@@ -163,6 +164,7 @@ class Result:
     notes: tuple[PeriodNote, ...] = ()
     benchmarks: pl.DataFrame = field(default_factory=pl.DataFrame)
     findings: tuple[Finding, ...] = ()
+    goals: Mapping[str, Standing] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:

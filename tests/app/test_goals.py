@@ -82,6 +82,9 @@ def test_a_history_ends_with_now(aimed: Path, kpi: Kpi) -> None:
 def test_a_status_that_is_to_fail_ends_with_one(aimed: Path, kpi: Kpi) -> None:
     assert kpi("goals", "--fail-on", "off_track").exit_code == 1
     assert kpi("goals", "--fail-on", "missed").exit_code == 0
+    failed = kpi("run", "--fail-on", "off_track")
+    assert (failed.exit_code, "off_track or missed: orders" in failed.stderr) == (1, True)
+    assert kpi("run", "--fail-on", "missed").exit_code == 0
 
 
 def test_a_file_gets_what_its_name_says(aimed: Path, kpi: Kpi) -> None:
@@ -120,6 +123,8 @@ def test_wrong_questions(aimed: Path, kpi: Kpi, words: tuple[str, ...], code: in
     [
         ("target: 4", "goal-dates"),
         ("target: 4, deadline: 2026-04-15", "goal-dates"),
+        ("target: 4, deadline: 9999-12-31", "bad-value"),
+        ("target: 4, start: 1900-01-01, deadline: 2500-12-31", "goal-dates"),
         ("deadline: 2026-03-31", "goal-target"),
         ("target: x, deadline: 2026-03-31", "not-constant"),
         ("target: '4 EUR', deadline: 2026-03-31", "syntax"),
@@ -177,3 +182,50 @@ def test_targets_of_a_spreadsheet(aimed: Path, kpi: Kpi) -> None:
         done = kpi("goals", "sheet")
         assert f"error[{code}]" in done.stderr, done.stderr
         assert "t.csv:3:" in done.stderr
+
+
+def test_a_run_shows_the_goal_of_each_kpi(aimed: Path, kpi: Kpi) -> None:
+    shown = kpi("run").stdout
+    assert "4 by 2026-03-31" in shown
+    assert "off track" in shown
+    found = json.loads(kpi("run", "--format", "json").stdout)["goals"]
+    assert {row["kpi"]: row["goal"] for row in found} == {"orders": "orders", "revenue": "both"}
+    assert json.loads(kpi("run", "orders", "--by", "country", "--format", "json").stdout)["goals"] == []
+
+
+def test_goals_are_shown_as_they_are_defined(aimed: Path, kpi: Kpi) -> None:
+    assert kpi("show", "goals").stdout.count("\n") == 5
+    sheet = kpi("show", "both").stdout
+    for text in ("BR: 80", "2026-01-01", "parent        orders"):
+        assert text in sheet
+    assert "goals         orders, months" in kpi("show", "orders").stdout
+    facts = json.loads(kpi("show", "months", "--format", "json").stdout)
+    assert (facts["over"], facts["allow_misses"], facts["contributors"]) == ("each month", 1, ["Ana"])
+
+
+def test_a_goal_without_any_data_has_none(aimed: Path, kpi: Kpi) -> None:
+    (aimed / "events.csv").write_text("ts,event,country,amount\n", encoding="utf-8")
+    assert {row["status"] for row in rows(kpi)} <= {"no_data", "too_early"}
+
+
+MORE = """
+  per_person: {formula: avg(order per country), direction: higher}
+  changed: {formula: order, direction: higher, revisions: [{from: 2026-02-01, formula: order * 2}]}
+  own_share: {formula: share(order), direction: higher}
+goals:
+  steady: {kpi: per_person, over: each month, target: 1, deadline: 2026-03-31, evidence: {min_sample: 1}}
+  bent: {kpi: changed, target: 3, deadline: 2026-03-31}
+  monthly: {kpi: changed, over: each month, target: 2, deadline: 2026-03-31}
+  part: {kpi: own_share, target: 50%, deadline: 2026-03-31}
+"""
+
+
+def test_kpis_that_have_no_value_over_a_goal(aimed: Path, kpi: Kpi) -> None:
+    (aimed / "kpis.yml").write_text(GOALS[: GOALS.index("dimensions:")].rstrip() + MORE, encoding="utf-8")
+    done = kpi("goals", "bent")
+    assert done.exit_code == 3
+    assert "error[goal-window]" in done.stderr
+    assert rows(kpi, "monthly")[0]["counted"] == 1
+    (february,) = (row for row in rows(kpi, "steady", "--period", "2026-02"))
+    assert (february["status"], february["value"], february["period"]) == ("achieved", 1, "2026-02")
+    assert rows(kpi, "part")[0]["required"] is None  # no count of anything: nothing can be said of the rest

@@ -18,7 +18,7 @@ from smartkpi.diagnostics import Diagnostic, KpiError, errors
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key, parse_period
-from smartkpi.report.goals import to_frame
+from smartkpi.report.aims import to_frame
 from smartkpi.result import Result
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.question import Question
@@ -122,7 +122,7 @@ def _goals_of(checked: Checked, case: Case, expects: Sequence[Expect], *, optimi
         as_of = parse_moment_of(catalog.calendar, case.as_of)
         judged = judge(opened, [name for name in goals if name in opened.checked.goals], as_of, GoalAsk(), days,
                        optimized=optimized)  # fmt: skip
-        rows = to_frame(judged.standings, catalog.calendar).to_dicts()
+        rows = to_frame(judged.standings).to_dicts()
         for expect in (one for one in expects if one.period == period):
             wrong = errors((*opened.definitions, *opened.data, *judged.problems))
             if expect.goal not in asked or expect.goal not in opened.checked.goals:

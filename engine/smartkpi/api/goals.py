@@ -29,6 +29,7 @@ from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.text import parse_period
 from smartkpi.plan.nodes import Plan
 from smartkpi.report import goals as report
+from smartkpi.report.aims import to_frame
 from smartkpi.report.style import Style
 from smartkpi.result import Goals, Provenance
 from smartkpi.semantics.check import Checked, check
@@ -47,7 +48,7 @@ WIDTH = 100
 
 @dataclass(frozen=True, slots=True)
 class GoalAsk:
-    """A question about goals as it was put."""
+    """A question about goals as it was put; ``whole``: only over all segments."""
 
     goals: tuple[str, ...] = ()
     owner: str | None = None
@@ -55,6 +56,7 @@ class GoalAsk:
     as_of: str | date | datetime | None = None
     history: bool = False
     optimize: bool = True
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,12 @@ def answer_goals(
     judged = judge(opened, needed, as_of, ask, period, optimized=ask.optimize, progress=progress)
     left_out |= {name: reason for name, reason in judged.left_out.items() if name in kept}
     rows = [one for one in judged.standings if one.goal.name in kept and _concerns(one, ask, period)]
-    mine = (one for one in opened.definitions if _is_about(one, {*kept, *left_out}))
+    whole = not ask.goals or "definition" in left_out.values()
+    mine = (one for one in opened.definitions if _is_about(one, {*kept, *left_out}, whole))
     diagnostics = tuple(dict.fromkeys((*mine, *opened.data, *judged.problems)))
     if names and not rows and left_out and errors(diagnostics):
         raise (DataError if set(left_out.values()) == {"data"} else DefinitionError)(*errors(diagnostics))
-    frame = report.to_frame(rows, catalog.calendar)
+    frame = to_frame(rows)
     shown = {one.goal.kpi.name for one in rows}
     return Goals(
         frame=frame,
@@ -117,9 +120,11 @@ def _is_last(one: Standing, rows: Sequence[Standing], ask: GoalAsk) -> bool:
     return not ask.history or one.day == max(o.day for o in rows if o.goal is one.goal and o.segment == one.segment)
 
 
-def _is_about(one: Diagnostic, names: set[str]) -> bool:
+def _is_about(one: Diagnostic, names: set[str], whole: bool) -> bool:
+    """Return whether a diagnostic is to be shown with these goals: of all, or of one left out, every error is."""
     kind, _, name = one.subject.partition(":")
-    return one.severity is Severity.ERROR or kind not in ("goal", "kpi") or (kind == "goal" and name in names)
+    mine = kind not in ("goal", "kpi") or (kind == "goal" and name in names)
+    return mine or (whole and one.severity is Severity.ERROR)
 
 
 def _lost(checked: Checked) -> dict[str, Diagnostic | None]:
@@ -237,6 +242,27 @@ def judge(
     return Judged(tuple(rolled), tuple(problems), left_out, provenance)
 
 
+def current_goals(opened: Opened, question: Question) -> dict[str, Standing]:
+    """Return how the goal that each KPI of a question has now stands; of several the one that ends first."""
+    goals = opened.checked.goals
+    names = [name for name, goal in goals.items() if goal.kpi.name in question.kpis and goal.spec.stage == "active"]
+    if not names:
+        return {}
+    found: dict[str, Standing] = {}
+    for one in judge(opened, names, question.as_of, GoalAsk(whole=True)).standings:
+        before = found.get(one.goal.kpi.name)
+        if one.segment is None and (before is None or _rank(one) < _rank(before)):
+            found[one.goal.kpi.name] = one
+    return {name: found[name] for name in question.kpis if name in found}
+
+
+def _rank(one: Standing) -> tuple[int, int]:
+    """Return how near a goal is: the one that runs and ends first, else the one that ended last, or begins first."""
+    if one.start <= one.day <= one.deadline:
+        return 0, one.deadline.toordinal()
+    return (1, -one.deadline.toordinal()) if one.deadline < one.day else (2, one.start.toordinal())
+
+
 def _closed(goal: TypedGoal, tables: Mapping[str, Table]) -> bool:
     return any(not kpi.datasets <= set(tables) for kpi in goal.questions.values())
 
@@ -314,7 +340,7 @@ def _joined(provenance: Provenance, asked: _Asked, goals: Sequence[TypedGoal]) -
 
 def _unknown_segments(goal: TypedGoal, book: Book, checked: Checked) -> Iterator[Diagnostic]:
     """Yield targets of segments that neither the data has nor a dimension describes, each at its line."""
-    if not goal.by:
+    if not goal.by or book.span.edge is None or goal.spec.stage == "draft":
         return
     known = set(book.of("known").segments()) | set(book.of("value").segments())
     fields = [sorted({segment[i] for segment in known} | _described(checked, name)) for i, name in enumerate(goal.by)]
@@ -339,6 +365,8 @@ def _described(checked: Checked, name: str) -> set[str]:
 def _rows(book: Book, ask: GoalAsk, period: tuple[date, date] | None) -> Iterator[Standing]:
     """Yield the rows of a goal: over all segments, then each segment; of its periods those that were asked for."""
     for segment, target in _targets(book):
+        if ask.whole and segment is not None:
+            continue
         if book.goal.kind == "each" and period is not None:
             inside = [(key, bounds) for key, bounds in period_keys(book, segment) if period[0] <= key < period[1]]
             if inside and not ask.history:

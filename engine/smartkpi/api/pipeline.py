@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,6 +15,7 @@ from smartkpi.api.failures import DataError, DefinitionError, UsageError, failin
 from smartkpi.api.question import Ask, check_order, understand
 from smartkpi.assess.diagnoses import diagnose
 from smartkpi.assess.held import Asked, hold
+from smartkpi.assess.standing import Standing
 from smartkpi.assess.thresholds import assess
 from smartkpi.derive.derive import Derived, derive
 from smartkpi.derive.levels import add_level, choose_best, derive_totals, keep_best
@@ -83,8 +84,17 @@ class Opened:
     data: tuple[Diagnostic, ...]
 
 
+Judge = Callable[[Opened, Question], Mapping[str, Standing]]
+"""What says how the goals of a question's KPIs stand."""
+
+
 def answer(
-    loaded: Loaded, handed: Mapping[str, object], ask: Ask, lang: str = "en", progress: Progress | None = None
+    loaded: Loaded,
+    handed: Mapping[str, object],
+    ask: Ask,
+    lang: str = "en",
+    progress: Progress | None = None,
+    judge: Judge | None = None,
 ) -> Result:
     """Answer a question about a project. KPIs with an error are left out; KpiError where none is left."""
     with failing_as(UsageError):
@@ -97,7 +107,8 @@ def answer(
     with failing_as(UsageError):
         question = understand(loaded.catalog, selection.kpis, ask)
     providers = _datasets(checked, selection.kpis)
-    opened = open_data(loaded, handed, providers | reached_datasets(checked.datasets, providers))
+    needed = providers | _aimed(checked, selection.kpis)
+    opened = open_data(loaded, handed, needed | reached_datasets(checked.datasets, needed))
     left_out = dict(selection.left_out)
     left_out |= {name: "definition" for name in selection.kpis if name not in opened.checked.kpis}
     closed = providers - set(opened.tables)
@@ -123,9 +134,17 @@ def answer(
     data = (one for one in opened.data if one.subject.removeprefix("dataset:") in {"", *providers})
     diagnostics = tuple(dict.fromkeys((*mine, *data, *_causes(result.diagnostics, opened.data))))
     result = replace(result, left_out=left_out, diagnostics=diagnostics, display=partial(_display, lang))
+    if judge is not None and result.scorecard and not question.by and question.where is None:
+        result = replace(result, goals=judge(opened, question))
     if ask.complete_only:
         result = replace(result, frame=result.frame.filter(~pl.col("flags").list.contains("incomplete")))
     return arrange(result, ask.order_by, ask.limit)
+
+
+def _aimed(checked: Checked, kpis: Collection[str]) -> set[str]:
+    """Return the datasets that goals of some KPIs read."""
+    goals = (goal for goal in checked.goals.values() if goal.kpi.name in kpis)
+    return {dataset for goal in goals for kpi in goal.questions.values() for dataset in kpi.datasets}
 
 
 def _texts(opened: Opened, left_out: Mapping[str, str]) -> tuple[Diagnostic, ...]:

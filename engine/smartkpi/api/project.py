@@ -142,6 +142,7 @@ class Project:
         ``complete_only`` leaves out periods that are flagged `incomplete`. KPIs with an error are left out
         (``Result.left_out``); KpiError is raised where none is left, or the question cannot be read.
         """
+        from smartkpi.api.goals import current_goals
         from smartkpi.api.pipeline import answer
 
         ask = Ask(
@@ -165,7 +166,7 @@ class Project:
         if progress is not None and not callable(progress):
             arguments.refuse("progress", progress, "a function")
         project = self.with_sets(arguments.constants("sets", sets))
-        return answer(project.usable(), project.data, ask, lang, progress)
+        return answer(project.usable(), project.data, ask, lang, progress, current_goals)
 
     def goals(
         self,

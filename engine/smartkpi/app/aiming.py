@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from smartkpi.api import load
-from smartkpi.app.edge import FAILED, FINE, SOME_LEFT_OUT, say, worst
-from smartkpi.app.running import CODES
+from smartkpi.app.edge import FINE, SOME_LEFT_OUT, say, worst
+from smartkpi.app.running import CODES, judge_goals
 from smartkpi.app.terminal import progress_bar, style_of, write
 from smartkpi.diagnostics import errors
 from smartkpi.report.goals import FORMATS
@@ -24,7 +24,7 @@ def goals(
     names: Sequence[str],
     sets: Mapping[str, str],
     *,
-    fail_on: Sequence[str],
+    fail_on: str | None,
     lang: str,
     form: str | None,
     output: Path | None,
@@ -48,5 +48,5 @@ def goals(
     else:
         write(FORMATS[form](found, style_of(sys.stdout, lang) if form == "table" else Style(lang=lang)))
     said = SOME_LEFT_OUT if errors(found.diagnostics) else FINE
-    failed = FAILED if any(one.verdict.status in fail_on for one in found.standings) else FINE
+    failed = judge_goals(found.standings, fail_on)
     return worst((said, failed, *(CODES.get(reason, FINE) for reason in found.left_out.values())))

@@ -101,7 +101,11 @@ def check(path: str | None, data: bool, doctor: bool, form: str, project: str | 
 @click.option(
     "--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file; -: stdout."
 )
-@click.option("--fail-on", type=click.Choice(("critical", "warning")), help="End with 1 if a row is so, or worse.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(("critical", "warning", *JUDGEMENTS)),
+    help="End with 1 if a row, or goal, is so, or worse.",
+)
 @project_options
 def run(args: Sequence[str], project: str | None, sets: Sequence[str], **options: Any) -> int:
     """Compute KPIs: a scorecard of the last complete period, or with --grain, --since, --until all periods.
@@ -121,7 +125,7 @@ def run(args: Sequence[str], project: str | None, sets: Sequence[str], **options
 @click.option("--period", metavar="PERIOD", help="Goals of a period such as 2026-Q3; of monthly ones its months.")
 @click.option("--as-of", metavar="TIME", help="Take no later data: a date or time. [the latest in the data]")
 @click.option("--history", is_flag=True, help="A row for each day since the start.")
-@click.option("--fail-on", type=click.Choice(JUDGEMENTS), multiple=True, help="Exit with 1 where a goal stands so.")
+@click.option("--fail-on", type=click.Choice(JUDGEMENTS), help="End with 1 if a goal stands so, or worse.")
 @click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")
 @click.option("--format", "form", type=click.Choice(GOAL_FORMATS), help="[table; else by the name of --output]")
 @click.option(
@@ -166,7 +170,7 @@ def why(args: Sequence[str], project: str | None, sets: Sequence[str], **options
 
 
 @main.command()
-@click.argument("what", metavar="[NAME | functions | schemas [NAME] | values FIELD | calendar]", nargs=-1)
+@click.argument("what", metavar="[NAME | goals | functions | schemas [NAME] | values FIELD | calendar]", nargs=-1)
 @click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")
 @format_option("text", "json")
 @click.option("--make", type=click.Choice(("445", "454", "544")), help="calendar: write retail periods as CSV.")
@@ -177,7 +181,7 @@ def why(args: Sequence[str], project: str | None, sets: Sequence[str], **options
 @click.option("--week-start", metavar="DAY", type=click.Choice(WEEKDAYS), default="sunday", show_default=True)
 @project_options
 def show(what: Sequence[str], lang: str, form: str, project: str | None, sets: Sequence[str], **made: Any) -> int:
-    """Show what is defined: all KPIs, one KPI, the functions, the schemas, the values of a field, the calendar."""
+    """Show what is defined: all KPIs, one KPI or goal, goals, functions, schemas, values of a field, the calendar."""
     from smartkpi.app.show import show, show_functions, show_schema
 
     if made["make"] is not None and list(what) != ["calendar"]:

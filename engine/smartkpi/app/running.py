@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import click
 from smartkpi.api import load
 from smartkpi.app.edge import DATA, FAILED, FINE, SOME_LEFT_OUT, say, worst
 from smartkpi.app.terminal import progress_bar, spelled, style_of, write
+from smartkpi.assess.standing import Standing
 from smartkpi.diagnostics import errors
 from smartkpi.report.judged import finding_lines
 from smartkpi.report.render import FORMATS, SUFFIXES, render, write_whole
@@ -22,6 +23,10 @@ SEVERITIES = ("warning", "critical")
 BARE = ("csv", "ndjson", "parquet")
 """Formats that have rows alone: what is said beside them goes to stderr."""
 CODES = {"definition": SOME_LEFT_OUT, "data": DATA}
+
+
+WORSE = {"off_track": ("off_track", "missed"), "missed": ("missed",)}
+"""What a goal must not be, by the mildest of it."""
 
 
 def run(
@@ -38,7 +43,7 @@ def run(
 ) -> int:
     """Answer a question about a project, write it, and return the exit code.
 
-    ``fail_on`` is the mildest status that makes it 1, of any row that is shown.
+    ``fail_on`` is the mildest status that makes it 1, of any row, or goal, that is shown.
     """
     output = None if output == Path("-") else output
     form = form or _form_of(output)
@@ -63,9 +68,21 @@ def _judge(result: Result, fail_on: str | None) -> int:
     """Return 1 where some row has a status as bad as that, and name the KPIs on stderr."""
     if fail_on is None:
         return FINE
+    if fail_on in WORSE:
+        return judge_goals(result.goals.values(), fail_on)
     bad = SEVERITIES[SEVERITIES.index(fail_on) :]
     found = result.frame.filter(result.frame["status"].is_in(bad))["kpi"].unique(maintain_order=True)
     if found.is_empty():
+        return FINE
+    print(f"{' or '.join(bad)}: {', '.join(found)}", file=sys.stderr, flush=True)
+    return FAILED
+
+
+def judge_goals(standings: Iterable[Standing], fail_on: str | None) -> int:
+    """Return 1 where some goal stands as badly as that, and name the goals on stderr."""
+    bad = WORSE.get(fail_on or "", ())
+    found = dict.fromkeys(one.goal.name for one in standings if one.verdict.status in bad)
+    if not found:
         return FINE
     print(f"{' or '.join(bad)}: {', '.join(found)}", file=sys.stderr, flush=True)
     return FAILED

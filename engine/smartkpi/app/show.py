@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import click
 
 from smartkpi.api import Project, UsageError, load
 from smartkpi.app.edge import FINE, SOME_LEFT_OUT, say
+from smartkpi.app.goalsheet import goal_facts, goal_lines, list_goals
 from smartkpi.app.terminal import style_of, write
 from smartkpi.diagnostics import Diagnostic, KpiError, errors
 from smartkpi.language.format import format_expr
@@ -38,6 +39,9 @@ def show(path: Path, sets: Mapping[str, str], what: Sequence[str], lang: str, fo
     match list(what):
         case []:
             return _show_all(project, lang, form)
+        case ["goals"]:
+            data, draw_goals = list_goals(project, lang)
+            return _write(data, draw_goals, form)
         case ["values", field]:
             return _show_values(project, field, form)
         case ["values"]:
@@ -45,7 +49,7 @@ def show(path: Path, sets: Mapping[str, str], what: Sequence[str], lang: str, fo
         case [name]:
             return _show_kpi(project, name, lang, form)
         case _:
-            raise click.UsageError("`show` takes one name, or: functions, schemas, values FIELD")
+            raise click.UsageError("`show` takes one name, or: functions, schemas, goals, values FIELD")
 
 
 def show_functions(form: str) -> int:
@@ -100,6 +104,9 @@ def _show_kpi(project: Project, name: str, lang: str, form: str) -> int:
     if kpi is None:
         if name in checked.left_out:
             raise KpiError(checked.left_out[name])
+        if name in project.catalog.goals:
+            facts = goal_facts(project, name, lang)
+            return _write(facts, lambda style: sheet_of(facts["goal"], goal_lines(facts), style), form)
         meant = [one for one in kpis.values() if is_called(one, name)]
         if len(meant) != 1:
             hint = f"it may mean {', '.join(f'`{one.name}`' for one in meant)}" if meant else did_you_mean(name, kpis)
@@ -149,6 +156,7 @@ def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:
         "files": {name: _origin(checked, name) for name in sorted(typed.datasets if typed else ())},
         "constants": _constants(kpi, checked),
         "uses": direct,
+        "goals": [name for name, goal in checked.catalog.goals.items() if goal.kpi == kpi.name],
         "used_by": sorted(name for name, other in checked.kpis.items() if kpi.name in other.kpis),
         "owner": kpi.owner,
         "decision": kpi.decision.get(lang),
@@ -242,11 +250,15 @@ def _origin(checked: Checked, dataset: str) -> str:
 
 def _sheet(facts: Mapping[str, Any], style: Style) -> str:
     """Return what is known of a KPI as lines of a name and a value."""
-    title = f"{facts['kpi']}: {facts['label']}" if facts["label"] else facts["kpi"]
+    return sheet_of(f"{facts['kpi']}: {facts['label']}" if facts["label"] else facts["kpi"], _lines(facts), style)
+
+
+def sheet_of(title: str, found: Iterable[tuple[str, str]], style: Style) -> str:
+    """Return lines of a name and a value below a title."""
     lines = [plain(title)]
     width = 14
     room = max((style.width or WIDTH) - width, 20)
-    for name, text in _lines(facts):
+    for name, text in found:
         for i, part in enumerate(fold(plain(text), room)):
             lines.append(f"{name if i == 0 else '':{width}}{part}")
     return "\n".join(lines) + "\n"
@@ -277,7 +289,13 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for event, datasets in facts["reads"].items():
         origins = ", ".join(f"{name} ({facts['files'].get(name, '')})" for name in datasets)
         yield "reads", f"{event} of {origins or 'no dataset'}"
-    for name, title in (("uses", "uses"), ("used_by", "used by"), ("tags", "tags"), ("synonyms", "synonyms")):
+    for name, title in (
+        ("uses", "uses"),
+        ("used_by", "used by"),
+        ("goals", "goals"),
+        ("tags", "tags"),
+        ("synonyms", "synonyms"),
+    ):
         if facts[name]:
             yield title, ", ".join(facts[name])
     for name in ("owner", "decision", "reviewed"):

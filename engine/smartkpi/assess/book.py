@@ -16,6 +16,7 @@ from smartkpi.periods.grain import Grain
 from smartkpi.semantics.goal import HISTORY, Bounds, TypedGoal, a_year_before
 
 NONE = Series()
+COUNTS, RATIOS = ("additive", "accumulating", "stock"), ("proportion", "rate")
 OPERATORS = {">=": (True, True), "<=": (False, True), ">": (True, False), "<": (False, False)}
 
 
@@ -86,8 +87,9 @@ def facts_of(book: Book, segment: Segment | None, target: Bounds, span: Span, du
         done=done,
         stage=spec.stage,
         sample=sample,
-        later=sample * (days - done) / done if sample is not None and done else None,
+        later=sample * (days - done) / done if sample is not None and done and goal.nature in RATIOS else None,
         proportion=goal.nature == "proportion",
+        guarded=goal.nature not in COUNTS,
         coverage=span.count(goal.start, last) / done if done and last is not None else 1.0,
         interval=_interval(goal, value, sample),
         monotone=goal.monotone,
@@ -117,7 +119,7 @@ class _Clock:
 def _clock(book: Book, span: Span, due: date) -> _Clock:
     goal, calendar = book.goal, book.calendar
     if span.edge is None or span.ended is None:
-        return _Clock()
+        return _Clock(begun=True, gone=1)  # no data at all
     whole = span.last is not None and span.last >= due
     return _Clock(
         begun=span.edge > calendar.midnight(goal.start),
@@ -315,7 +317,7 @@ def facts_each(book: Book, segment: Segment | None, span: Span) -> Facts:
         point = values.at(segment, key)
         if point is None and goal.nature in ("additive", "accumulating"):
             point = Point(0.0, 0, immature=False)
-        if point is not None and point.value is not None and not point.immature:
+        if point is not None and point.value is not None and not point.immature and not _is_small(goal, point):
             done.append((end - DAY, point, bounds))
     kept = sum(is_met(goal.aim, point.value, b.low, b.high) for _, point, b in done if point.value is not None)
     latest = done[-1] if done else None
@@ -343,6 +345,12 @@ def facts_each(book: Book, segment: Segment | None, span: Span) -> Facts:
         passed=clock.passed,
         closed=clock.closed,
     )
+
+
+def _is_small(goal: TypedGoal, point: Point) -> bool:
+    """Return whether a ratio or mean of a period has too few rows to be judged."""
+    few = point.sample is not None and point.sample < goal.spec.evidence.min_sample
+    return few and goal.nature not in COUNTS
 
 
 def period_keys(book: Book, segment: Segment | None) -> list[tuple[date, Bounds]]:

@@ -27,7 +27,8 @@ class Facts:
     are those of the goal, ``done`` of them complete, ``gone`` ended. ``begun``: it has started; ``passed``: its
     deadline is over; ``closed``: and all data is there. ``kept`` of ``counted`` days or periods were as wanted, of
     ``periods`` there are in all, ``allowed`` of which may miss. ``later`` is the sample that is still expected.
-    ``guardrail`` names what is broken. ``monotone``: the value cannot fall.
+    ``guardrail`` names what is broken. ``guarded``: too few rows are no evidence; ``monotone``: no part of the value
+    is below zero, so that a total cannot fall.
     """
 
     aim: Aim
@@ -50,6 +51,7 @@ class Facts:
     sample: int | None = None
     later: float | None = None
     proportion: bool = False
+    guarded: bool = True
     coverage: float = 1.0
     interval: tuple[float, float] | None = None
     kept: int = 0
@@ -232,7 +234,7 @@ def _rate(facts: Facts) -> float | None:
 def _certain(facts: Facts) -> dict[str, bool]:
     """Say whether a ratio's target is reached, or missed, whatever comes: the rest cannot be below 0, or above all."""
     rate = _rate(facts) if facts.kind == "whole" else None
-    if rate is None:
+    if rate is None or not (facts.proportion or facts.monotone):
         return {}
     if facts.rising:
         return {"secured": rate <= 0, "unreachable": facts.proportion and rate > 1}
@@ -262,7 +264,8 @@ def _is_sparse(facts: Facts, _: Measures) -> bool:
 
 def _is_small(facts: Facts) -> bool:
     """Return whether a ratio or a mean has too few rows; totals have what they have."""
-    return facts.kind in ("whole", "level") and facts.sample is not None and facts.sample < facts.evidence.min_sample
+    judged = facts.guarded and facts.kind in ("whole", "level")
+    return judged and facts.sample is not None and facts.sample < facts.evidence.min_sample
 
 
 def _is_secured(facts: Facts, _: Measures) -> bool:

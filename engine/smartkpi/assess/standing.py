@@ -157,9 +157,11 @@ def stand_in_period(book: Book, segment: Segment | None, key: date, target: Boun
     aim = goal.aim
     if not total:
         aim = {"increase": "stay_above", "decrease": "stay_below"}.get(aim, aim)  # type: ignore[assignment]
+    running = "running" in goal.questions
     inner = replace(
         goal,
         kind="total" if total else "whole",
+        grain=goal.grain if running else goal.each,
         aim=aim,
         start=first,
         deadline=end - DAY,
@@ -168,8 +170,7 @@ def stand_in_period(book: Book, segment: Segment | None, key: date, target: Boun
         fallback=False,
         targets={(None, ()): target},
     )
-    running = book.of("running")
-    values = {"value": running if running.points else book.of("value")}
+    values = {"value": book.of("running" if running else "value")}
     values |= {role: one for role, one in book.series.items() if role.startswith("rail")}
     one = stand(Book(inner, book.calendar, values, book.span), segment, target)
     return replace(one, goal=goal, period=period_text(book.calendar, goal.each, key))

@@ -12,10 +12,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from smartkpi.assess.standing import Standing
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import period_text
 from smartkpi.periods.windows import earlier, refuse_shift
+from smartkpi.report.aims import status_text, target_text
 from smartkpi.report.judged import benchmark_of, finding_lines, judged_notes, place_of
 from smartkpi.report.numbers import form_of, format_change, format_number, sparkline
 from smartkpi.report.style import Style, plain
@@ -164,6 +166,8 @@ def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
     columns.append(Column(word(style.lang, "trend"), drop=1))
     columns.append(Column(word(style.lang, "benchmark"), right=True, drop=2))
     columns.append(Column(word(style.lang, "status"), drop=4))
+    columns.append(Column(word(style.lang, "target"), right=True, drop=5))
+    columns.append(Column(word(style.lang, "goal"), drop=6))
     benchmarks = benchmark_of(result)
     body, marked = [], any(row["flags"] for row in rows)
     for row, period, heads in zip(rows, periods, _heads(result, rows, style), strict=True):
@@ -180,6 +184,7 @@ def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
                 *line,
                 _benchmark(row, benchmarks.get(place_of(result, row)), info),
                 _status(row, style),
+                *_goal(result.goals.get(row["kpi"]), info, style),
             )
         )
     title = " · ".join([*(known if one else ()), *as_of])
@@ -332,6 +337,15 @@ def _status(row: Row, style: Style) -> Cell:
         return Cell("")
     glyphs = GLYPHS if style.unicode else GLYPHS_ASCII
     return Cell(f"{glyphs[status]} {word(style.lang, status)}", TONES[status])
+
+
+def _goal(one: Standing | None, info: KpiInfo | None, style: Style) -> tuple[Cell, Cell]:
+    """Return the target of a KPI's goal with its deadline, and how the goal stands."""
+    if one is None:
+        return Cell(""), Cell("")
+    return Cell(f"{target_text(info, one)} {word(style.lang, 'by').format(one.deadline)}"), Cell(
+        *status_text(one, style)
+    )
 
 
 def _change(row: Row, trend: Sequence[Row], info: KpiInfo | None, calendar: Calendar, style: Style) -> Cell:

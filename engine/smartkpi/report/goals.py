@@ -8,8 +8,6 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import polars as pl
-
 from smartkpi.assess.rollup import Score, span_text
 from smartkpi.assess.standing import Standing
 from smartkpi.diagnostics import to_json
@@ -17,112 +15,12 @@ from smartkpi.periods.calendar import Calendar
 from smartkpi.report import csv, markdown
 from smartkpi.report import html as pages
 from smartkpi.report import table as tables
+from smartkpi.report.aims import amount_text, digits, plain_value, reason_text, rows_of, status_text, target_text
 from smartkpi.report.build import Cell, Column, Grid, as_of_text
 from smartkpi.report.json import provenance_data
-from smartkpi.report.numbers import form_of, format_number
 from smartkpi.report.style import Style, plain
 from smartkpi.report.words import word
-from smartkpi.result import Goals, KpiInfo
-
-TONES = {
-    **dict.fromkeys(("on_track", "achieved"), "good"),
-    "at_risk": "warning",
-    **dict.fromkeys(("off_track", "missed"), "critical"),
-}
-GLYPHS = {"good": "●", "warning": "▲", "critical": "■", "": "◌"}
-GLYPHS_ASCII = {"good": "+", "warning": "!", "critical": "x", "": "."}
-SCHEMA: dict[str, Any] = {
-    **dict.fromkeys(("goal", "kpi", "title", "owner", "parent", "by", "segment", "period"), pl.String),
-    **dict.fromkeys(("day", "start", "deadline"), pl.Date),
-    **dict.fromkeys(("aim", "status", "reason"), pl.String),
-    "final": pl.Boolean,
-    **dict.fromkeys(("value", "expected", "target", "upper", "baseline", "progress", "share", "pace"), pl.Float64),
-    **dict.fromkeys(("gap", "required", "lift", "burn", "exhausted", "behind"), pl.Float64),
-    **dict.fromkeys(("days", "done", "days_left"), pl.Int64),
-    **dict.fromkeys(("kept", "counted", "periods"), pl.Int64),
-    "n": pl.Int64,
-    **dict.fromkeys(("coverage", "provisional", "weight", "score"), pl.Float64),
-    "since": pl.Date,
-    **dict.fromkeys(("previous", "original"), pl.String),
-    "flags": pl.List(pl.String),
-    "children": pl.String,
-    "children_status": pl.String,
-    "children_progress": pl.Float64,
-    **dict.fromkeys(("unit", "currency"), pl.String),
-}
-"""The columns of the tidy table."""
-
-
-def to_frame(standings: Sequence[Standing], calendar: Calendar) -> pl.DataFrame:
-    """Return standings as a tidy table."""
-    return pl.DataFrame([_row(one) for one in standings], schema=SCHEMA)
-
-
-def _row(one: Standing) -> dict[str, Any]:
-    goal, facts, measures, spec = one.goal, one.facts, one.verdict.measures, one.goal.spec
-    each = goal.kind == "each" and one.period is None
-    unit = goal.kpi.type.unit
-    return {
-        "goal": goal.name,
-        "kpi": goal.kpi.name,
-        "title": spec.label.get() or None,
-        "owner": spec.owner,
-        "parent": spec.parent,
-        "by": ", ".join(goal.by) or None,
-        "segment": None if one.segment is None else ", ".join(one.segment),
-        "period": one.period,
-        "day": one.day,
-        "start": one.start,
-        "deadline": one.deadline,
-        "aim": goal.aim,
-        "status": one.verdict.status,
-        "reason": one.verdict.reason if one.verdict.reason != "guardrail" else f"guardrail {facts.guardrail}",
-        "final": one.verdict.final,
-        **{name: _digits(value) for name, value in (
-            ("value", facts.value), ("expected", facts.expected), ("target", facts.target), ("upper", facts.upper),
-            ("baseline", facts.baseline), ("progress", measures.progress), ("share", facts.share),
-            ("pace", measures.pace), ("gap", measures.gap), ("required", measures.required), ("lift", measures.lift),
-            ("burn", measures.burn), ("exhausted", measures.exhausted), ("behind", one.behind),
-            ("coverage", facts.coverage), ("provisional", one.provisional), ("score", one.score),
-            ("children_progress", one.children_progress),
-        )},
-        "days": facts.days,
-        "done": facts.done,
-        "days_left": one.days_left,
-        "kept": facts.kept if each or facts.counted else None,
-        "counted": facts.counted if each or facts.counted else None,
-        "periods": facts.periods if each else None,
-        "n": facts.sample,
-        "weight": float(spec.weight),
-        "since": one.since,
-        "previous": one.previous,
-        "original": one.original,
-        "flags": flags(one),
-        "children": ", ".join(f"{count} {status}" for status, count in one.children.items()) or None,
-        "children_status": one.children_status,
-        "unit": unit.name,
-        "currency": unit.currency,
-    }  # fmt: skip
-
-
-def _digits(value: float | None) -> float | None:
-    """Return a number with 12 significant digits, as all values have."""
-    return None if value is None else float(f"{value:.12g}")
-
-
-def flags(one: Standing) -> list[str]:
-    """Return what is to be known of a standing."""
-    measures, facts = one.verdict.measures, one.facts
-    said = {
-        "secured": measures.secured or one.verdict.reason == "secured",
-        "unreachable": measures.unreachable,
-        "exceeded": measures.exceeded,
-        "met_at_start": measures.at_start,
-        "revised": facts.revised,
-        "derived_baseline": facts.derived_baseline and one.goal.kind != "total",
-        "provisional": one.provisional is not None,
-    }
-    return [name for name, holds in said.items() if holds]
+from smartkpi.result import Goals
 
 
 def grids(goals: Goals, style: Style) -> list[Grid]:
@@ -157,7 +55,7 @@ def _board(goals: Goals, style: Style) -> Grid:
         ("required", Column(word(style.lang, "required"), right=True, drop=1),
          lambda one: _required(goals, one, style)),
         ("left", Column(word(style.lang, "days_left"), right=True, drop=5), lambda one: Cell(str(one.days_left))),
-        ("status", Column(word(style.lang, "status")), lambda one: status_cell(one, style)),
+        ("status", Column(word(style.lang, "status")), lambda one: Cell(*status_text(one, style))),
         ("reason", Column(word(style.lang, "reason"), drop=1), lambda one: Cell(reason_text(one, style), "faint")),
         ("since", Column(word(style.lang, "since"), drop=2), lambda one: Cell(_date(one.since))),
     ]  # fmt: skip
@@ -206,14 +104,6 @@ def _date(day: date | None) -> str:
     return "" if day is None else day.isoformat()
 
 
-def amount_text(info: KpiInfo | None, value: float | None) -> str:
-    """Return an amount in the format of its KPI; nothing where there is none."""
-    if value is None:
-        return ""
-    form = form_of(info.format if info else None, info.unit if info else None)
-    return format_number(float(f"{value:.12g}"), form, None, info.currency if info else None)
-
-
 def _amount(goals: Goals, one: Standing, value: float | None) -> Cell:
     return Cell(amount_text(goals.kpis.get(one.goal.kpi.name), value))
 
@@ -221,12 +111,6 @@ def _amount(goals: Goals, one: Standing, value: float | None) -> Cell:
 def _target(goals: Goals, one: Standing) -> Cell:
     info = goals.kpis.get(one.goal.kpi.name)
     return Cell(target_text(info, one))
-
-
-def target_text(info: KpiInfo | None, one: Standing) -> str:
-    """Return a target, of a range both ends."""
-    text = amount_text(info, one.facts.target)
-    return f"{text}..{amount_text(info, one.facts.upper)}" if one.facts.upper is not None else text
 
 
 def _pace(one: Standing, style: Style) -> Cell:
@@ -244,23 +128,6 @@ def _required(goals: Goals, one: Standing, style: Style) -> Cell:
         return Cell("")
     text = amount_text(goals.kpis.get(one.goal.kpi.name), required)
     return Cell(text if one.facts.kind == "whole" else word(style.lang, "a_day").format(text))
-
-
-def status_cell(one: Standing, style: Style) -> Cell:
-    """Return a status with its glyph."""
-    status = one.verdict.status
-    tone = TONES.get(status, "")
-    glyphs = GLYPHS if style.unicode else GLYPHS_ASCII
-    return Cell(f"{glyphs[tone]} {word(style.lang, status)}", tone or "faint")
-
-
-def reason_text(one: Standing, style: Style) -> str:
-    """Return why a goal stands as it does, in words."""
-    reason = one.verdict.reason
-    if reason in ("pace", one.verdict.status):
-        return ""
-    text = word(style.lang, f"reason_{reason}")
-    return text.format(one.facts.guardrail) if reason == "guardrail" else text
 
 
 def _notes(goals: Goals, one: Standing, style: Style) -> Iterator[str]:
@@ -311,33 +178,17 @@ def _markdown(goals: Goals, style: Style) -> str:
     return "\n".join(markdown.draw(grid) for grid in grids(goals, style))
 
 
-def rows_of(goals: Goals) -> Iterator[dict[str, Any]]:
-    """Yield the rows as plain values: days as ISO text, whole numbers as such."""
-    for row in goals.frame.iter_rows(named=True):
-        yield {name: _plain(value) for name, value in row.items()}
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case date():
-            return value.isoformat()
-        case float() if value.is_integer() and abs(value) < 1e15:
-            return int(value)
-        case _:
-            return value
-
-
 def as_data(goals: Goals) -> dict[str, Any]:
     """Return goals as plain data, as in schemas/goals.json."""
     scores = [
-        {"owner": one.owner, "period": one.period, "goals": one.goals, "weight": _plain(one.weight),
-         "score": _plain(_digits(one.score))}
+        {"owner": one.owner, "period": one.period, "goals": one.goals, "weight": plain_value(one.weight),
+         "score": plain_value(digits(one.score))}
         for one in goals.scores
     ]  # fmt: skip
     return {
         "smartkpi": 1,
         "history": goals.history,
-        "rows": list(rows_of(goals)),
+        "rows": list(rows_of(goals.frame)),
         "scorecards": scores,
         "left_out": dict(goals.left_out),
         "provenance": provenance_data(goals.provenance),
@@ -350,11 +201,11 @@ def _json(goals: Goals, style: Style) -> str:
 
 
 def _ndjson(goals: Goals, style: Style) -> str:
-    return "".join(f"{jsons.dumps(row, ensure_ascii=not style.unicode)}\n" for row in rows_of(goals))
+    return "".join(f"{jsons.dumps(row, ensure_ascii=not style.unicode)}\n" for row in rows_of(goals.frame))
 
 
 def _csv(goals: Goals, _style: Style) -> str:
-    return csv.table(goals.frame.columns, rows_of(goals))
+    return csv.table(goals.frame.columns, rows_of(goals.frame))
 
 
 FORMATS: Mapping[str, Callable[[Goals, Style], str]] = {

@@ -10,6 +10,7 @@ from typing import Any
 
 from smartkpi.assess.diagnoses import Finding
 from smartkpi.diagnostics import to_json
+from smartkpi.report.aims import rows_of, to_frame
 from smartkpi.report.rows import exact, moment_text, plain_rows
 from smartkpi.report.style import Style
 from smartkpi.result import KpiInfo, PeriodNote, Provenance, Result
@@ -31,6 +32,7 @@ def as_data(result: Result, lang: str = "en") -> dict[str, Any]:
         "trend": list(plain_rows(result.trend)),
         "benchmarks": list(plain_rows(result.benchmarks)),
         "diagnoses": [_finding(one, lang) for one in result.findings],
+        "goals": list(rows_of(to_frame(list(result.goals.values())))),
         "notes": [_note(note, lang) for note in result.notes],
         "left_out": dict(result.left_out),
         "provenance": provenance_data(result.provenance),

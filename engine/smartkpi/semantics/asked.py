@@ -29,6 +29,8 @@ def questions_of(goal: TypedGoal, space: Namespace, findings: Findings) -> dict[
         if typed is not None:
             found[role] = typed
             continue
+        if role == "running":  # then a period is judged when it is over
+            continue
         for name, cause in trial.causes.items():
             findings.depend(name, cause)
         for one in trial.diagnostics[:1]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 from smartkpi.diagnostics import Diagnostic, Note
@@ -32,6 +33,7 @@ from smartkpi.semantics.scope import Namespace
 from smartkpi.spec.goal import Goal
 from smartkpi.spec.model import Catalog
 
+EARLIEST, LONGEST = 1900, timedelta(days=3_660)
 LARGEST = (Grain.YEAR, Grain.QUARTER, Grain.MONTH, Grain.WEEK)
 
 
@@ -136,6 +138,7 @@ def _check_goal(
     )
     _check_path(typed, findings)
     _check_direction(typed, findings)
+    _check_versions(typed, space, findings)
     segmented = [space.events[event] for event in sorted(kpi.segmented)]
     check_dimensions(goal.by, segmented, goal.at("by", "targets"), findings)
     return typed
@@ -246,8 +249,11 @@ def _dates(goal: Goal, each: Grain | None, space: Namespace, findings: Findings)
         message = f"the goal ends on {deadline}, before it begins on {start}"
         findings.error("goal-dates", message, goal.at("deadline"), "swap `start` and `deadline`")
         return None
-    if start.year < 3 or deadline.year > 9990:
-        findings.error("goal-dates", "these days are too far away", goal.at("start", "deadline"))
+    last = max([deadline, *(one.deadline for one in goal.revisions if one.deadline is not None)])
+    if start.year < EARLIEST or last - start > LONGEST:
+        message = f"a goal of {(last - start).days + 1:,} days is too long"
+        hint = f"at most {LONGEST.days:,}: a goal has an end in sight"
+        findings.error("goal-dates", message, goal.at("start", "deadline"), hint)
         return None
     if each is not None and not spans and not findings.failed:
         first, end = (
@@ -346,6 +352,25 @@ def _check_path(goal: TypedGoal, findings: Findings) -> None:
     if goal.grain is not Grain.DAY and goal.kind == "level":
         findings.error("goal-window", f"the rows stand for a {goal.grain}: there is no level by day", spec.span,
                        f"write `over: each {goal.grain}`")  # fmt: skip
+
+
+def _check_versions(goal: TypedGoal, space: Namespace, findings: Findings) -> None:
+    """Refuse a value over all since the start of a KPI that becomes another one meanwhile."""
+    if goal.kind not in ("total", "whole") or not goal.kpi.dated:
+        return
+    stack: list[str] = [goal.kpi.name]
+    seen: set[str] = set()
+    while stack:
+        kpi = space.kpis[stack.pop()]
+        for one, after in pairwise(kpi.versions):
+            changed = (one.formula, one.where) != (after.formula, after.where)
+            if changed and goal.start < after.start <= goal.last():
+                message = f"`{kpi.name}` becomes another one on {after.start}, in the midst of the goal"
+                hint = "end the goal before, begin it then, or write `over: each month`"
+                findings.error("goal-window", message, goal.spec.at("over"), hint)
+                return
+        stack.extend(name for name in kpi.kpis if name not in seen)
+        seen |= kpi.kpis
 
 
 def _check_direction(goal: TypedGoal, findings: Findings) -> None:

@@ -42,6 +42,8 @@ def nature_of(formula: Expr, kpis: Kpis) -> Nature:
             return "stat" if scaled is None or nature_of(scaled, kpis) != "additive" else "additive"
         case Apply(function="/", args=(_, Literal())):
             return nature_of(formula.args[0], kpis)
+        case Apply(function="/") if any(isinstance(node, Across) for node in walk(formula)):
+            return "stat"
         case Apply(function="/", args=(hits, trials)):
             return "proportion" if _is_part(_plain(hits, kpis), _plain(trials, kpis)) else "rate"
         case Per(function="sum", argument=Aggregate(function="first" | "last")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from smartkpi.spec.targets import by_period, by_segment, read_targets
 from smartkpi.spec.values import Problems, day, formula, labels, parsed, text, texts
 
 OPERATORS = {"at_least": ">=", "at_most": "<=", "above": ">", "below": "<"}
+YEARS = range(1900, 2501)
 BASELINES = ("previous_period", "same_period_last_year")
 _POINTS = re.compile(r"\s*([+-]?)\s*(\d+(?:\.\d+)?)\s*pp\s*", re.ASCII)
 _OVER = re.compile(r"(trailing|each)\s+(\S+)")
@@ -78,8 +80,8 @@ def build_goal(
         target=_target(node.get("target"), problems),
         parts=parts,
         by=by,
-        deadline=day(node.get("deadline"), problems),
-        start=day(node.get("start"), problems),
+        deadline=_day(node.get("deadline"), problems),
+        start=_day(node.get("start"), problems),
         baseline=_baseline(node.get("baseline"), problems),
         aim=text(node.get("aim")),
         over=_over(node.get("over"), problems),
@@ -103,6 +105,16 @@ def build_goal(
         stage=_word(node.get("stage"), "active"),
         places={key: entry.key.span for key, entry in node.entries.items()},
     )
+
+
+def _day(node: Node | None, problems: Problems) -> date | None:
+    """Return a date that a goal can have."""
+    found = day(node, problems)
+    if found is None or node is None or found.year in YEARS:
+        return found
+    hint = f"the years of goals are {YEARS[0]} to {YEARS[-1]}"
+    problems.append(Diagnostic("bad-value", f"`{found}` is too far away", node.span, hint))
+    return None
 
 
 def _labels(node: Node | None) -> Labels:
@@ -194,7 +206,7 @@ def _baseline(node: Node | None, problems: Problems) -> Baseline | None:
         if written in BASELINES:
             return Baseline(node.span, named=written)
         if isinstance(node, Fields):
-            first, last = day(start, problems), day(node.get("to"), problems)
+            first, last = _day(start, problems), _day(node.get("to"), problems)
             if first is not None and last is not None:
                 return Baseline(node.span, start=first, end=last)
         elif start.style != CUT:
@@ -252,7 +264,7 @@ def _where(node: Node | None, problems: Problems) -> Formula | None:
 
 def _milestones(node: Node | None, problems: Problems) -> Iterator[Milestone]:
     for item in node.items if isinstance(node, Items) else ():
-        by = day(item.get("by"), problems) if isinstance(item, Fields) else None
+        by = _day(item.get("by"), problems) if isinstance(item, Fields) else None
         value = formula(item.get("value"), problems) if isinstance(item, Fields) else None
         if isinstance(item, Fields) and by is not None and value is not None:
             yield Milestone(by, value, item.span, _labels(item.get("note")))
@@ -288,7 +300,8 @@ def _evidence(node: Node | None, problems: Problems) -> Evidence:
 
 def _revisions(node: Node | None, problems: Problems) -> Iterator[GoalRevision]:
     for start, place, item in dated_items(node, problems):
-        target, deadline = formula(item.get("target"), problems), day(item.get("deadline"), problems)
+        _day(item.get("from"), problems)
+        target, deadline = formula(item.get("target"), problems), _day(item.get("deadline"), problems)
         if target is None and deadline is None and not problems:
             hint = "give it a `target` or a `deadline`"
             problems.append(Diagnostic("bad-value", f"the revision of {start} changes nothing", place, hint))
