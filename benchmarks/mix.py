@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import windows
+from benchmarks import steps, windows
 from benchmarks.data import EVENTS
 
 Condition = tuple[str, str, Any]
@@ -93,6 +93,8 @@ def project(folder: str, mix: str, visitors: str = "") -> dict[str, Any]:
     if mix == "windows":
         log["events"]["any"] = "all rows"
         return {"datasets": datasets, "kpis": windows.kpis()}
+    if mix in ("funnel", "repeats"):
+        return {"datasets": datasets, "kpis": steps.kpis(mix)}
     return {"datasets": datasets, "kpis": {spec.name: spec.formula for spec in chosen(mix)}}
 
 

@@ -1,6 +1,6 @@
 """Measure smartkpi against its peers, all sides in one run, interleaved; medians; answers are compared.
 
-    python benchmarks/run.py [--rows 1m|20m|NUMBER] [--only start|query|shapes|windows] [--quick] [--repeat N]
+    python benchmarks/run.py [--rows 1m|20m|NUMBER] [--only start|query|shapes|windows|steps] [--quick] [--repeat N]
 
 Each measurement is a process of its own: wall and CPU seconds of the query alone, peak memory of the whole process.
 Prints Markdown tables and exits 1 where a limit is missed (goals are shown, and miss nothing). The limit against the
@@ -25,6 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 1.15  # how much longer than the same plan by hand we may take
 WINDOWS_LIMIT = 1.5  # the same for distincts over windows
+STEPS_LIMITS = {"funnel": 1.2, "repeats": 2}  # the same for derived events
 sys.path.insert(0, str(ROOT))
 
 
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         missed += _shapes(asked.rows, asked.repeat)
     if asked.only in (None, "windows"):
         missed += _windows(asked.rows, asked.repeat)
+    if asked.only in (None, "steps"):
+        missed += _steps(asked.rows, asked.repeat)
     for line in missed:
         print(f"missed: {line}", file=sys.stderr)
     return 1 if missed else 0
@@ -60,7 +63,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", type=_rows, default=1_000_000, help="1m (default), 20m, or a number")
     parser.add_argument("--repeat", type=int, default=5, help="repetitions of each side (default 5)")
     parser.add_argument("--quick", action="store_true", help="40 KPIs by day only, three repetitions")
-    parser.add_argument("--only", choices=["start", "query", "shapes", "windows"], help="one of the parts")
+    parser.add_argument("--only", choices=["start", "query", "shapes", "windows", "steps"], help="one of the parts")
     parser.add_argument("--against", default="two-level,duckdb-filter,query-a-kpi", help="peers, with commas")
     parser.add_argument("--mix", choices=["40", "160", "mixed"], help="one of the mixes of KPIs")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -148,6 +151,24 @@ def _windows(rows: int, repeat: int) -> list[str]:
         for side, most in (("bitmap", WINDOWS_LIMIT), ("duckdb-gaps", 1)):
             if (ratio := ours.cpu / found[side].cpu) > most:
                 missed.append(f"windows by {grid}: {ratio:.2f} × {side} (limit {most})")
+    return missed
+
+
+def _steps(rows: int, repeat: int) -> list[str]:
+    """A funnel of five steps in 30 days, and orders repeated within 90 days, against the best plans by hand."""
+    from benchmarks.data import events
+
+    print(f"\nDerived events by day, {rows:,} events. As above; medians of {repeat}\n")
+    print("| events | smartkpi | by-hand | duckdb-as-of |\n| --- | --- | --- | --- |")
+    missed = []
+    for mix, most in STEPS_LIMITS.items():
+        found = _interleave(events(rows), mix, (), ["smartkpi", "by-hand", "duckdb-as-of"], repeat, ())
+        ours = found["smartkpi"]
+        cells = [_cell(ours, None), *(_cell(found[side], ours) for side in ("by-hand", "duckdb-as-of"))]
+        print(f"| {mix} | {' | '.join(cells)} |", flush=True)
+        for side, limit in (("by-hand", most), ("duckdb-as-of", 1)):
+            if (ratio := ours.cpu / found[side].cpu) > limit:
+                missed.append(f"{mix}: {ratio:.2f} × {side} (limit {limit})")
     return missed
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.mix import Condition, Spec, chosen, project
+from benchmarks.steps import by_hand, duckdb_as_of, plain_scan
 from benchmarks.windows import bitmap, duckdb_gaps
 
 Prepared = Callable[[], Callable[[], pl.DataFrame]]
@@ -179,6 +180,9 @@ SIDES = {
     "query-a-kpi": query_a_kpi,
     "bitmap": bitmap,
     "duckdb-gaps": duckdb_gaps,
+    "by-hand": by_hand,
+    "duckdb-as-of": duckdb_as_of,
+    "plain-scan": plain_scan,
 }
 
 

@@ -35,6 +35,7 @@ PAGES = [
             "data",
             "semantics",
             "lookups",
+            "steps",
             "thresholds",
             "goals",
             "packs",

@@ -615,7 +615,7 @@ class Asked:
         texts = {name: text_of_value(part) for name, part in zip(self.question.by, segment, strict=False)}
         row = Judged(value.number, value.n, {**texts, **self.fixed()}, lambda name: self.beside(name, period, segment))
         if is_low(kpi, row):
-            flags.insert(flags.index("incomplete") + 1 if "incomplete" in flags else 0, "low_sample")
+            flags.insert(len({"incomplete", "immature"} & {*flags}), "low_sample")
         return self.row(period, segment, {**found, "status": self.status(kpi, row, flags)})
 
     def fixed(self) -> dict[str, str]:

@@ -511,9 +511,14 @@ def periods_in(text: str, known: Mapping[str, Formula]) -> set[str]:
 
 @st.composite
 def revised(
-    draw: st.DrawFn, formula: Formula, events: list[Event], known: Mapping[str, Formula], days: st.SearchStrategy[str]
+    draw: st.DrawFn,
+    formula: Formula,
+    events: list[Event],
+    known: Mapping[str, Formula],
+    days: st.SearchStrategy[str],
+    filtered: bool,
 ) -> tuple[list[dict[str, Any]], Formula]:
-    """Revisions of a KPI, and all that it reads then."""
+    """Revisions of a KPI, and all that it reads then; ``filtered``: no more than before."""
     found = []
     for day in sorted(set(draw(st.lists(days, min_size=1, max_size=2)))):
         one: dict[str, Any] = {"from": day}
@@ -522,6 +527,7 @@ def revised(
             other = draw(formulas(events, known))
             timeless = {event.name for event in events if "at" not in event.fields}
             unlike = other.money != formula.money or other.ranked or other.shifted or not other.grains >= formula.grains
+            unlike = unlike or (filtered and not other.events <= formula.events)
             if unlike or (other.whole and not formula.whole) or (other.events & timeless and formula.shifted):
                 other = replace(formula, text=f"({formula.text}) * 2")
             one["formula"] = other.text
@@ -593,7 +599,7 @@ def kpis(
         if draw(st.booleans()):
             definition["thresholds"] = draw(st.sampled_from(THRESHOLDS))
         if draw(st.integers(0, 4)) == 0:
-            definition["revisions"], formula = draw(revised(formula, events, known, days))
+            definition["revisions"], formula = draw(revised(formula, events, known, days, "where" in definition))
         if draw(st.booleans()):
             mine = [event for event in events if event.name in formula.events]
             fields = frozenset.intersection(*(event.fields for event in mine))

@@ -124,8 +124,11 @@ class Steps:
 
 def ordered(frames: Sequence[pl.DataFrame], roots: Sequence[str], reach: Reach) -> Steps:
     """Return operands in the order of their keys."""
-    keyed = (frame.with_columns(key_of(pl.col(AT), pl.col(RANK)).alias(KEY)).sort(KEY) for frame in frames)
-    return Steps(tuple(keyed), tuple(roots), reach)
+    keyed: dict[int, pl.DataFrame] = {}
+    for frame in frames:  # both of one event may be the same
+        if id(frame) not in keyed:
+            keyed[id(frame)] = frame.with_columns(key_of(pl.col(AT), pl.col(RANK)).alias(KEY)).sort(KEY)
+    return Steps(tuple(keyed[id(frame)] for frame in frames), tuple(roots), reach)
 
 
 def match(steps: Steps, kind: str, credit: str) -> pl.DataFrame:

@@ -39,9 +39,10 @@ def ranked(frames: Sequence[pl.DataFrame], relation: Relation, plan: Plan, open_
     found = list(frames)
     exact = [EXACT] if relation.dates else []
     for root in dict.fromkeys(relation.roots):
-        places = [place for place, one in enumerate(relation.roots) if one == root]
-        every = pl.concat([frames[place].select(CODE, AT, ROW, *exact) for place in places]).unique()
-        tied = every.filter(pl.len().over(CODE, AT) > 1)
+        places = [place for place, one in enumerate(relation.roots[: len(frames)]) if one == root]
+        every = pl.concat([frames[place].select(CODE, AT, ROW, *exact) for place in places])
+        every = every if len(places) == 1 else every.unique()
+        tied = every.filter(every.select(CODE, AT).is_duplicated())
         if not tied.height:
             for place in places:
                 found[place] = frames[place].with_columns(pl.lit(0, pl.Int64).alias(RANK))

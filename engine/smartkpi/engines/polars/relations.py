@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
@@ -23,10 +23,10 @@ Open = Callable[[str], Opened]
 Run = Callable[[Opened, pl.LazyFrame], pl.DataFrame]
 
 MOMENT, UNTIL = "moment", "until"
-HIT, NUMBER = "@hit", "@number"
+HIT, NUMBER, END = "@hit", "@number", "@end"
 NO_OPEN = pl.DataFrame(schema={MOMENT: INSTANT, UNTIL: INSTANT})
-LARGE = 20_000_000
-"""Above so many rows of its operands a step is made in parts, each of some of the entities."""
+SEVERAL, LARGE = 50_000_000, 20_000_000
+"""Where its datasets have so many rows, a step of more than so many rows is made in parts, each of some entities."""
 
 LONGEST = {"s": 1, "min": 60, "h": 3_600, "d": 90_000, "w": 608_400, "mo": 2_682_000, "q": 7_952_400, "y": 31_626_000}
 """No unit is longer than so many seconds, whatever the clocks do."""
@@ -62,39 +62,53 @@ class Maker:
 
     def make(self) -> Related:
         """Return all rows."""
-        operands = operands_of(self.relation, self.open)
+        operands = operands_of(self._read_once(), self.open)
         parts = self._parts(operands)
         found = [self._make(operands, part, parts) for part in range(parts)]
         return Related(pl.concat([one.rows for one in found]), pl.concat([one.open for one in found]))
 
+    def _read_once(self) -> Relation:
+        """Return the relation with one operand where both are the same rows, as of `repeat`, with all columns."""
+        if len(self.relation.operands) != 2:
+            return self.relation
+        pairs = list(zip(*self.relation.operands, strict=False))
+        if len(set(map(len, self.relation.operands))) > 1 or any(
+            replace(one, columns=()) != replace(other, columns=()) for one, other in pairs
+        ):
+            return self.relation
+        both = tuple(replace(a, columns=tuple(dict.fromkeys((*a.columns, *b.columns)))) for a, b in pairs)
+        return replace(self.relation, operands=(both,))
+
     def _parts(self, operands: Sequence[Operand]) -> int:
         """Return in how many parts the rows are made: as many as keep them from filling the memory."""
-        if sum(operand.rows or 0 for operand in operands) <= LARGE:
+        hints = {opened.table.name: opened.table.rows_hint or 0 for operand in operands for opened, _ in operand.sides}
+        if sum(hints.values()) <= SEVERAL:
             return 1
         counts = (self.run(o, f.select(pl.len())).item() for operand in operands for o, f in operand.sides)
         return int(-(-sum(counts) // LARGE)) or 1
 
     def _make(self, operands: Sequence[Operand], part: int, parts: int) -> Related:
         keys = [entity(place) for place in range(len(self.relation.operands[0][0].by))]
-        if self.relation.kind == "first":
-            (base,) = self._read(operands, keys, part, parts)
-            return Related(self._first(base, keys), NO_OPEN)
         frames = self._read(operands, keys, part, parts)
+        if self.relation.kind == "first":
+            return Related(self._first(frames[0], keys), NO_OPEN)
         base = frames[0].with_row_index(NUMBER)
-        frames = _coded([base, *frames[1:]], keys)
-        frames = ranked(frames, self.relation, self.plan, self.open, self.run)
+        met = base.filter(HIT) if HIT in base.columns else base
+        frames = ranked(_coded([met, *frames[1:]], keys), self.relation, self.plan, self.open, self.run)
+        frames = frames * 2 if len(frames) == 1 else frames
         steps = ordered(frames, self.relation.roots, self.reach)
         if self.relation.kind == "without":
             return self._without(steps, base)
         found = match(steps, self.relation.kind, self.relation.match)
-        rows = self._rows(steps.frames, found, operands)
+        rows = self._rows(steps.frames, found)
         left = base.join(rows.select(NUMBER), on=NUMBER, how="anti") if self.relation.opens else base.head(0)
         return Related(rows.drop(NUMBER), self._open(left))
 
     def _read(self, operands: Sequence[Operand], keys: list[str], part: int, parts: int) -> list[pl.DataFrame]:
-        """Read operands, the last one first: of those before only the entities that are left are wanted."""
+        """Read operands, the last one first: of those before it only rows that reach it are wanted."""
         found: list[pl.DataFrame] = []
         known: pl.DataFrame | None = None
+        reach = pl.col(AT).max() if self.relation.kind == "then" else pl.col(AT).min()
         for place, operand in reversed(list(enumerate(operands))):
             frames = []
             for opened, query in operand.sides:
@@ -102,21 +116,24 @@ class Maker:
                     query = query.filter(pl.struct(keys).hash() % parts == part)
                 frames.append(self.run(opened, self._wanted(query, keys, known, base=not place)))
             rows = pl.concat(frames, how="vertical_relaxed") if len(frames) > 1 else frames[0]
-            known = rows.select(keys).unique() if self.relation.kind != "without" else None
+            if self.relation.kind in ("then", "after"):
+                known = rows.group_by(keys).agg(reach.alias(END))
             found.insert(0, rows)
         return found
 
     def _wanted(self, query: pl.LazyFrame, keys: list[str], known: pl.DataFrame | None, *, base: bool) -> pl.LazyFrame:
-        if not base or self.relation.kind != "without":
-            whole = pl.all_horizontal(pl.col(name).is_not_null() for name in keys)
-            if not (base and self.relation.opens):
-                query = query.filter(whole)
+        """Return the rows that may be part of a chain; of the base also those, marked, whose window may be open."""
+        whole = pl.all_horizontal(pl.col(name).is_not_null() for name in keys)
+        waiting = base and self.relation.opens
+        if not waiting and not (base and self.relation.kind == "without"):
+            query = query.filter(whole)
         if known is None:
             return query
-        if not (base and self.relation.opens):
-            return query.join(known.lazy(), on=keys, how="semi")
-        marked = query.join(known.lazy().with_columns(pl.lit(value=True).alias(HIT)), on=keys, how="left")
-        return marked.filter(pl.col(HIT).fill_null(value=False) | (pl.col(AT) >= self._recent())).drop(HIT)
+        reaches = pl.col(AT) <= pl.col(END) if self.relation.kind == "then" else pl.col(AT) >= pl.col(END)
+        if not waiting:
+            return query.join(known.lazy(), on=keys, how="inner").filter(reaches).drop(END)
+        marked = query.join(known.lazy(), on=keys, how="left").with_columns(reaches.fill_null(value=False).alias(HIT))
+        return marked.filter(pl.col(HIT) | (pl.col(AT) >= self._recent())).drop(END)
 
     def _recent(self) -> int:
         """Return from when on a row's window may still be open."""
@@ -140,10 +157,10 @@ class Maker:
         names = [name for name, _ in self.relation.operands[place][0].columns]
         return [name for name in names if name in frame.columns and (name != ROW or not place)]
 
-    def _rows(self, frames: Sequence[pl.DataFrame], found: pl.DataFrame, operands: Sequence[Operand]) -> pl.DataFrame:
+    def _rows(self, frames: Sequence[pl.DataFrame], found: pl.DataFrame) -> pl.DataFrame:
         """Return the matched rows with the columns of all operands, and the times between them."""
         columns = [frames[0].select(NUMBER, TIME, *self._columns(0, frames[0]))[found["0"]]]
-        for place in range(1, len(operands)):
+        for place in range(1, len(frames)):
             names = self._columns(place, frames[place])
             if names:
                 columns.append(frames[place].select(names)[found[str(place)]])
