@@ -117,6 +117,29 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Transition:
+    """An alert that is not what it was: from one status to another (None: none yet, or none any more).
+
+    Beside statuses there is `data_missing`. ``since`` is the period in which it turned, ``period`` the last that was
+    judged, ``text`` its value as it is shown; ``where`` the condition that was asked with.
+    """
+
+    kpi: str
+    label: str
+    before: str | None
+    after: str | None
+    level: str
+    segment: Mapping[str, str | None]
+    where: str = ""
+    since: str | None = None
+    period: str | None = None
+    value: float | None = None
+    text: str = ""
+    advice: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Where the numbers come from: as-of by KPI, coverage and rows by dataset, what was left out and why.
 

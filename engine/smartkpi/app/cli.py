@@ -14,6 +14,7 @@ from smartkpi.periods.calendar import MONTHS, WEEKDAYS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FORMATS = ("table", "json", "ndjson", "csv", "parquet", "markdown")
+TOOLS = ("slack", "teams", "feishu", "lark", "dingtalk")
 WHY_FORMATS = ("table", "json", "markdown")
 GOAL_FORMATS = ("table", "json", "ndjson", "csv", "markdown")
 JUDGEMENTS = ("off_track", "missed")
@@ -106,6 +107,14 @@ def check(path: str | None, data: bool, doctor: bool, form: str, project: str | 
     type=click.Choice(("critical", "warning", *JUDGEMENTS)),
     help="End with 1 if a row, or goal, is so, or worse.",
 )
+@click.option(
+    "--since-last",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Print only statuses that are not what FILE remembers; then it remembers them.",
+)
+@click.option("--notify", metavar="URL", help="With --since-last: send what changed to a chat tool's webhook.")
+@click.option("--notify-as", type=click.Choice(TOOLS), help="The body of a webhook. [by the host of --notify]")
 @project_options
 def run(args: Sequence[str], project: str | None, sets: Sequence[str], **options: Any) -> int:
     """Compute KPIs: a scorecard of the last complete period, or with --grain, --since, --until all periods.
@@ -116,6 +125,13 @@ def run(args: Sequence[str], project: str | None, sets: Sequence[str], **options
 
     _refuse_empty(options)
     path, names = _split(args, project)
+    since_last, notify, tool = (options.pop(name) for name in ("since_last", "notify", "notify_as"))
+    if since_last is not None:
+        from smartkpi.app.alerting import tell
+
+        return tell(_find(path, project), names, _pairs(sets), since_last, notify, tool, options)
+    if notify is not None or tool is not None:
+        raise click.UsageError("--notify sends what changed: it goes with --since-last FILE")
     return run(_find(path, project), names, _pairs(sets), **options)
 
 

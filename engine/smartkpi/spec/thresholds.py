@@ -87,6 +87,10 @@ def _duration(node: Node | None, problems: Problems) -> Duration | None:
     if not isinstance(node, Scalar):
         return None
     found = parsed(node, parse_formula, problems)
+    if isinstance(found, Duration) and found.unit not in ("min", "h", "d", "w"):
+        message = f"`{node.written}` has no fixed length"
+        problems.append(Diagnostic("calendar-duration", message, node.span, "in days it has: `30d`"))
+        return None
     return found if isinstance(found, Duration) else None
 
 
