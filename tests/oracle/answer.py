@@ -627,6 +627,8 @@ class Asked:
                     parts += args
                 case syntax.Apply("==", (syntax.Name() as name, syntax.Text(text))):
                     found[name.text] = text
+                case syntax.Apply("==", (syntax.Name() as name, syntax.Boolean(flag))):
+                    found[name.text] = "true" if flag else "false"
         return found
 
     def beside(self, name: str, period: Period, segment: Segment) -> float | None:
