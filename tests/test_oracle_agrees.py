@@ -29,13 +29,15 @@ from smartkpi.engines.polars import coverage, engine
 from smartkpi.engines.polars.compile import Opened
 from smartkpi.engines.polars.estimate import Layout
 from smartkpi.plan.nodes import Scan
-from tests.oracle.answer import Question, answer
+from tests.oracle.answer import HELD, Question, answer
 from tests.strategies.projects import CONSTANTS, Asked, Project, conditions, projects, questions
 
 search = settings(phases=(Phase.generate,) if settings().derandomize else tuple(Phase))
 """In the gate a failure is printed as it was drawn; a deep search also makes it small, which takes minutes."""
 
 COMPARED = ("kpi", "grain", "start", "end", "level", "money", "n", "state", "flags", "status")
+CLOSE = ("value", *(name for columns in HELD.values() for name in columns[:3]))
+MARKED = tuple(columns[3] for columns in HELD.values())
 
 
 def run(
@@ -78,7 +80,10 @@ def agree(frame: pl.DataFrame, expected: list[dict[str, Any]], by: tuple[str, ..
         where = {name: got.get(name) for name in key}
         for name in COMPARED:
             assert got[name] == want[name], f"{name} of {where}: expected {want[name]}, got {got[name]}"
-        assert close(got["value"], want["value"]), f"value of {where}: expected {want['value']}, got {got['value']}"
+        for name in (name for name in CLOSE if name in got or name in want):
+            assert close(got[name], want[name]), f"{name} of {where}: expected {want[name]}, got {got[name]}"
+        for name in (name for name in MARKED if name in got or name in want):
+            assert got[name] == want[name], f"{name} of {where}: expected {want[name]}, got {got[name]}"
 
 
 def plain(row: dict[str, Any]) -> dict[str, Any]:
@@ -304,9 +309,10 @@ def options(asked: Asked) -> Iterator[str]:
     """A question as the command line takes it."""
     for kpi in asked.kpis:
         yield from ("--kpi", kpi)
-    if asked.by:
-        yield from ("--by", ",".join(asked.by))
+    for name in ("by", "compare"):
+        if given := getattr(asked, name):
+            yield from (f"--{name}", ",".join(given))
     for name, value in arguments(asked).items():
-        if value and name not in ("kpis", "by"):
+        if value and name not in ("kpis", "by", "compare"):
             yield from (f"--{name.replace('_', '-')}", str(value))
     yield from ("--format", "json")

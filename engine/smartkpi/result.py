@@ -162,6 +162,8 @@ class Result:
     (end exclusive), a column a dimension, level String, value Float64, money Decimal(38, 6), unit String, currency
     String, n Int64, state String, flags List(String), status String, reason String. ``trend`` has the same columns
     for the periods up to and with the one shown (scorecard only; else empty): 13 months, or 28 days, oldest first.
+    ``compare`` names what values are held against, in columns of the frame alone (semantics/comparisons.py): the value
+    then, the change since, its share (Float64), and marks (List(String)).
     Rows are sorted by the order of KPIs asked, then start, then dimensions. ``left_out`` maps a KPI that was asked
     for but has no rows to the reason: `definition` or `data`; ``diagnostics`` say more. ``arranged`` says that the rows
     were ordered or cut as the question wished. ``display`` renders the result as `text` or `html`; without it the
@@ -188,6 +190,7 @@ class Result:
     benchmarks: pl.DataFrame = field(default_factory=pl.DataFrame)
     findings: tuple[Finding, ...] = ()
     goals: Mapping[str, Standing] = field(default_factory=dict)
+    compare: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[str]:

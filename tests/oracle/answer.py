@@ -36,6 +36,7 @@ from tests.oracle.formula import (
     Run,
     adds_over_time,
     around,
+    compared,
     compute,
     is_ratio,
     leaves,
@@ -63,6 +64,11 @@ from tests.oracle.time import (
 )
 
 Segment = tuple[Any, ...]
+HELD = {
+    "previous": ("previous", "change", "growth", "previous_flags"),
+    "year": ("year_ago", "year_change", "year_growth", "year_flags"),
+}
+"""The columns of each comparison."""
 LAST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -70,7 +76,8 @@ LAST = datetime.max.replace(tzinfo=UTC)
 class Question:
     """What is asked: KPIs by name (none: all), a grain, dimensions, local days (both in), a condition, an as-of.
 
-    By hour, ``since`` and ``until`` may be times: those of the first and last hour.
+    By hour, ``since`` and ``until`` may be times: those of the first and last hour. ``compare`` names what values are
+    held against: `previous`, `year`, `none`; where nothing is said, the scorecard has `previous`.
     """
 
     kpis: tuple[str, ...] = ()
@@ -80,6 +87,7 @@ class Question:
     until: date | None = None
     where: str | None = None
     as_of: date | datetime | None = None
+    compare: tuple[str, ...] | None = None
 
 
 def answer(
@@ -451,12 +459,14 @@ class Asked:
 
     def is_clamped(self, period: Period) -> bool:
         """Whether a period that this one is held against lacks a day or week of its number."""
-        for leaf in self.leaves:
-            earlier = period
-            for shift in leaf.shifts:
-                earlier, clamped = before(earlier, shift, self.grain, self.zone, self.begins)
-                if clamped:
-                    return True
+        return any(self.clamps(leaf, period) for leaf in self.leaves)
+
+    def clamps(self, leaf: Leaf, period: Period) -> bool:
+        """Whether a period on the way to the one that an aggregate is of lacks a day or week of its number."""
+        for shift in leaf.shifts:
+            period, clamped = before(period, shift, self.grain, self.zone, self.begins)
+            if clamped:
+                return True
         return False
 
     @cached_property
@@ -616,7 +626,42 @@ class Asked:
         row = Judged(value.number, value.n, {**texts, **self.fixed()}, lambda name: self.beside(name, period, segment))
         if is_low(kpi, row):
             flags.insert(len({"incomplete", "immature"} & {*flags}), "low_sample")
-        return self.row(period, segment, {**found, "status": self.status(kpi, row, flags)})
+        found |= {"status": self.status(kpi, row, flags)}
+        for name in self.comparisons:
+            found |= dict(zip(HELD[name], self.held(name, period, segment), strict=True))
+        return self.row(period, segment, found)
+
+    @property
+    def comparisons(self) -> tuple[str, ...]:
+        said = self.question.compare
+        asked = (("previous",) if self.is_scorecard else ()) if said is None else said
+        return tuple(name for name in HELD if name in asked)
+
+    def shift_to(self, name: str) -> Option:
+        """How far back a comparison lies: a year, the window that ends where this one begins, or the period before."""
+        if name == "year":
+            return syntax.Duration(1, "y", self.kpi.formula.expr.span)
+        window = self.kpi.window
+        return window if window is not None and shift_fits(window, self.grain, self.begins) else None
+
+    def held(self, name: str, period: Period, segment: Segment) -> tuple[Any, Any, Any, list[str]]:
+        """The value of an earlier period, the change since, its share, and marks."""
+        nothing = (None, None, None, [])
+        shift, cut = self.shift_to(name), self.seen(period).last < period.last
+        if not shift_fits(shift, self.grain, self.begins):
+            return nothing
+        if self.is_scorecard and cut:
+            return nothing
+        now, then = self.cell(period, segment), self.cell(self.before(period, shift), segment)
+        x = syntax.Name((self.kpi.name,), self.kpi.formula.expr.span)
+        values = [shown(compared(now, what, x, then, self.outer)).number for what in ("previous", "change", "growth")]
+        reach = [replace(leaf, shifts=(shift, *leaf.shifts)) for leaf in self.leaves]
+        flags = [] if all(self.knows(leaf, period, segment) for leaf in reach) else ["incomplete"]
+        if not flags and not self.runs_over_all(self.before(period, shift)):
+            flags = ["incomplete"]
+        flags += ["like_for_like"] if cut else []
+        flags += ["clamped"] if any(self.clamps(leaf, period) for leaf in reach) else []
+        return values[0], values[1], values[2], flags
 
     def fixed(self) -> dict[str, str]:
         """The dimensions that the question's condition holds at one text."""
@@ -661,6 +706,8 @@ class Asked:
         start, end = (period.start, period.end) if period and period.start > FIRST else (None, None)
         dimensions = dict(zip(self.question.by, segment, strict=False)) if segment else {}
         blank: dict[str, Any] = {"money": None, "n": None, "flags": [], "status": None}
+        for name in self.comparisons:
+            blank |= dict(zip(HELD[name], (None, None, None, []), strict=True))
         level = "segment" if self.question.by else "total"
         head = {"kpi": self.kpi.name, "grain": self.grain, "start": start, "end": end, **dimensions, "level": level}
         return {**head, **blank, **found}

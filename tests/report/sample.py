@@ -13,6 +13,7 @@ import polars as pl
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.result import KpiInfo, Provenance, Result
+from smartkpi.semantics.comparisons import COMPARISONS
 from smartkpi.spec.model import Labels
 
 ZONE = "America/Sao_Paulo"
@@ -86,8 +87,9 @@ def row(
     return base | more
 
 
-def frame(rows: Sequence[dict[str, Any]], by: Sequence[str] = ()) -> pl.DataFrame:
+def frame(rows: Sequence[dict[str, Any]], by: Sequence[str] = (), compare: Sequence[str] = ()) -> pl.DataFrame:
     """Return rows as the tidy frame."""
+    held = [COMPARISONS[name] for name in compare]
     time = pl.Datetime("us", ZONE)
     schema = {
         "kpi": pl.String,
@@ -105,6 +107,7 @@ def frame(rows: Sequence[dict[str, Any]], by: Sequence[str] = ()) -> pl.DataFram
         "flags": pl.List(pl.String),
         "status": pl.String,
         "reason": pl.String,
+        **{n: pl.List(pl.String) if n == one.flags else pl.Float64 for one in held for n in one.all},
     }
     return pl.DataFrame([{name: one.get(name) for name in schema} for one in rows], schema=schema)
 
@@ -116,11 +119,12 @@ def result(
     *,
     scorecard: bool = True,
     as_of: dict[str, datetime | None] | None = None,
+    compare: tuple[str, ...] = (),
     **more: Any,
 ) -> Result:
     """Return a result over rows."""
     return Result(
-        frame=frame(rows, by),
+        frame=frame(rows, by, compare),
         trend=frame(trend, by),
         kpis=KPIS,
         by=tuple(by),
@@ -142,8 +146,17 @@ def result(
             version="0.1.0",
         ),
         calendar=CALENDAR,
+        compare=compare,
         **more,
     )
+
+
+def held(one: dict[str, Any], name: str, before: float | None, *flags: str) -> dict[str, Any]:
+    """Return a row with what it is held against."""
+    columns, value = COMPARISONS[name], one["value"]
+    known = value is not None and before is not None
+    change = [round(value - before, 9), round(value / before - 1, 9) if before > 0 else None] if known else [None, None]
+    return one | dict(zip(columns.all, [before, *change, list(flags)], strict=True))
 
 
 def scorecard() -> Result:
@@ -156,7 +169,9 @@ def scorecard() -> Result:
         row("orders", month, 48_120.0, flags=["incomplete"], status="pending"),
         row("refund_rate", month, None, state="unavailable", reason="no dataset provides `refund`"),
     ]
-    return result(rows, _trends(rows))
+    trends = _trends(rows)
+    before = {one["kpi"]: one["value"] for one in trends if one["start"].date() == date(2026, 3, 1)}
+    return result([held(one, "previous", before.get(one["kpi"])) for one in rows], trends, compare=("previous",))
 
 
 def mixed_periods() -> Result:
@@ -196,6 +211,18 @@ def series() -> Result:
             rows.append(row(kpi, month, first * (1 + number / 8), flags=flags, status=shown))
     rows[1] = row("conversion_rate", months[1], None, state="undefined")
     return result(rows, scorecard=False)
+
+
+def compared() -> Result:
+    """Return two KPIs over three months beside the month before and a year ago, the last one cut."""
+    rows = []
+    for kpi, first in (("conversion_rate", 0.05), ("revenue", 1_000_000.0)):
+        for number in (1, 2, 3):
+            cut = number == 3
+            one = row(kpi, date(2026, number, 1), first * number, flags=["incomplete"] if cut else [])
+            one = held(one, "previous", first * (number - 1), *(["like_for_like"] if cut else []))
+            rows.append(held(one, "year", None if number == 1 else first * 2.5, *(["incomplete"] if cut else [])))
+    return result(rows, scorecard=False, compare=("previous", "year"))
 
 
 def series_by() -> Result:

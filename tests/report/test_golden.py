@@ -21,6 +21,7 @@ RESULTS: dict[str, Callable[[], Result]] = {
     "mixed_periods": sample.mixed_periods,
     "segments": sample.segments,
     "series": sample.series,
+    "compared": sample.compared,
     "series_by": sample.series_by,
     "hours": sample.hours,
     "ordered": lambda: arrange(sample.series_by(), ("-value",), 2),
@@ -36,7 +37,12 @@ STYLES = {
     "color": Style(80, color=True, today=TODAY),
 }
 CASES = [
-    (name, style) for name in RESULTS for style in STYLES if style in ("80", "60") or name in ("scorecard", "series")
+    (name, style)
+    for name in RESULTS
+    for style in STYLES
+    if style in ("80", "60")
+    or name in ("scorecard", "series")
+    or (name, style) in (("compared", "40"), ("compared", "zh"))
 ]
 
 
@@ -46,7 +52,7 @@ def test_table(name: str, style: str, update: bool) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "ndjson", "csv", "markdown"])
-@pytest.mark.parametrize("name", ["scorecard", "segments", "hours", "empty"])
+@pytest.mark.parametrize("name", ["scorecard", "segments", "hours", "compared", "empty"])
 def test_other_formats(name: str, form: str, update: bool) -> None:
     _hold(f"{name}.{form}.txt", FORMATS[form](RESULTS[name](), Style()), update)
 
@@ -55,6 +61,7 @@ def test_notebook(update: bool) -> None:
     from smartkpi.report import html
 
     _hold("segments.html", html.render(sample.segments(), Style()), update)
+    _hold("compared.html", html.render(sample.compared(), Style()), update)
 
 
 def _hold(name: str, got: str | bytes, update: bool) -> None:

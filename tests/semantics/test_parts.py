@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from smartkpi.language.types import Kind
 from smartkpi.result import LEADING, TRAILING
 from smartkpi.semantics.check import check
+from smartkpi.semantics.comparisons import COMPARISONS
 from smartkpi.semantics.dimensions import RESERVED
 from smartkpi.semantics.formula import Literal
 from smartkpi.semantics.graph import in_order
@@ -40,7 +41,8 @@ def test_order_of_a_long_chain_needs_no_stack() -> None:
 
 
 def test_reserved_dimensions_are_the_columns_of_a_result() -> None:
-    assert {*LEADING, *TRAILING} == RESERVED
+    compared = {name for columns in COMPARISONS.values() for name in columns.all}
+    assert {*LEADING, *TRAILING, *compared} == RESERVED
 
 
 GOOD = [

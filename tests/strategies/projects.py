@@ -696,6 +696,7 @@ class Asked:
     until: date | None
     where: str | None
     as_of: date | datetime | None
+    compare: tuple[str, ...] | None = None
 
     def alone(self, kpi: str) -> Asked:
         return replace(self, kpis=(kpi,))
@@ -733,4 +734,9 @@ def questions(draw: st.DrawFn, project: Project) -> Asked:
         as_of = datetime(
             as_of.year, as_of.month, as_of.day, draw(st.sampled_from([0, 1, 2, 13])), tzinfo=ZoneInfo(project.zone)
         )
-    return Asked(asked, grain, by, since, until, where, as_of)
+    compare = None
+    if grain in LISTED_GRAINS:  # their years are not told
+        compare = ()
+    elif draw(st.booleans()):
+        compare = draw(st.sampled_from((("previous",), ("year",), ("previous", "year"), ("none",))))
+    return Asked(asked, grain, by, since, until, where, as_of, compare)

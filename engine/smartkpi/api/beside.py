@@ -66,7 +66,7 @@ def part(derived: Derived, kpis: Mapping[str, object]) -> tuple[Derived, pl.Data
     mine = pl.col("kpi").is_in(list(kpis))
     if derived.frame.filter(~mine).is_empty():
         return derived, derived.frame.clear()
-    beside = pl.concat([derived.frame.filter(~mine), derived.trend.filter(~mine)])
+    beside = pl.concat([derived.frame.select(derived.trend.columns).filter(~mine), derived.trend.filter(~mine)])
     return replace(derived, frame=derived.frame.filter(mine), trend=derived.trend.filter(mine)), beside
 
 

@@ -17,7 +17,7 @@ from smartkpi.assess.diagnoses import diagnose
 from smartkpi.assess.held import Asked, hold
 from smartkpi.assess.standing import Standing
 from smartkpi.assess.thresholds import assess
-from smartkpi.derive.derive import Derived, derive
+from smartkpi.derive.derive import MAX_CELLS, Derived, derive
 from smartkpi.derive.levels import add_level, choose_best, derive_totals, keep_best
 from smartkpi.diagnostics import Diagnostic, KpiError, Severity, errors
 from smartkpi.engines.answer import Answer
@@ -33,6 +33,7 @@ from smartkpi.report import html, table
 from smartkpi.report.style import Style
 from smartkpi.result import KpiInfo, Provenance, Result, arrange, in_order, noted
 from smartkpi.semantics.check import Checked, check
+from smartkpi.semantics.comparisons import ON_SCORECARD
 from smartkpi.semantics.formula import Across, TypedKpi
 from smartkpi.semantics.lookups import reached_datasets
 from smartkpi.semantics.question import Question, fits, fixed_values, resolve, rest_of, select_kpis
@@ -42,6 +43,7 @@ from smartkpi.spec.load import Loaded
 from smartkpi.spec.model import Dimension
 
 WIDTH = 100
+EARLIER = {"previous": "the period before", "year": "a year ago"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,13 @@ def answer(
     levels, optimized = Levels(ask.total and bool(question.by), ask.top), ask.optimize
     try:
         result = evaluate(
-            opened.checked, opened.tables, question, levels=levels, optimized=optimized, progress=progress
+            opened.checked,
+            opened.tables,
+            question,
+            levels=levels,
+            optimized=optimized,
+            progress=progress,
+            limit=ask.max_cells or MAX_CELLS,
         )
     except DataError as error:
         raise DataError(*_causes(error.diagnostics, opened.data)) from error
@@ -228,6 +236,7 @@ def evaluate(
     levels: Levels = SEGMENTS_ONLY,
     optimized: bool = True,
     progress: Progress | None = None,
+    limit: int = MAX_CELLS,
 ) -> Result:
     """Answer a question over open tables; KPIs whose data turns out unusable are left out, KpiError where all are."""
     engine = PolarsEngine(tables, progress)
@@ -236,13 +245,13 @@ def evaluate(
     plan, found, asked = collected.plan, collected.answer, collected.question
     question = replace(question, kpis=tuple(name for name in question.kpis if name in asked.kpis))
     with failing_as(UsageError):
-        derived = derive(plan, found)
+        derived = derive(plan, found, limit)
         shown = derived.frame
         if levels.top is not None and question.by:
-            derived, more = _cut(checked, asked, derived, levels.top, engine, optimized=optimized)
+            derived, more = _cut(checked, asked, derived, levels.top, engine, limit, optimized=optimized)
             found = replace(found, scans=found.scans + more)
         if plan.totals:
-            derived = add_level(derived, derive_totals(plan, found), "total", asked.kpis, shown)
+            derived = add_level(derived, derive_totals(plan, found, limit), "total", asked.kpis, shown)
     result = _finish(checked, plan, question, asked, found, derived)
     return replace(result, left_out=collected.left_out, diagnostics=(*collected.problems, *result.diagnostics))
 
@@ -279,7 +288,14 @@ def collect(
 
 
 def _cut(
-    checked: Checked, question: Question, derived: Derived, top: int, engine: PolarsEngine, *, optimized: bool
+    checked: Checked,
+    question: Question,
+    derived: Derived,
+    top: int,
+    engine: PolarsEngine,
+    limit: int,
+    *,
+    optimized: bool,
 ) -> tuple[Derived, int]:
     """Return the values of the best segments of each KPI, the others as one row; and how many scans that took.
 
@@ -298,7 +314,7 @@ def _cut(
         plan = optimize(plan)
         verify(plan)
     found = engine.collect(plan)
-    return add_level(kept, derive(plan, found), "other", question.kpis, derived.frame), found.scans
+    return add_level(kept, derive(plan, found, limit), "other", question.kpis, derived.frame), found.scans
 
 
 def _best_end(kpi: TypedKpi) -> str:
@@ -349,13 +365,22 @@ def _finish(
             timezone=plan.calendar.timezone,
             version=smartkpi.__version__,
         ),
-        diagnostics=(*found.notes, *derived.diagnostics, *torn),
+        diagnostics=(*found.notes, *derived.diagnostics, *torn, *_uncompared(plan, question.kpis)),
         dimensions=dimensions,
         calendar=plan.calendar,
         notes=noted(frame, checked.catalog.notes),
         benchmarks=benchmarks_of(held.filter(mine), question.by),
         findings=findings,
+        compare=plan.compare,
     )
+
+
+def _uncompared(plan: Plan, kpis: Collection[str]) -> Iterator[Diagnostic]:
+    """Yield a note on each KPI that a comparison which was asked for does not go with."""
+    for output in plan.outputs if not plan.scorecard or plan.compare != ON_SCORECARD else ():
+        for name, reason in output.uncompared if output.kpi in kpis else ():
+            message = f"`{output.kpi}` is not compared with {EARLIER[name]}: {reason}"
+            yield Diagnostic("no-comparison", message, severity=Severity.NOTE, subject=f"kpi:{output.kpi}")
 
 
 def _spelt(described: Mapping[str, Dimension], name: str, value: str) -> str:

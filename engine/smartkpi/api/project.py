@@ -131,16 +131,19 @@ class Project:
         drill: str | bool | None = None,
         progress: Progress | None = None,
         complete_only: bool = False,
+        compare: str | Sequence[str] | None = None,
+        max_cells: int | None = None,
     ) -> Result:
         """Answer a question: values, states and statuses of KPIs by period and segment.
 
         Without ``grain``, ``since`` and ``until`` each KPI shows its last complete period. ``kpis`` are names, globs
-        or `tag:x`; ``since`` and ``until`` periods such as `2026-01`, inclusive. ``total`` adds a row
-        over all segments to those of ``by`` (level `total`), ``top`` keeps the best segments of each KPI and makes one
-        row of the others (level `other`); both are computed anew from rows. ``drill`` shows what lies below segments:
-        True below the last of ``by``, `"region"` below that field, `"region=BR"` below that one segment.
-        ``complete_only`` leaves out periods that are flagged `incomplete`. KPIs with an error are left out
-        (``Result.left_out``); KpiError is raised where none is left, or the question cannot be read.
+        or `tag:x`; ``since`` and ``until`` periods such as `2026-01`, inclusive. ``total`` adds a row over all segments
+        to those of ``by`` (level `total`), ``top`` keeps the best segments of each KPI and makes one row of the others
+        (level `other`), both computed anew. ``drill`` shows what lies below segments: True below the last of ``by``,
+        `"region"` below that field, `"region=BR"` below one segment. ``complete_only`` leaves out `incomplete` periods.
+        ``compare`` names what values are held against, in columns beside them: `previous` (on a scorecard unless said),
+        `year`, or `none`. More than ``max_cells`` values (5 million) are refused before they are computed. KPIs with an
+        error are left out (``Result.left_out``); KpiError where none is left, or the question cannot be read.
         """
         from smartkpi.api.goals import current_goals
         from smartkpi.api.pipeline import answer
@@ -160,6 +163,8 @@ class Project:
             arguments.whole("top", top),
             drill if drill is None or isinstance(drill, str) else arguments.flag("drill", drill),
             complete_only=arguments.flag("complete_only", complete_only),
+            compare=arguments.names("compare", compare) or None,
+            max_cells=arguments.whole("max_cells", max_cells),
         )
         if not isinstance(lang, str):
             arguments.refuse("lang", lang, "a language such as `en`")
@@ -239,8 +244,22 @@ class Project:
         project = self.with_sets(arguments.constants("sets", sets))
         return displayed(answer_why(project.usable(), project.data, ask, progress), lang)
 
-    def explain(self, name: str, stage: Stage = "optimized") -> str:
-        """Return one stage of a KPI's way from text to query. `polars` needs the data; the others do not."""
+    def explain(
+        self,
+        name: str,
+        stage: Stage = "optimized",
+        grain: str | None = None,
+        by: str | Sequence[str] = (),
+        since: Period = None,
+        until: Period = None,
+        where: str | None = None,
+        as_of: str | date | datetime | None = None,
+        compare: str | Sequence[str] | None = None,
+    ) -> str:
+        """Return one stage of a KPI's way from text to query. `polars` needs the data; the others do not.
+
+        Plans and queries are those of the question that `run` would be asked with the other arguments.
+        """
         if not isinstance(name, str):
             arguments.refuse("name", name, "the name of a KPI")
         if stage not in STAGES:
@@ -248,7 +267,17 @@ class Project:
             raise UsageError(Diagnostic("unknown-stage", message, hint=f"stages: {', '.join(STAGES)}"))
         from smartkpi.api.stages import explain
 
-        return explain(self.usable(), self.data, name, stage)
+        ask = Ask(
+            (name,),
+            arguments.text("grain", grain),
+            arguments.names("by", by),
+            arguments.moment("since", since),
+            arguments.moment("until", until),
+            arguments.text("where", where),
+            arguments.moment("as_of", as_of),
+            compare=arguments.names("compare", compare) or None,
+        )
+        return explain(self.usable(), self.data, name, stage, ask)
 
     def test(self, update: bool = False) -> list[Outcome]:
         """Run the tests of the definitions; with ``update`` write what was got where they expect something else."""

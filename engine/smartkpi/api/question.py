@@ -13,6 +13,7 @@ from smartkpi.nearest import did_you_mean
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key, parse_moment, parse_period
+from smartkpi.semantics.comparisons import COMPARISONS, ON_SCORECARD
 from smartkpi.semantics.question import Question, Within
 from smartkpi.source import text_of
 from smartkpi.spec.model import Catalog
@@ -42,6 +43,8 @@ class Ask:
     drill: str | bool | None = None
     within: Within | None = None
     complete_only: bool = False
+    compare: tuple[str, ...] | None = None
+    max_cells: int | None = None
 
 
 def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
@@ -49,6 +52,8 @@ def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
     calendar = catalog.calendar
     if ask.limit is not None and ask.limit < 0:
         raise UsageError(Diagnostic("bad-limit", f"the limit is {ask.limit}: a number of rows is zero or more"))
+    if ask.max_cells is not None and ask.max_cells < 1:
+        raise UsageError(Diagnostic("bad-limit", f"`--max-cells {ask.max_cells}`: a number of cells is one or more"))
     _check_top(ask)
     grain = None if ask.grain is None else parse_grain(calendar, ask.grain)
     first, last = (_hour(calendar, grain, period) for period in (ask.since, ask.until))
@@ -69,7 +74,25 @@ def understand(catalog: Catalog, kpis: tuple[str, ...], ask: Ask) -> Question:
     if first is not None and last is not None and first > last:
         message = f"no hour lies between {ask.since} and {ask.until}: the range ends before it begins"
         raise UsageError(Diagnostic("empty-range", message, hint="swap since and until"))
-    return replace(question, first_hour=first, last_hour=last)
+    return replace(question, first_hour=first, last_hour=last, compare=compared(ask))
+
+
+def compared(ask: Ask) -> tuple[str, ...]:
+    """Return the comparisons that a question asks for: unless it says, a scorecard has the one with the period before.
+
+    Raises UsageError (`unknown-comparison`).
+    """
+    if ask.compare is None:
+        return ON_SCORECARD if (ask.grain, ask.since, ask.until) == (None, None, None) else ()
+    known = (*COMPARISONS, "none")
+    for name in ask.compare:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"one of {', '.join(known)}; several with commas"
+            raise UsageError(Diagnostic("unknown-comparison", f"no comparison is named `{name}`", hint=hint))
+    if "none" in ask.compare and len(set(ask.compare)) > 1:
+        message = f"`none` beside `{next(name for name in ask.compare if name != 'none')}`: it is either"
+        raise UsageError(Diagnostic("unknown-comparison", message, hint="`none` stands alone"))
+    return tuple(name for name in COMPARISONS if name in ask.compare)
 
 
 def _check_top(ask: Ask) -> None:
@@ -104,7 +127,8 @@ def parse_grain(calendar: Calendar, text: str) -> Grain:
 
 def check_order(ask: Ask) -> None:
     """Raise UsageError (`unknown-order`) where a column to order by is none of the result's keys."""
-    known = ("kpi", "start", "value", *ask.by)
+    held = (column for name in compared(ask) for column in COMPARISONS[name].all[:3])
+    known = ("kpi", "start", "value", *held, *ask.by)
     for key in ask.order_by:
         name = key.removeprefix("-")
         if name not in known:

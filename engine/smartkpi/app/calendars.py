@@ -21,7 +21,7 @@ from smartkpi.diagnostics import errors
 from smartkpi.periods.calendar import MONTHS, WEEKDAYS
 from smartkpi.periods.hours import Hours
 from smartkpi.periods.retail import HEADING, Rule, retail_years
-from smartkpi.report.build import Cell, Column, Grid
+from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.table import draw
 from smartkpi.spec.hours import day_text
 from smartkpi.spec.model import Catalog

@@ -29,6 +29,27 @@ def project_options(command: Command) -> Command:
     return path(sets(command))
 
 
+def question_options(command: Command) -> Command:
+    """Add the options that say which periods, segments and rows are asked for, and what they are held against."""
+    options = (
+        click.option("--grain", metavar="GRAIN", help="hour, day, week, month, quarter, year or all. [each KPI's own]"),
+        click.option("--by", metavar="FIELDS", multiple=True, help="Segments; several with commas."),
+        click.option("--since", metavar="PERIOD", help="First period, such as 2026-01, 2026-W05, 2026-01-05."),
+        click.option("--until", metavar="PERIOD", help="Last period, itself included."),
+        click.option("--where", metavar="CONDITION", help="Only rows that fit, such as 'country == \"BR\"'."),
+        click.option("--as-of", metavar="TIME", help="Take no later data: a date or time. [the latest in the data]"),
+        click.option(
+            "--compare",
+            metavar="NAMES",
+            multiple=True,
+            help="previous, year or none: what values are held against. [previous, on a scorecard]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def format_option(*names: str) -> Callable[[Command], Command]:
     """Add `--format` with a choice of names, the first one being the default."""
     return click.option("--format", "form", type=click.Choice(names), default=names[0], show_default=True)
@@ -74,12 +95,7 @@ def check(path: str | None, data: bool, doctor: bool, form: str, project: str | 
 @main.command()
 @click.argument("args", metavar="[PATH] [NAME]...", nargs=-1)
 @click.option("--kpi", "kpis", metavar="NAMES", multiple=True, help="Names, globs, `tag:x`; several with commas.")
-@click.option("--grain", metavar="GRAIN", help="hour, day, week, month, quarter, year or all. [each KPI's own]")
-@click.option("--by", metavar="FIELDS", multiple=True, help="Segments; several with commas.")
-@click.option("--since", metavar="PERIOD", help="First period, such as 2026-01, 2026-W05, 2026-01-05.")
-@click.option("--until", metavar="PERIOD", help="Last period, itself included.")
-@click.option("--where", metavar="CONDITION", help="Only rows that fit, such as 'country == \"BR\"'.")
-@click.option("--as-of", metavar="TIME", help="Take no later data: a date or time. [the latest in the data]")
+@question_options
 @click.option(
     "--order-by",
     metavar="COLUMNS",
@@ -96,6 +112,7 @@ def check(path: str | None, data: bool, doctor: bool, form: str, project: str | 
     help="What lies below the last field of --by, below FIELD, or below one segment: region=BR.",
 )
 @click.option("--complete-only", is_flag=True, help="Without periods that are not over, or not covered by data.")
+@click.option("--max-cells", metavar="N", type=int, help="Refuse an answer with more values. [5000000]")
 @click.option("--total/--no-total", default=True, show_default=True, help="With --by, a row over all segments.")
 @click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[table; else by the name of --output]")
@@ -221,16 +238,21 @@ def show(what: Sequence[str], lang: str, form: str, project: str | None, sets: S
 @click.argument("name")
 @click.option("--stage", type=click.Choice(STAGES), default="optimized", show_default=True)
 @format_option("text", "json")
+@question_options
 @project_options
-def explain(name: str, stage: Any, form: str, project: str | None, sets: Sequence[str]) -> int:
-    """Show a KPI at a stage of its way from text to query; or what the code of an error means."""
+def explain(name: str, stage: Any, form: str, project: str | None, sets: Sequence[str], **question: Any) -> int:
+    """Show a KPI at a stage of its way from text to query; or what the code of an error means.
+
+    Plan and query are those of the question that `kpi run` would be asked with the same options.
+    """
     from smartkpi.app.explaining import explain, explain_code, no_code
 
+    _refuse_empty(question)
     path = None if project is None and default_project() is None else _find(None, project)
     found = explain_code(name, form, path)
     if found is None and (path is None or "-" in name):
         raise click.UsageError(no_code(name, path))
-    return explain(_find(None, project), _pairs(sets), name, stage, form) if found is None else found
+    return explain(_find(None, project), _pairs(sets), name, stage, form, **question) if found is None else found
 
 
 @main.command()

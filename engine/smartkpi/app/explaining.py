@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from smartkpi import errors
 from smartkpi.api import Stage, load
@@ -14,9 +15,9 @@ from smartkpi.app.terminal import style_of, write
 from smartkpi.nearest import did_you_mean
 
 
-def explain(path: Path, sets: Mapping[str, str], name: str, stage: Stage, form: str) -> int:
-    """Write a stage of a KPI to stdout and return the exit code."""
-    text = load(path, sets=sets).explain(name, stage)
+def explain(path: Path, sets: Mapping[str, str], name: str, stage: Stage, form: str, **question: Any) -> int:
+    """Write a stage of a KPI, as a question needs it, to stdout and return the exit code."""
+    text = load(path, sets=sets).explain(name, stage, **question)
     _write({"kpi": name, "stage": stage, "text": text}, text, form)
     return FINE
 

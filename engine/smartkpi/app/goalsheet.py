@@ -7,7 +7,7 @@ from typing import Any
 
 from smartkpi.api import Project
 from smartkpi.diagnostics import KpiError
-from smartkpi.report.build import Cell, Column, Grid
+from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.style import Style
 from smartkpi.report.table import draw
 from smartkpi.semantics.goal import Bounds, TypedGoal

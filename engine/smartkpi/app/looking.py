@@ -11,7 +11,7 @@ from typing import Any
 from smartkpi.app.drafting.project import Seen
 from smartkpi.app.drafting.roles import Roles, find_roles
 from smartkpi.diagnostics import to_json
-from smartkpi.report.build import Cell, Column, Grid
+from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.style import Style, plain
 from smartkpi.report.table import draw
 from smartkpi.sources.look import ColumnFacts, TableFacts

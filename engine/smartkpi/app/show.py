@@ -19,7 +19,8 @@ from smartkpi.diagnostics import Diagnostic, KpiError, errors
 from smartkpi.language.format import format_expr
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.nearest import did_you_mean
-from smartkpi.report.build import Cell, Column, Grid, segment_text
+from smartkpi.report.build import segment_text
+from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.style import Style, fold, plain
 from smartkpi.report.table import draw
 from smartkpi.resources import find

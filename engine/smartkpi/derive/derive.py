@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from smartkpi.derive.compared import Held, hold, tall_columns
 from smartkpi.derive.coverage import FULL, TICK, Cover, cover, cover_timeless, describe
 from smartkpi.derive.folds import fold, folds_at, folds_of
 from smartkpi.derive.formula import OK, Parts, evaluate, ranked
@@ -87,11 +88,14 @@ def derive(plan: Plan, answer: Answer, limit: int = MAX_CELLS) -> Derived:
     parts, cells = [], 0
     left_out: dict[str, int] = {}
     notes: list[Diagnostic] = []
-    for group in _groups(plan, edges):
+    groups = _groups(plan, edges)
+    for place, group in enumerate(groups):
         prepared = _prepare(plan, answer, group, dimensions, limit)
         cells += count_cells(prepared.firsts, prepared.windows)
         if cells > limit:
-            raise too_many_cells(limit, cells)
+            rest = (_prepare(plan, answer, one, dimensions, limit) for one in groups[place + 1 :])
+            cells += sum(count_cells(one.firsts, one.windows) for one in rest)
+            raise too_many_cells(limit, cells, _made_of(plan, group, prepared))
         values, nameless = _values(plan, answer, group, prepared, limit)
         parts.append(values)
         for name, rows in nameless.items():
@@ -107,6 +111,15 @@ def derive(plan: Plan, answer: Answer, limit: int = MAX_CELLS) -> Derived:
         datasets=describe(plan, answer.coverage, edges, left_out),
         diagnostics=tuple(dict.fromkeys(notes)),
     )
+
+
+def _made_of(plan: Plan, group: Group, prepared: _Prepared) -> str:
+    """Say what makes the cells of a group."""
+    periods = max(window.high - window.low + 1 for window in prepared.windows)
+    segments = f" for each of {prepared.firsts.height:,} segments by {', '.join(plan.by)}" if plan.by else ""
+    kpis = len(plan.outputs)
+    what = f"{kpis:,} KPI{'' if kpis == 1 else 's'}, {periods:,} periods of grain `{group.grain}`"
+    return what + segments
 
 
 def _groups(plan: Plan, edges: Mapping[str, datetime | None]) -> list[Group]:
@@ -150,10 +163,10 @@ class _Prepared:
 
 def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, pl.DataType], limit: int) -> _Prepared:
     known = {step.id: step for step in plan.steps}
-    steps = {output.step: known[output.step] for _, output in group.outputs if output.step is not None}
+    steps = {id: known[id] for _, output in group.outputs for id in output.steps}
     wanted = dict.fromkeys(id for step in steps.values() for id in (*step.components, *step.presence))
     reads = dict.fromkeys(read for step in steps.values() for read in step.reads)
-    added = (id for id, path in reads if id in wanted and _is_gridded(plan, group.grain, id, path))
+    added = (id for step in steps.values() for id in _gridded(plan, group.grain, step) if id in wanted)
     gridded = tuple(dict.fromkeys(added))
     frames = within_periods(plan.calendar.own(group.grain), answer.frames.get(group.grain, ()))
     stretches = answer.stretches.get(group.grain, ())
@@ -184,10 +197,12 @@ def _prepare(plan: Plan, answer: Answer, group: Group, dimensions: Mapping[str, 
     )
 
 
-def _is_gridded(plan: Plan, grain: Grain, id: str, path: Path) -> bool:
-    """Say whether a component is added up from days or hours: over a window, or over a part of a period."""
-    component = plan.components[id]
-    return is_gridded(component) and (component.window is not None or (bool(path) and is_cut(grain)))
+def _gridded(plan: Plan, grain: Grain, step: Step) -> Iterator[str]:
+    """Yield the components that a step adds up from days or hours: over a window, or over a part of a period."""
+    for id, path in step.reads:
+        component, part = plan.components[id], bool(path) and is_cut(grain) and not step.whole
+        if is_gridded(component) and (component.window is not None or part):
+            yield id
 
 
 def _missing(
@@ -248,14 +263,16 @@ def _judge(
         column, _ = known.columns_of(plan.components[id].event, plan.components[id].window if over else None)
         if known.reached.frame[column].any():
             uncovered[id] = column
+    shown, always = {output.step for _, output in group.outputs}, pl.Series([True]).new_from_index(0, frame.height)
     own: list[pl.Series] = []
+    seen: dict[tuple[frozenset[tuple[str, Path]], bool], tuple[pl.Series, ...]] = {}
     for step in steps:
-        parts, clamped = marks_of(step, known.reached)
-        own += [
-            complete_in(step, plan, known, frame["complete"]).alias(f"complete.{step.id}"),
-            parts.alias(f"like_for_like.{step.id}"),
-            clamped.alias(f"clamped.{step.id}"),
-        ]
+        read = frozenset(step.reads)
+        if (read, step.id in shown) not in seen:  # most KPIs read the same periods of the same events
+            base = frame["complete"] if step.id in shown else always
+            seen[read, step.id in shown] = complete_in(step, plan, known, base), *marks_of(step, known.reached)
+        marks = zip(("complete", "like_for_like", "clamped"), seen[read, step.id in shown], strict=True)
+        own += [column.alias(f"{mark}.{step.id}") for mark, column in marks]
         if (immature := immature_in(step, plan, known, group.edge, open_)) is not None:
             own.append(immature.alias(f"immature.{step.id}"))
     return replace(known.reached, frame=known.reached.frame.with_columns(own)), uncovered
@@ -329,7 +346,8 @@ def _values(
     for (k, output), window in zip(group.outputs, windows, strict=True):
         assert output.step is not None
         step = steps[output.step]
-        one = _Shown(k, step, parts[output.step], window)
+        held = tuple(Held(name.name, steps[name.step], parts[name.step]) for name in output.compared)
+        one = _Shown(k, step, parts[output.step], window, held)
         shown.setdefault((window.first, window.low, window.high), []).append(one)
     tall = pl.concat([_stack(plan, kpis, spine) for kpis in shown.values()])
     return tall, folded.left_out
@@ -337,12 +355,13 @@ def _values(
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """One KPI to be shown: its number among the outputs, its parts, its window."""
+    """One KPI to be shown: its number among the outputs, its parts, its window, and what it is held against."""
 
     k: int
     step: Step
     parts: Parts
     window: Window
+    held: tuple[Held, ...] = ()
 
 
 def _stack(plan: Plan, kpis: list[_Shown], spine: pl.DataFrame) -> pl.DataFrame:
@@ -359,7 +378,7 @@ def _stack(plan: Plan, kpis: list[_Shown], spine: pl.DataFrame) -> pl.DataFrame:
         "shown": True,
     }
     tall = []
-    for name, kind in TALL.items():
+    for name, kind in {**TALL, **tall_columns(plan.compare)}.items():
         values = [one.k for one in kpis] if name == "k" else [constant.get(name)]
         blanks = [pl.Series([value], dtype=kind).new_from_index(0, len(period)) for value in values]
         own = [columns.get(f"{one.k}.{name}", columns.get(name)) for one in kpis]
@@ -382,6 +401,8 @@ def _own(one: _Shown, known: AbstractSet[str]) -> dict[str, pl.Expr]:
         made["immature"] = pl.col(f"immature.{step.id}")
     if any(path for _, path in step.reads):
         made |= {mark: pl.col(f"{mark}.{step.id}") for mark in ("like_for_like", "clamped")}
+    for held in one.held:
+        made |= hold(held, known)
     return {name: e for name, e in made.items() if e is not None}
 
 

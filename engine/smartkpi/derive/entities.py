@@ -212,7 +212,7 @@ def _of_periods(
     each = covered.group_by("i").len().join(segments.group_by("i").len(name="segments"), on="i")
     cells = int((each["len"].cast(pl.Int64) * each["segments"].cast(pl.Int64)).sum())
     if cells > max(limit, MOST):
-        raise too_many_cells(limit, cells)
+        raise too_many_cells(limit, cells, f"a value per {one.grain} of each segment")
     table = segments.join(covered, on="i", how="inner")
     for frame in frames:
         kinds = [pl.col(name).cast(table.schema[name]) for name in one.keep]

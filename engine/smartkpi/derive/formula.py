@@ -295,7 +295,7 @@ def _apply(node: Apply, args: list[Parts]) -> Parts:
         total, present = args
         mean = pl.when(present.value != 0).then(total.value / present.value)
         return Parts(mean, pl.lit(NO_DATA), n=present.n)
-    value = _growth(*values) if node.function == "growth" else SCALAR[node.function](*values)
+    value = growth(*values) if node.function == "growth" else SCALAR[node.function](*values)
     why = None if node.type.kind is Kind.BOOLEAN else _why(node, args)
     sized = [arg for arg in args if arg.n is not None]
     sizeless = None
@@ -304,7 +304,7 @@ def _apply(node: Apply, args: list[Parts]) -> Parts:
     return Parts(value, why, _money(node, args), _size(node, args), sizeless)
 
 
-def _growth(now: pl.Expr, before: pl.Expr) -> pl.Expr:
+def growth(now: pl.Expr, before: pl.Expr) -> pl.Expr:
     """Return by how much a value grew, as a share of what it was: undefined from nothing, or from below it."""
     return pl.when(before > 0).then(now / before - 1)
 

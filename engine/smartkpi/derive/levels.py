@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from smartkpi.derive.derive import Derived, derive
+from smartkpi.derive.derive import MAX_CELLS, Derived, derive
 from smartkpi.engines.answer import Answer
 from smartkpi.plan.nodes import Plan
 
@@ -26,9 +26,9 @@ class Best:
     cut: tuple[str, ...]
 
 
-def derive_totals(plan: Plan, answer: Answer) -> Derived:
+def derive_totals(plan: Plan, answer: Answer, limit: int = MAX_CELLS) -> Derived:
     """Return the values of all asked KPIs over all segments: what the question without dimensions gives."""
-    return derive(replace(plan, by=(), outputs=plan.totals, totals=(), scorecard=False), answer)
+    return derive(replace(plan, by=(), outputs=plan.totals, totals=(), scorecard=False), answer, limit)
 
 
 def choose_best(derived: Derived, by: Sequence[str], top: int, directions: Mapping[str, str]) -> Best:

@@ -23,12 +23,12 @@ DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
 Open = Mapping[str, pl.DataFrame]
 PART = 1 << 40
-"""So much greater than the number of its period is the number of a part."""
+"""The numbers of parts of periods begin here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """Periods by number: those shown from 0, earlier ones below, parts of them so much further up as PART says.
+    """Periods by number: those shown from 0, earlier ones below, parts of them from PART.
 
     ``frame`` has a row for each: `i`, `at` (the number of its period), start, end, first, last, for each shift a
     column with the number of the place that it leads to, for each window the columns of its stretch (`from`, `upto`).
@@ -307,7 +307,7 @@ def place_all(answers: Answers, reached: Reached, components: Mapping[str, Compo
         if name is None:
             continue
         ends = {FROM: pl.col(f"{name}.from"), UPTO: pl.col(f"{name}.upto")}
-        rows = reached.frame.filter(pl.col("i") != pl.col("at")) if window is None else reached.frame
+        rows = reached.frame.filter(pl.col("i") >= PART) if window is None else reached.frame
         found = frame.join(rows.select("i", **ends), on=[FROM, UPTO], how="inner").drop(FROM, UPTO)
         keys = [column for column in found.columns if column not in ids]
         for id in ids:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
+from smartkpi.derive.compared import MARKS, result_columns, tall_columns
 from smartkpi.derive.formula import NO_DATA, OK, UNDEFINED, reached
 from smartkpi.derive.rounding import round_significant, to_float
 from smartkpi.language.types import BARE, NULL, PLAIN, Kind, Type
 from smartkpi.plan.nodes import Fold, Formula, Output, Plan, Result, Revised, Step, Value
+from smartkpi.semantics.comparisons import COMPARISONS
 from smartkpi.semantics.formula import Apply, Literal
 
 INSTANT = pl.Datetime("us", "UTC")
@@ -43,7 +45,7 @@ def tidy(
     plan: Plan, tall: pl.DataFrame | None, dimensions: Mapping[str, pl.DataType]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the frame and the trend of a result from the tall table (None: no KPI has a value)."""
-    schema = {**TALL, **{name: dimensions[name] for name in plan.by}}
+    schema = {**TALL, **tall_columns(plan.compare), **{name: dimensions[name] for name in plan.by}}
     missing = [k for k, output in enumerate(plan.outputs) if output.step is None]
     blank = pl.DataFrame({"k": pl.Series(missing, dtype=pl.Int64)}).with_columns(
         pl.lit(UNAVAILABLE if name == "why" else name == "shown" or None).cast(kind).alias(name)
@@ -56,7 +58,8 @@ def tidy(
     words = _words(plan, rows)
     frame = words.filter(rows["shown"])
     has_value = rows["why"] != UNAVAILABLE
-    return frame, words.filter(has_value) if plan.scorecard else words.clear()
+    trend = words.drop(column for name in plan.compare for column in COMPARISONS[name].all)
+    return frame, trend.filter(has_value) if plan.scorecard else trend.clear()
 
 
 def _words(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
@@ -83,6 +86,7 @@ def _words(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
         _flags(rows),
         pl.Series("status", [None], dtype=pl.String).new_from_index(0, rows.height),
         _reasons(plan, rows, why, steps),
+        *result_columns(rows, plan.compare, _lists(MARKS)),
     ]
     return pl.DataFrame(columns)
 
@@ -95,8 +99,13 @@ def _flags(rows: pl.DataFrame) -> pl.Series:
     number = pl.Series([0], dtype=pl.UInt32).new_from_index(0, rows.height)
     for bit, name in enumerate(FLAGS):
         number = number + rows[name].fill_null(value=False).cast(pl.UInt32) * (1 << bit)
-    sets = [[name for bit, name in enumerate(FLAGS) if number_ >> bit & 1] for number_ in range(1 << len(FLAGS))]
-    return pl.Series("flags", sets, dtype=pl.List(pl.String)).gather(number)
+    return _lists(FLAGS).gather(number).alias("flags")
+
+
+def _lists(names: Sequence[str]) -> pl.Series:
+    """Return the lists of all combinations of names, by the number that they make as bits."""
+    sets = [[name for bit, name in enumerate(names) if number >> bit & 1] for number in range(1 << len(names))]
+    return pl.Series(sets, dtype=pl.List(pl.String))
 
 
 def _type(output: Output, steps: Mapping[str, Step]) -> Type | None:

@@ -12,7 +12,7 @@ import polars as pl
 
 from smartkpi.derive.reached import Reached
 from smartkpi.derive.spine import Periods, key_type, lay_out, lay_out_one, unplaced
-from smartkpi.diagnostics import Diagnostic, KpiError, Severity
+from smartkpi.diagnostics import Diagnostic, KpiError, Note, Severity
 from smartkpi.periods.calendar import Key
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Output, Plan, Step
@@ -134,7 +134,9 @@ def refuse_many(grain: Grain, start: Key, end: Key, limit: int) -> None:
     """Refuse before the periods are made what alone would be too many."""
     count = int((end.toordinal() - start.toordinal()) / DAYS.get(grain, 1))
     if count > limit:
-        raise too_many_cells(limit, count)
+        raise too_many_cells(
+            limit, count, f"so many periods of grain `{grain}` lie from {start:%Y-%m-%d} to {end:%Y-%m-%d}"
+        )
 
 
 def windows_of(
@@ -214,12 +216,14 @@ def count_cells(firsts: pl.DataFrame, windows: Sequence[Window]) -> int:
     return sum(firsts.select(counts).row(0)) if counts else 0
 
 
-def too_many_cells(limit: int, found: int) -> KpiError:
-    """Return the error for an answer with more cells than are let through."""
+def too_many_cells(limit: int, found: int, made_of: str = "") -> KpiError:
+    """Return the error for an answer with more cells than are let through; ``made_of`` says where they come from."""
+    message = f"the answer would have {found:,} cells, more than {limit:,}"
     return KpiError(
         Diagnostic(
             "too-many-cells",
-            f"the answer would have {found:,} cells, more than {limit:,}",
-            hint="ask for a coarser grain, fewer dimensions, or a shorter range with `--since`",
+            message + (f": {made_of}" if made_of else ""),
+            hint="ask for a coarser grain, fewer segments (`--where`), or a shorter range with `--since`",
+            notes=(Note("`--max-cells` lets more through, where there is the memory for it"),),
         )
     )

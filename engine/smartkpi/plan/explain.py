@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, assert_never
@@ -37,7 +37,8 @@ def explain(plan: Plan, kpi: str) -> str:
     if output.step is None:
         return f"{kpi} by {output.grain}: unavailable, {output.unavailable}\n"
     lines = [f"{kpi} by {output.grain} = {output.step}"]
-    steps = _needed(plan, output.step)
+    lines += [f"  compared with {one.name} = {one.step}" for one in output.compared]
+    steps = _needed(plan, output.steps)
     lines += [f"  {step.id} {step.kpi}: {text(step.formula)}" for step in steps]
     ids = {id for step in steps for id in (*step.components, *step.presence, *step.inside)}
     lines += [f"  {id} {_component(component)}" for id, component in plan.components.items() if id in ids]
@@ -50,9 +51,9 @@ def explain(plan: Plan, kpi: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _needed(plan: Plan, step: str) -> list[Step]:
-    """Return a step and those it refers to, in the plan's order."""
-    wanted = {step}
+def _needed(plan: Plan, steps: Iterable[str]) -> list[Step]:
+    """Return steps and those they refer to, in the plan's order."""
+    wanted = set(steps)
     for candidate in reversed(plan.steps):
         if candidate.id in wanted:
             wanted |= set(_references(candidate.formula))

@@ -13,12 +13,26 @@ from typing import assert_never
 
 from smartkpi.language.types import BOOLEAN, WHOLE, Kind, Type
 from smartkpi.periods.grain import Grain
-from smartkpi.periods.windows import Path, Window, refuse_shift, refuse_window
+from smartkpi.periods.windows import Path, Shift, Window, refuse_shift, refuse_window
 from smartkpi.plan import nodes
-from smartkpi.plan.nodes import EVER, Component, Earlier, Fold, Output, Plan, Range, Rank, Result, Step, Value
+from smartkpi.plan.nodes import (
+    EVER,
+    Compared,
+    Component,
+    Earlier,
+    Fold,
+    Output,
+    Plan,
+    Range,
+    Rank,
+    Result,
+    Step,
+    Value,
+)
 from smartkpi.plan.relations import histories_of, open_in, provided, relations_of
 from smartkpi.plan.scans import is_late, join, scans_of
 from smartkpi.semantics.check import Checked
+from smartkpi.semantics.comparisons import shift_to
 from smartkpi.semantics.formula import (
     Across,
     Aggregate,
@@ -84,13 +98,13 @@ def lower(checked: Checked, resolved: Resolved, totals: bool = False) -> Plan:
         grain = question.grain or Grain(kpi.grain)
         reason = resolved.unavailable.get(name, "") or _unanswerable(checked, kpi, grain, question)
         asked = _asked(grain, question)
-        seen = _seen(checked, kpi, question)
-        over = Slice(question.by, asked=asked, seen=seen)
-        step = None if reason else _lower_kpi(build, kpi, resolved.where, over).id
-        outputs.append(Output(name, step, grain, tuple(sorted(kpi.datasets)), reason))
-        if totals and question.by and not reason:
-            total = _lower_kpi(build, kpi, resolved.where, Slice((), ranked=False, asked=asked, seen=seen)).id
-            over_all.append(Output(name, total, grain, tuple(sorted(kpi.datasets))))
+        if reason:
+            outputs.append(Output(name, None, grain, tuple(sorted(kpi.datasets)), reason))
+            continue
+        over = Slice(question.by, asked=asked, seen=_seen(checked, kpi, question))
+        outputs.append(_output(build, kpi, grain, resolved, over))
+        if totals and question.by:
+            over_all.append(_output(build, kpi, grain, resolved, replace(over, keep=(), ranked=False)))
     return _plan(build, resolved, tuple(outputs), tuple(over_all), question.by)
 
 
@@ -106,9 +120,30 @@ def lower_rest(checked: Checked, resolved: Resolved, cuts: Mapping[str, Conditio
         kpi = checked.kpis[name]
         grain = question.grain or Grain(kpi.grain)
         over = Slice((), cut, ranked=False, asked=_asked(grain, question), seen=_seen(checked, kpi, question))
-        step = _lower_kpi(build, kpi, resolved.where, over).id
-        outputs.append(Output(name, step, grain, tuple(sorted(kpi.datasets))))
+        outputs.append(_output(build, kpi, grain, resolved, over))
     return replace(_plan(build, resolved, tuple(outputs), (), ()), scorecard=False)
+
+
+def _output(build: _Build, kpi: TypedKpi, grain: Grain, resolved: Resolved, over: Slice) -> Output:
+    """Return a KPI as asked over a slice, with the values that it is held against."""
+    question, calendar = resolved.question, build.checked.catalog.calendar
+    step = _lower_kpi(build, kpi, resolved.where, over)
+    asked = () if "." in kpi.name else question.compare  # what a KPI is judged by is held against nothing itself
+    shifts = {name: shift_to(name, kpi, grain, calendar) for name in asked}
+    refused = {name: refuse_shift(calendar, shift, grain) for name, shift in shifts.items()}
+    compared = (_compare(build, step, name, shifts[name], question.scorecard) for name in shifts if not refused[name])
+    refusals = tuple((name, reason) for name, reason in refused.items() if reason)
+    return Output(kpi.name, step.id, grain, tuple(sorted(kpi.datasets)), compared=tuple(compared), uncompared=refusals)
+
+
+def _compare(build: _Build, step: Step, name: str, shift: Shift, whole: bool) -> Compared:
+    """Return a comparison of a step's values with those of earlier periods; ``whole``: of whole ones only."""
+    key = (step.id, shift, whole)
+    if key not in build.steps:
+        formula = Earlier(Result(step.id, step.type), shift, step.type)
+        reads = tuple((id, (shift, *path)) for id, path in step.reads)
+        build.steps[key] = replace(step, id=f"s{len(build.steps)}", formula=formula, reads=reads, whole=whole)
+    return Compared(name, build.steps[key].id, shift)
 
 
 def _asked(grain: Grain, question: Question) -> Range:
@@ -151,8 +186,9 @@ def _plan(
         as_of=question.as_of,
         datasets={**checked.datasets, **relations.datasets},
         profiles=tuple(sorted({d for output in outputs if output.step for d in output.datasets})),
-        scorecard=question.grain is None and question.since is None and question.until is None,
+        scorecard=question.scorecard,
         totals=totals,
+        compare=question.compare,
         relations=relations.found,
         histories=histories_of(checked, build.components.values()),
         provided=provided(checked, build.components),

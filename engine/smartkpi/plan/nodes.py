@@ -276,7 +276,8 @@ class Step:
     """One KPI under one set of outer conditions: a formula over components and earlier steps.
 
     ``presence`` names `rows` components: a segment exists from its first period with a row in any of them; ``inner``
-    components of folds, each with the grain of its fold; ``reads`` says of which periods each is read.
+    components of folds, each with the grain of its fold; ``reads`` says of which periods each is read. ``whole``: its
+    earlier periods are read whole, and a period that the as-of cuts is held against none.
     """
 
     id: str
@@ -287,6 +288,7 @@ class Step:
     presence: tuple[str, ...]
     inner: tuple[tuple[str, Grain | None], ...] = ()
     reads: tuple[tuple[str, Path], ...] = ()
+    whole: bool = False
 
     @property
     def inside(self) -> tuple[str, ...]:
@@ -295,14 +297,33 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """What the values of an output are held against: the name of the comparison, its step, and the step's shift."""
+
+    name: str
+    step: str
+    shift: Shift
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
-    """One KPI as asked: its step, its grain, the datasets whose coverage counts, or why it is unavailable."""
+    """One KPI as asked: its step, its grain, the datasets whose coverage counts, or why it is unavailable.
+
+    ``uncompared`` has the comparisons that it does not go with, and why.
+    """
 
     kpi: str
     step: str | None
     grain: Grain
     datasets: tuple[str, ...]
     unavailable: str = ""
+    compared: tuple[Compared, ...] = ()
+    uncompared: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Its step and those of its comparisons; none where it is unavailable."""
+        return () if self.step is None else (self.step, *(one.step for one in self.compared))
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +331,8 @@ class Plan:
     """All that a question needs.
 
     ``samples`` names, for a sum, minimum or maximum, the component that tells of how many rows; ``profiles`` are the
-    datasets whose coverage is to be read. ``totals`` are the outputs once more, over all segments.
+    datasets whose coverage is to be read. ``totals`` are the outputs once more, over all segments;
+    ``compare`` names the comparisons asked for.
 
     ``relations`` are the rows, by the name of their dataset, that are made of others, each after those it is made of.
     Of derived events there are ``histories``; of components over them, ``provided`` says where their rows are, and
@@ -334,3 +356,4 @@ class Plan:
     histories: Mapping[str, History] = field(default_factory=dict)
     provided: Mapping[str, tuple[TypedBinding, ...]] = field(default_factory=dict)
     open_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    compare: tuple[str, ...] = ()

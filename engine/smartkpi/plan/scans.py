@@ -41,7 +41,7 @@ def scans_of(
         for one, together in product(providers, (grains,) if state == "additive" else ((g,) for g in grains)):
             back = tuple(dict.fromkeys(one for g in together for one in asked.back.get(g, ())))
             yield _scan(id, component, one, state, together, back=back, parts=asked.parts)
-        for one, demand in product(providers, asked.demands):
+        for one, demand in product(providers, asked.demands.values()):
             yield _scan(id, component, one, state, (), demands=(demand,))
 
 
@@ -74,37 +74,42 @@ class _Wanted:
 
     grains: dict[Grain, None] = field(default_factory=dict)
     back: dict[Grain, dict[Back, None]] = field(default_factory=dict)
-    demands: dict[Demand, None] = field(default_factory=dict)
+    demands: dict[Demand, Demand] = field(default_factory=dict)
     parts: bool = False
+
+    def demand(self, more: Demand) -> None:
+        """Ask for stretches of time, together with others of the same window."""
+        key = replace(more, paths=())
+        paths = self.demands[key].paths if key in self.demands else ()
+        self.demands[key] = replace(more, paths=tuple(dict.fromkeys((*paths, *more.paths))))
 
 
 def _wanted(
     components: Mapping[str, Component], steps: Mapping[str, Step], outputs: Iterable[Output]
 ) -> dict[str, _Wanted]:
     found: dict[str, _Wanted] = {}
-    for output in outputs:
-        if output.step is None:
-            continue
-        step = steps[output.step]
+    for output, step in ((one, steps[name]) for one in outputs for name in one.steps):
         inner = dict.fromkeys(id for id, read_at in step.inner if read_at is None)
         paths: dict[str, dict[Path, None]] = {id: {} for id in (*step.components, *step.presence, *step.inside)}
         for id, path in step.reads:
             paths[id][path] = None
         for id in dict.fromkeys((*step.components, *step.presence, *inner)):
-            _want(found.setdefault(id, _Wanted()), components[id], output, tuple(paths[id]))
+            _want(found.setdefault(id, _Wanted()), components[id], output, tuple(paths[id]), step.whole)
         for id, read_at in step.inner:
             if read_at is not None:
-                _want_values(found.setdefault(id, _Wanted()), components[id], output, tuple(paths[id]), read_at)
+                _want_values(
+                    found.setdefault(id, _Wanted()), components[id], output, tuple(paths[id]), step.whole, read_at
+                )
     return found
 
 
-def _want(one: _Wanted, component: Component, output: Output, paths: tuple[Path, ...]) -> None:
+def _want(one: _Wanted, component: Component, output: Output, paths: tuple[Path, ...], whole: bool) -> None:
     """Ask for what a component is in the periods of an output, those that paths lead to, or a window of them."""
     grain, shifted = output.grain, tuple(path for path in paths if path)
     if component.window is None:
         one.grains[grain] = None
         one.back.setdefault(grain, {}).update(dict.fromkeys(Back(grain, path) for path in shifted))
-    if component.window is not None or (shifted and is_cut(grain)):
+    if component.window is not None or (shifted and is_cut(grain) and not whole):
         if is_gridded(component):
             grid = grid_of(grain)
             one.grains[grid] = None
@@ -112,17 +117,19 @@ def _want(one: _Wanted, component: Component, output: Output, paths: tuple[Path,
             one.back.setdefault(grid, {}).update(dict.fromkeys(Back(grain, path, component.window) for path in paths))
         else:
             reached = paths if component.window is not None else shifted
-            one.demands[Demand(grain, output.datasets, component.window, reached)] = None
+            one.demand(Demand(grain, output.datasets, component.window, reached))
 
 
-def _want_values(one: _Wanted, component: Component, output: Output, paths: tuple[Path, ...], period: Grain) -> None:
+def _want_values(
+    one: _Wanted, component: Component, output: Output, paths: tuple[Path, ...], whole: bool, period: Grain
+) -> None:
     """Ask for what a component is in the calendar periods that lie in those of an output, and in parts of them."""
     grain, window, shifted = output.grain, component.window, tuple(path for path in paths if path)
     one.grains[period] = None
     back = (Back(grain, path, window) for path in (shifted if window is None else paths))
     one.back.setdefault(period, {}).update(dict.fromkeys(back))
-    if window is not None or (shifted and is_cut(grain)):
-        one.demands[Demand(grain, output.datasets, window, shifted if window is None else paths, period)] = None
+    if window is not None or (shifted and is_cut(grain) and not whole):
+        one.demand(Demand(grain, output.datasets, window, shifted if window is None else paths, period))
 
 
 def is_gridded(component: Component) -> bool:

@@ -36,8 +36,8 @@ def verify(plan: Plan) -> None:
     asked = dict.fromkeys(
         (id, at)
         for output in (*plan.outputs, *plan.totals)
-        if output.step is not None
-        for id, at in _read_at(plan, steps[output.step], output.grain)
+        for step in output.steps
+        for id, at in _read_at(plan, steps[step], output.grain)
     )
     providers: dict[str, list[Rows]] = {}
     for dataset in plan.datasets.values():

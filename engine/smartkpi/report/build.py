@@ -6,8 +6,8 @@ segment and a column a KPI; where rows were ordered or cut, a row a KPI, period 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,10 +16,11 @@ from smartkpi.assess.standing import Standing
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import period_text
-from smartkpi.periods.windows import earlier, refuse_shift
 from smartkpi.report.aims import status_text, target_text
+from smartkpi.report.cells import Cell, Column, Grid
+from smartkpi.report.compared import Row, change_cells, change_columns, marked_in
 from smartkpi.report.judged import benchmark_of, finding_lines, judged_notes, place_of
-from smartkpi.report.numbers import form_of, format_change, format_number, sparkline
+from smartkpi.report.numbers import form_of, format_number, sparkline
 from smartkpi.report.style import Style, plain
 from smartkpi.report.words import word
 from smartkpi.result import KpiInfo, PeriodNote, Result
@@ -31,41 +32,6 @@ TICK = timedelta(microseconds=1)
 WEEK_OLD = 7
 NOTES_SHOWN, LINES_SHOWN = 3, 10
 LEVELS = ("segment", "other", "total")
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A text and how it is meant: `` (plain), `good`, `warning`, `critical`, `faint`."""
-
-    text: str
-    tone: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column: numbers stand at the right; of columns with a ``drop`` the one with the lowest goes first."""
-
-    title: str
-    right: bool = False
-    drop: int = 0
-    fold: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table with a title above and notes below. The first ``keys`` columns name the row.
-
-    ``split`` allows a wide grid to be drawn as several, each with the key columns and some of the others.
-    """
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    keys: int
-    split: bool = False
-    notes: tuple[str, ...] = ()
 
 
 def build(result: Result, style: Style) -> tuple[Grid, ...]:
@@ -162,14 +128,15 @@ def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
     one = len(known) <= 1
     columns += [] if one else [Column(word(style.lang, "period"))]
     columns.append(Column(word(style.lang, "value"), right=True))
-    columns.append(Column(word(style.lang, "change"), right=True, drop=3))
+    columns += change_columns(result.compare, style, drop=3)
     columns.append(Column(word(style.lang, "trend"), drop=1))
     columns.append(Column(word(style.lang, "benchmark"), right=True, drop=2))
-    columns.append(Column(word(style.lang, "status"), drop=4))
-    columns.append(Column(word(style.lang, "target"), right=True, drop=5))
-    columns.append(Column(word(style.lang, "goal"), drop=6))
+    columns.append(Column(word(style.lang, "status"), drop=3 + len(result.compare)))
+    columns.append(Column(word(style.lang, "target"), right=True, drop=4 + len(result.compare)))
+    columns.append(Column(word(style.lang, "goal"), drop=5 + len(result.compare)))
     benchmarks = benchmark_of(result)
     body, marked = [], any(row["flags"] for row in rows)
+    compared = marked_in(rows, result.compare)
     for row, period, heads in zip(rows, periods, _heads(result, rows, style), strict=True):
         info = result.kpis.get(row["kpi"])
         trend = trends.get(_segment(result, row), [])
@@ -180,7 +147,7 @@ def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
                 *heads,
                 *middle,
                 _value(row, info, marked, style),
-                _change(row, trend, info, result.calendar, style),
+                *change_cells(result.compare, row, info, compared, style),
                 *line,
                 _benchmark(row, benchmarks.get(place_of(result, row)), info),
                 _status(row, style),
@@ -203,12 +170,15 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
         lines.setdefault(place, {})[row["kpi"]] = row
     marked = {row["kpi"] for row in rows if row["flags"]}
     graded = {row["kpi"] for row in rows if row["status"] is not None}
+    compared = {name: marked_in((row for row in rows if row["kpi"] == name), result.compare) for name in names}
     columns = [
         Column(_grain_word(grain, style)),
         *(Column(dimension_label(result, name, style)) for name in result.by),
     ]
     keys = len(columns)
-    columns += [Column(label(result.kpis.get(name), name, style), right=True) for name in names]
+    for name in names:
+        columns.append(Column(label(result.kpis.get(name), name, style), right=True))
+        columns += change_columns(result.compare, style, drop=1)
     beside = _beside(result, grain)
     columns += [Column(word(style.lang, "notes"), fold=True)] if beside else []
     body, above = [], ""
@@ -219,17 +189,17 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
         heads = [Cell("" if period == above else period), *_segments(result, row, style)]
         shown = "" if period == above else _noted(beside.get(key[0], ()), grain, style)
         above = period
-        values = (
-            _graded(some[name], result.kpis.get(name), name in graded, name in marked, style)
-            if name in some
-            else Cell("–", "faint")
-            for name in names
-        )
+        values: list[Cell] = []
+        for name in names:
+            one, info = some.get(name), result.kpis.get(name)
+            graded_as = (name in graded, name in marked, style)
+            values.append(Cell("–", "faint") if one is None else _graded(one, info, *graded_as))
+            values += change_cells(result.compare, one, info, compared[name], style)
         last = (Cell(shown, "faint"),) if beside else ()
         body.append((*heads, *(Cell(_ascii(cell.text, style), cell.tone) for cell in values), *last))
     as_of, others = _as_ofs(result, rows, style)
     notes = (*_notes(result, rows, style), *others)
-    return Grid("".join(as_of), tuple(columns), tuple(body), keys, split=True, notes=notes)
+    return _filled(Grid("".join(as_of), tuple(columns), tuple(body), keys, split=True, notes=notes))
 
 
 def _beside(result: Result, grain: str) -> dict[datetime | None, list[PeriodNote]]:
@@ -270,8 +240,10 @@ def _listing(result: Result, rows: Sequence[Row], style: Style) -> Grid:
     named = (dimension_label(result, name, style) for name in result.by)
     titles = [word(style.lang, "kpi"), *named, word(style.lang, "period")]
     columns = [Column(title, fold=i == 0) for i, title in enumerate(titles)]
-    columns += [Column(word(style.lang, "value"), right=True), Column(word(style.lang, "status"), drop=1)]
+    columns.append(Column(word(style.lang, "value"), right=True))
+    columns += [*change_columns(result.compare, style, drop=2), Column(word(style.lang, "status"), drop=1)]
     body, marked = [], any(row["flags"] for row in rows)
+    compared = marked_in(rows, result.compare)
     for row, heads in zip(rows, _heads(result, rows, style), strict=True):
         info = result.kpis.get(row["kpi"])
         body.append(
@@ -279,6 +251,7 @@ def _listing(result: Result, rows: Sequence[Row], style: Style) -> Grid:
                 *heads,
                 Cell(_everything(row, style) or period_of(row, result.calendar)),
                 _value(row, info, marked, style),
+                *change_cells(result.compare, row, info, compared, style),
                 _status(row, style),
             )
         )
@@ -348,37 +321,6 @@ def _goal(one: Standing | None, info: KpiInfo | None, style: Style) -> tuple[Cel
     )
 
 
-def _change(row: Row, trend: Sequence[Row], info: KpiInfo | None, calendar: Calendar, style: Style) -> Cell:
-    """Return the change on the period before (of a window on the one that ends where it began).
-
-    Nothing where one of the two is not whole.
-    """
-    if len(trend) < 2 or trend[-1]["start"] != row["start"]:
-        return Cell("")
-    now, before = trend[-1], _before(trend, info, calendar)
-    if before is None or now["value"] is None or before["value"] is None or now["flags"] or before["flags"]:
-        return Cell("")
-    form = form_of(info.format if info else None, row["unit"])
-    text = format_change(now["value"], before["value"], form, word(style.lang, "points"))
-    if text is None:
-        return Cell("")
-    wanted = {"higher": "+", "lower": "-"}.get(info.direction if info else "", "")
-    if not wanted or text[0] not in "+-":
-        return Cell(text)
-    return Cell(text, "good" if text.startswith(wanted) else "critical")
-
-
-def _before(trend: Sequence[Row], info: KpiInfo | None, calendar: Calendar) -> Row | None:
-    """Return the row of a trend that its last one is held against, if it reaches so far back."""
-    start, grain = trend[-1]["start"], Grain(trend[-1]["grain"])
-    window = info.window if info else None
-    if window is None or start is None or refuse_shift(calendar, window, grain):
-        return trend[-2]
-    key, _ = earlier(calendar, grain, start if grain is Grain.HOUR else start.date(), window)
-    wanted = key if isinstance(key, datetime) else calendar.midnight(key)
-    return next((row for row in trend if row["start"] == wanted), None)
-
-
 def _trends(result: Result) -> dict[tuple[Any, ...], list[Row]]:
     """Return the rows of the trend by KPI and segment, oldest first."""
     found: dict[tuple[Any, ...], list[Row]] = {}
@@ -446,6 +388,7 @@ def as_of_text(moment: datetime, style: Style) -> str:
 def _notes(result: Result, rows: Sequence[Row], style: Style) -> list[str]:
     """Return what the marks mean, and why values are unavailable."""
     flags = dict.fromkeys(flag for row in rows for flag in row["flags"] or ())
+    flags |= {flag: None for held in marked_in(rows, result.compare).values() for flag in held}
     comma, colon = word(style.lang, "comma"), word(style.lang, "colon")
     notes = [f"* {comma.join(word(style.lang, flag) for flag in flags)}"] if flags else []
     reasons = {row["kpi"]: row["reason"] for row in rows if row["state"] == "unavailable" and row["reason"]}

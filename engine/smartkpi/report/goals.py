@@ -16,7 +16,8 @@ from smartkpi.report import csv, markdown
 from smartkpi.report import html as pages
 from smartkpi.report import table as tables
 from smartkpi.report.aims import amount_text, digits, plain_value, reason_text, rows_of, status_text, target_text
-from smartkpi.report.build import Cell, Column, Grid, as_of_text
+from smartkpi.report.build import as_of_text
+from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.json import provenance_data
 from smartkpi.report.style import Style, plain
 from smartkpi.report.words import word

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from smartkpi.report.build import Cell, Grid, build
+from smartkpi.report.build import build
+from smartkpi.report.cells import Cell, Grid
 from smartkpi.report.style import Style
 from smartkpi.result import Result
 

@@ -27,6 +27,7 @@ def as_data(result: Result, lang: str = "en") -> dict[str, Any]:
         "smartkpi": 1,
         "scorecard": result.scorecard,
         "by": list(result.by),
+        "compare": list(result.compare),
         "kpis": {name: _kpi(info, lang) for name, info in result.kpis.items()},
         "rows": list(plain_rows(result.frame)),
         "trend": list(plain_rows(result.trend)),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from smartkpi.report.build import Grid, build
+from smartkpi.report.build import build
+from smartkpi.report.cells import Grid
 from smartkpi.report.style import Style
 from smartkpi.result import Result
 

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from smartkpi.report.build import Column, Grid, build
+from smartkpi.report.build import build
+from smartkpi.report.cells import Column, Grid
 from smartkpi.report.style import Style, fold
 from smartkpi.result import Result
 
@@ -34,8 +35,8 @@ def draw(grids: Sequence[Grid], style: Style) -> str:
 
 
 def fit(grid: Grid, width: int | None) -> list[Grid]:
-    """Return a grid as one or several that a width can hold: columns are dropped, or go to a grid of their own."""
-    while width is not None and _width(grid) > width:
+    """Return a grid as one or several that a width can hold: columns go to a grid of their own, or are dropped."""
+    while width is not None and _width(grid) > width and not _can_be_split(grid, width):
         dropped = min((column.drop for column in grid.columns if column.drop), default=0)
         if not dropped:
             break
@@ -44,13 +45,29 @@ def fit(grid: Grid, width: int | None) -> list[Grid]:
         return [grid]
     parts: list[list[int]] = []
     heads = list(range(grid.keys))
-    for index in range(grid.keys, len(grid.columns)):
-        if parts and _width(_select(grid, [*heads, *parts[-1], index])) <= width:
-            parts[-1].append(index)
+    for group in _groups(grid):
+        if parts and _width(_select(grid, [*heads, *parts[-1], *group])) <= width:
+            parts[-1] += group
         else:
-            parts.append([index])
+            parts.append(group)
     chosen = [_select(grid, [*heads, *part]) for part in parts]
     return [replace(part, notes=grid.notes if part is chosen[-1] else ()) for part in chosen]
+
+
+def _can_be_split(grid: Grid, width: int) -> bool:
+    heads = range(grid.keys)
+    return grid.split and all(_width(_select(grid, [*heads, *group])) <= width for group in _groups(grid))
+
+
+def _groups(grid: Grid) -> list[list[int]]:
+    """Return the columns behind the keys, each with those that are joined to it."""
+    groups: list[list[int]] = []
+    for index in range(grid.keys, len(grid.columns)):
+        if grid.columns[index].joined and groups:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return groups
 
 
 def _select(grid: Grid, kept: Sequence[int]) -> Grid:

@@ -11,7 +11,8 @@ from typing import Any
 
 from smartkpi.assess.contribution import settle
 from smartkpi.report import markdown
-from smartkpi.report.build import Cell, Column, Grid, segment_text
+from smartkpi.report.build import segment_text
+from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.numbers import form_of, format_number
 from smartkpi.report.style import Style, plain
 from smartkpi.report.table import draw

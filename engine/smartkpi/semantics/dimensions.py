@@ -8,6 +8,7 @@ from smartkpi.diagnostics import Diagnostic, Severity
 from smartkpi.language.types import Kind, Type
 from smartkpi.language.units import describe
 from smartkpi.nearest import did_you_mean
+from smartkpi.semantics.comparisons import COMPARISONS
 from smartkpi.semantics.findings import Findings, listing
 from smartkpi.semantics.formula import TypedDataset
 from smartkpi.semantics.scope import (
@@ -27,6 +28,7 @@ from smartkpi.spec.model import Catalog
 RESERVED = frozenset(
     {"kpi", "grain", "start", "end"}
     | {"level", "value", "money", "unit", "currency", "n", "state", "flags", "status", "reason"}
+    | {name for columns in COMPARISONS.values() for name in columns.all}
 )
 """The columns of a result: a dimension of such a name would collide (see result.py, which this layer cannot import)."""
 

@@ -176,7 +176,8 @@ def _versions(
         formula = Literal(None, judged.type) if one.void else next(typed)
         where: Conditions = ()
         if one.spec.where is not None and not one.void:
-            where = conditions((one.spec.where.expr,), reads.events, one.space, findings)
+            events = [event for event in reads.events if event in one.space.events]  # other versions may derive others
+            where = conditions((one.spec.where.expr,), events, one.space, findings)
         bands = check_bands(one.spec, judged, one.space, findings)
         version = Version(one.start, formula, where, bands)
         if not versions or replace(version, start=versions[-1].start) != versions[-1]:

@@ -56,7 +56,8 @@ class Question:
     """What is asked: KPIs by name, the grain (None: each its own), segments, local dates, a condition on rows.
 
     ``until`` is the exclusive end of the range asked for; by hour, ``first_hour`` and ``last_hour``, both in, are those
-    of its first and last day. ``as_of``: a date covers its day.
+    of its first and last day. ``as_of``: a date covers its day. ``compare`` names what values are held against, as in
+    semantics/comparisons.py.
     """
 
     kpis: tuple[str, ...]
@@ -69,6 +70,12 @@ class Question:
     first_hour: datetime | None = None
     last_hour: datetime | None = None
     within: Within | None = None
+    compare: tuple[str, ...] = ()
+
+    @property
+    def scorecard(self) -> bool:
+        """Whether each KPI is shown for its last complete period: no periods are asked for."""
+        return self.grain is None and self.since is None and self.until is None
 
 
 @dataclass(frozen=True, slots=True)
