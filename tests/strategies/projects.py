@@ -518,7 +518,7 @@ def revised(
     days: st.SearchStrategy[str],
     filtered: bool,
 ) -> tuple[list[dict[str, Any]], Formula]:
-    """Revisions of a KPI, and all that it reads then; ``filtered``: no more than before."""
+    """Revisions of a KPI, and all that it reads then; ``filtered``: of no events but those before."""
     found = []
     for day in sorted(set(draw(st.lists(days, min_size=1, max_size=2)))):
         one: dict[str, Any] = {"from": day}
@@ -599,7 +599,9 @@ def kpis(
         if draw(st.booleans()):
             definition["thresholds"] = draw(st.sampled_from(THRESHOLDS))
         if draw(st.integers(0, 4)) == 0:
-            definition["revisions"], formula = draw(revised(formula, events, known, days, "where" in definition))
+            definition["revisions"], formula = draw(
+                revised(formula, events, known, days, not {"where", "window"}.isdisjoint(definition))
+            )
         if draw(st.booleans()):
             mine = [event for event in events if event.name in formula.events]
             fields = frozenset.intersection(*(event.fields for event in mine))
