@@ -18,13 +18,13 @@ Aim = Callable[[str, str], smartkpi.Project]
 
 
 @pytest.fixture
-def aim(open_project: Open, tmp_path: Path) -> Aim:
+def aim(open_project: Open, tmp_path: Path, shared_data: Path) -> Aim:
     """Open a project with goals in a file of their own."""
 
     def opened(name: str, goals: str) -> smartkpi.Project:
         open_project(name)
         (tmp_path / "goals.yml").write_text(goals, encoding="utf-8")
-        project = smartkpi.load(tmp_path)
+        project = smartkpi.load(tmp_path, allow=shared_data)
         assert project.check().ok, project.check()
         return project
 
@@ -151,7 +151,7 @@ goals:
 """,
         encoding="utf-8",
     )
-    project = smartkpi.load(tmp_path)
+    project = smartkpi.load(tmp_path, allow=shared_data)
     rows = pl.read_csv(shared_data / "ad_campaigns" / "control_group.csv", separator=";", columns=[1, 2])
     spent = rows["Spend [USD]"].head(15).sum()
     row = only(project, "budget", as_of="2019-08-15")

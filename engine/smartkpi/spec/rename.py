@@ -203,7 +203,29 @@ def _spoken(expr: Expr, files: Files) -> Expr:
 
 
 def _step(step: syntax.Step, files: Files) -> syntax.Step:
-    operands = tuple(_spoken(operand, files) for operand in step.operands)
+    operands = tuple(_operand(operand, files) for operand in step.operands)
     within = _row(step.within, files) if isinstance(step.within, syntax.Name) else step.within
     condition = None if step.condition is None else _row(step.condition, files)
     return replace(step, operands=operands, within=within, condition=condition)  # type: ignore[arg-type]
+
+
+def _operand(operand: Expr, files: Files) -> Expr:
+    """Return an operand of a step under the name that the fields of its rows go by in its own file."""
+    renamed = _spoken(operand, files)
+    if isinstance(operand, syntax.Alias):
+        return renamed
+    before, after = _head(operand), _head(renamed)
+    return renamed if before == after else syntax.Alias(renamed, before, operand.span)
+
+
+def _head(expr: Expr) -> str:
+    """Return the name of the event whose rows an operand has."""
+    match expr:
+        case syntax.Where(operand=inner) | syntax.Alias(operand=inner):
+            return _head(inner)
+        case syntax.Step(operands=(first, *_)):
+            return _head(first)
+        case syntax.Name():
+            return expr.text
+        case _:
+            return ""
