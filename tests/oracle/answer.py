@@ -508,9 +508,11 @@ class Asked:
         """The cell of a period and a segment; without one, of all segments that have some values."""
         edge = self.edge
         assert edge is not None
-        read = {leaf.event: [self.coverages[d.name] for d in self.home(leaf.event)] for leaf in self.leaves}
         known = within if segment is None else dict(zip(self.question.by, segment, strict=False))
         stretch = self.stretch(period, window)
+
+        def read(event: str) -> list[Coverage]:
+            return [self.coverages[dataset.name] for dataset in self.home(event)]
 
         def rows(event: str) -> list[EventRow]:
             found = self.rows(event, stretch, segment, window)
@@ -528,7 +530,7 @@ class Asked:
             return [self.cell(period, one, window=window) for one in begun] if segment in begun else []
 
         def covered(event: str) -> bool:
-            return any(is_covered(self.begun(stretch, window, found), found, edge) for found in read[event])
+            return any(is_covered(self.begun(stretch, window, found), found, edge) for found in read(event))
 
         def over(window: Window) -> Cell:
             return self.cell(period, segment, within, window)
@@ -559,7 +561,7 @@ class Asked:
         ]
 
     def part(
-        self, part: Period, world: World, rows: Callable[[str], list[EventRow]], read: Mapping[str, list[Coverage]]
+        self, part: Period, world: World, rows: Callable[[str], list[EventRow]], read: Callable[[str], list[Coverage]]
     ) -> Cell:
         """The cell of a part of a period."""
         assert self.edge is not None
@@ -570,7 +572,7 @@ class Asked:
             return [row for start, row in starts if part.start <= start < part.end]
 
         def covered(event: str) -> bool:
-            return any(is_covered(part, found, edge) for found in read[event])
+            return any(is_covered(part, found, edge) for found in read(event))
 
         def none(what: Any) -> Any:
             return None
