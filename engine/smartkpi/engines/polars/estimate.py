@@ -18,7 +18,7 @@ from smartkpi.plan.nodes import Scan
 from smartkpi.semantics.formula import Expr
 
 WORTH = 2_000_000
-SLICES, SLICE = 4, 5_000
+SLICES, SLICE = 3, 5_000
 DOUBT = 200
 SHARE = 8
 MANY = 500
