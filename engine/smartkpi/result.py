@@ -154,8 +154,32 @@ class Provenance:
     version: str
 
 
+class _Table:
+    """Rows that show themselves: through ``display`` as `text` or `html`, without it as the frame does."""
+
+    __slots__ = ()
+    frame: pl.DataFrame
+    display: Callable[[Any, str], str] | None
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return the rows as plain dictionaries."""
+        return self.frame.to_dicts()
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.frame.height
+
+    def __repr__(self) -> str:
+        return repr(self.frame) if self.display is None else self.display(self, "text")
+
+    def _repr_html_(self) -> str:
+        if self.display is None:
+            return f"<pre>{html.escape(repr(self.frame))}</pre>"
+        return self.display(self, "html")
+
+
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
-class Result:
+class Result(_Table):
     """The answer to a question.
 
     ``frame`` is tidy, one row a KPI, period and segment: kpi String, grain String, start and end Datetime("us", zone)
@@ -197,10 +221,6 @@ class Result:
         """The columns of the frame, dimensions between `end` and `level`."""
         return self.frame.columns
 
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """Return the rows as plain dictionaries."""
-        return self.frame.to_dicts()
-
     def wide(self) -> pl.DataFrame:
         """Return one row a period and segment, and one column of values a KPI, in the order of the question.
 
@@ -216,21 +236,9 @@ class Result:
         table = self.frame.with_columns(pl.col("kpi").replace(shown)).pivot("kpi", index=keys, values="value")
         return table.select(*keys, *shown.values())
 
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return self.frame.height
-
-    def __repr__(self) -> str:
-        return repr(self.frame) if self.display is None else self.display(self, "text")
-
-    def _repr_html_(self) -> str:
-        if self.display is None:
-            return f"<pre>{html.escape(repr(self.frame))}</pre>"
-        return self.display(self, "html")
-
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
-class Goals:
+class Goals(_Table):
     """How goals stand: ``frame`` is tidy, one row a goal, or a segment or period of one (schemas/goals.json).
 
     ``standings`` are the same rows as they were judged, ``scores`` the scorecards of persons and periods. ``left_out``
@@ -247,22 +255,6 @@ class Goals:
     history: bool = False
     calendar: Calendar = PLAIN
     display: Callable[[Goals, str], str] | None = None
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """Return the rows as plain dictionaries."""
-        return self.frame.to_dicts()
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return self.frame.height
-
-    def __repr__(self) -> str:
-        return repr(self.frame) if self.display is None else self.display(self, "text")
-
-    def _repr_html_(self) -> str:
-        if self.display is None:
-            return f"<pre>{html.escape(repr(self.frame))}</pre>"
-        return self.display(self, "html")
 
 
 def noted(frame: pl.DataFrame, notes: Iterable[DatedNote]) -> tuple[PeriodNote, ...]:

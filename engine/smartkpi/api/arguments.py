@@ -62,6 +62,16 @@ def moment(argument: str, given: Any) -> str | date | None:
     return plain
 
 
+def language(given: Any) -> str:
+    """Return the name of a language."""
+    return given if isinstance(given, str) else refuse("lang", given, "a language such as `en`")
+
+
+def function(given: Any) -> Any:
+    """Return what can be called, or None."""
+    return given if given is None or callable(given) else refuse("progress", given, "a function")
+
+
 def mapping(argument: str, given: Any) -> Mapping[str, Any]:
     """Return a mapping from names; None is an empty one."""
     if given is None:

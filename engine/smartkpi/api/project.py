@@ -166,12 +166,10 @@ class Project:
             compare=arguments.names("compare", compare) or None,
             max_cells=arguments.whole("max_cells", max_cells),
         )
-        if not isinstance(lang, str):
-            arguments.refuse("lang", lang, "a language such as `en`")
-        if progress is not None and not callable(progress):
-            arguments.refuse("progress", progress, "a function")
         project = self.with_sets(arguments.constants("sets", sets))
-        return answer(project.usable(), project.data, ask, lang, progress, current_goals)
+        return answer(
+            project.usable(), project.data, ask, arguments.language(lang), arguments.function(progress), current_goals
+        )
 
     def goals(
         self,
@@ -201,12 +199,8 @@ class Project:
             arguments.flag("history", history),
             arguments.flag("optimize", optimize),
         )
-        if not isinstance(lang, str):
-            arguments.refuse("lang", lang, "a language such as `en`")
-        if progress is not None and not callable(progress):
-            arguments.refuse("progress", progress, "a function")
         project = self.with_sets(arguments.constants("sets", sets))
-        return answer_goals(project.usable(), project.data, ask, lang, progress)
+        return answer_goals(project.usable(), project.data, ask, arguments.language(lang), arguments.function(progress))
 
     def why(
         self,
@@ -239,10 +233,10 @@ class Project:
             arguments.moment("as_of", as_of),
             arguments.whole("top", top),
         )
-        if not isinstance(lang, str):
-            arguments.refuse("lang", lang, "a language such as `en`")
         project = self.with_sets(arguments.constants("sets", sets))
-        return displayed(answer_why(project.usable(), project.data, ask, progress), lang)
+        return displayed(
+            answer_why(project.usable(), project.data, ask, arguments.function(progress)), arguments.language(lang)
+        )
 
     def explain(
         self,

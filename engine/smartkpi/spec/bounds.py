@@ -31,6 +31,14 @@ class Bounds:
 ANYWHERE = Bounds()
 
 
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Where the paths of a file start from, and where they may lead."""
+
+    base: Path
+    bounds: Bounds = ANYWHERE
+
+
 def home_of(path: Path, *, is_file: bool) -> Path:
     """Return the folder of a project: that of its file, the folder itself, or that around a folder called `kpis`."""
     if is_file:

@@ -13,7 +13,7 @@ from smartkpi.nearest import did_you_mean
 from smartkpi.periods.calendar import Calendar
 from smartkpi.source import Span, text_of
 from smartkpi.spec import later
-from smartkpi.spec.bounds import ANYWHERE, KEY, Bounds
+from smartkpi.spec.bounds import ANYWHERE, KEY, Bounds, Folder
 from smartkpi.spec.calendar import build_calendar, build_notes
 from smartkpi.spec.cases import build_case
 from smartkpi.spec.constants import SET, build_constant
@@ -48,7 +48,7 @@ from smartkpi.spec.rename import (
     rename_goal,
     rename_kpi,
 )
-from smartkpi.spec.thresholds import Folder, build_diagnosis
+from smartkpi.spec.thresholds import build_diagnosis
 from smartkpi.spec.values import Problems, text
 
 _WORDS = {"kpi": "a KPI", "event": "an event"}
@@ -274,7 +274,7 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
         case "goal":
             problems += later.later_in_goal(value)
             if isinstance(value, Fields):
-                goal = build_goal(name, value, span, definition.base, state.bounds, problems)
+                goal = build_goal(name, value, span, Folder(definition.base, state.bounds), problems)
                 _keep_goal(state, goal, definition)
         case "dimension":
             _keep(state.dimensions, name, build_dimension(name, value, span, problems))
@@ -290,7 +290,7 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
 def _build_goals(state: _State, definition: Definition) -> None:
     """Build the goals that a KPI states; one that is wrong leaves out itself alone."""
     found: dict[str, Problems] = {}
-    for goal in goals_of_kpi(definition.name, definition.value, definition.base, state.bounds, found):
+    for goal in goals_of_kpi(definition.name, definition.value, Folder(definition.base, state.bounds), found):
         _keep_goal(state, goal, definition)
     for name, problems in found.items():
         state.report(problems, f"goal:{name}")
@@ -358,7 +358,7 @@ def _build_calendar(state: _State, node: Node, base: Path, keys: list[Scalar]) -
     if len(keys) > 1:
         notes = (Note("the first one is here", keys[0].span),)
         problems.append(Diagnostic("duplicate-name", "a second calendar", keys[-1].span, "keep one", notes))
-    state.calendar = build_calendar(node, base, state.bounds, problems)
+    state.calendar = build_calendar(node, Folder(base, state.bounds), problems)
     state.notes = build_notes(node, problems)
     state.report(problems, "calendar")
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.periods.calendar import MONTHS, WEEKDAYS, Calendar
-from smartkpi.spec.bounds import Bounds, beyond
+from smartkpi.spec.bounds import Folder
 from smartkpi.spec.hours import build_hours
 from smartkpi.spec.model import DatedNote
 from smartkpi.spec.nodes import Fields, Scalar
@@ -15,8 +14,8 @@ from smartkpi.spec.periods import read_periods
 from smartkpi.spec.values import Problems, day, labels, text, zone
 
 
-def build_calendar(node: Fields, base: Path, bounds: Bounds, problems: Problems) -> Calendar:
-    """Return a calendar as written; paths start from ``base`` and stay within ``bounds``."""
+def build_calendar(node: Fields, folder: Folder, problems: Problems) -> Calendar:
+    """Return a calendar as written; paths start from its folder."""
     start, month, path = text(node.get("week_start")), text(node.get("year_start")), node.get("periods")
     plain = Calendar(
         zone(node.get("timezone"), problems) or "UTC",
@@ -26,11 +25,7 @@ def build_calendar(node: Fields, base: Path, bounds: Bounds, problems: Problems)
     )
     if not isinstance(path, Scalar) or not text(path):
         return plain
-    refused = beyond(base / path.written, path.written, bounds, path.span)
-    if refused is not None:
-        problems.append(refused)
-        return plain
-    return replace(plain, periods=read_periods(path, base, plain, problems))
+    return replace(plain, periods=read_periods(path, folder, plain, problems))
 
 
 def build_notes(node: Fields, problems: Problems) -> tuple[DatedNote, ...]:

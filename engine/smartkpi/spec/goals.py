@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any
 
 from smartkpi.diagnostics import Diagnostic
@@ -15,7 +14,7 @@ from smartkpi.language.parse import parse_formula
 from smartkpi.language.syntax import Duration, Expr
 from smartkpi.nearest import did_you_mean
 from smartkpi.source import Span, Text
-from smartkpi.spec.bounds import Bounds
+from smartkpi.spec.bounds import Folder
 from smartkpi.spec.goal import (
     Baseline,
     Evidence,
@@ -42,7 +41,7 @@ _LENGTH = re.compile(r"(\d{1,6})(min|mo|[shdwqy])", re.ASCII)
 _FORMS = "`goal`, `trailing 28d`, `each month`"
 
 
-def goals_of_kpi(kpi: str, node: Node, base: Path, bounds: Bounds, found: dict[str, Problems]) -> Iterator[Goal]:
+def goals_of_kpi(kpi: str, node: Node, folder: Folder, found: dict[str, Problems]) -> Iterator[Goal]:
     """Yield the goals that a KPI states: `goal` under its name, `goals` under its name, a dot and theirs.
 
     ``found`` gets the problems of each.
@@ -52,21 +51,19 @@ def goals_of_kpi(kpi: str, node: Node, base: Path, bounds: Bounds, found: dict[s
     if isinstance(one := node.get("goal"), Fields):
         key = node.entries["goal"].key
         found.setdefault(kpi, []).extend(later_in_goal(one))
-        yield build_goal(kpi, one, key.span, base, bounds, found[kpi], kpi)
+        yield build_goal(kpi, one, key.span, folder, found[kpi], kpi)
     some = node.get("goals")
     for entry in some.entries.values() if isinstance(some, Fields) else ():
         if isinstance(entry.value, Fields):
             name = f"{kpi}.{entry.key.written}"
             found.setdefault(name, []).extend(later_in_goal(entry.value))
-            yield build_goal(name, entry.value, entry.key.span, base, bounds, found[name], kpi)
+            yield build_goal(name, entry.value, entry.key.span, folder, found[name], kpi)
 
 
-def build_goal(
-    name: str, node: Fields, span: Span, base: Path, bounds: Bounds, problems: Problems, kpi: str = ""
-) -> Goal:
-    """Return a goal as written; paths start from ``base`` and stay within ``bounds``."""
+def build_goal(name: str, node: Fields, span: Span, folder: Folder, problems: Problems, kpi: str = "") -> Goal:
+    """Return a goal as written; paths start from its folder."""
     evidence = node.get("evidence")
-    targets = read_targets(node.get("targets"), base, bounds, problems)
+    targets = read_targets(node.get("targets"), folder, problems)
     parts, by = targets.parts, targets.by
     for found in (by_period(node.get("periods"), problems), by_segment(node.get("by"), problems)):
         if found.parts and parts:

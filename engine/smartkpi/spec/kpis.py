@@ -11,11 +11,12 @@ from smartkpi.language.syntax import Duration
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.source import Span
+from smartkpi.spec.bounds import Folder
 from smartkpi.spec.later import later_in_thresholds
 from smartkpi.spec.model import Kpi, Labels, Revision
 from smartkpi.spec.nodes import Fields, Node, Scalar
 from smartkpi.spec.revisions import dated_items
-from smartkpi.spec.thresholds import Folder, build_bands, build_rules
+from smartkpi.spec.thresholds import build_bands, build_rules
 from smartkpi.spec.values import Problems, day, formula, labels, parsed, text, texts, unit
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 from smartkpi.diagnostics import Diagnostic, KpiError, Note
 from smartkpi.nearest import did_you_mean
@@ -16,6 +15,7 @@ from smartkpi.periods.grain import GRAINS, Grain
 from smartkpi.periods.listed import Listed
 from smartkpi.periods.text import parse_key
 from smartkpi.source import Source, Span
+from smartkpi.spec.bounds import Folder
 from smartkpi.spec.nodes import Scalar
 from smartkpi.spec.sheet import Cell, read_lines, read_sheet
 from smartkpi.spec.values import Problems
@@ -39,9 +39,9 @@ class _Period:
     span: Span
 
 
-def read_periods(path: Scalar, base: Path, calendar: Calendar, problems: Problems) -> tuple[Listed, ...]:
+def read_periods(path: Scalar, folder: Folder, calendar: Calendar, problems: Problems) -> tuple[Listed, ...]:
     """Return the grains that a file lists the periods of; what is wrong with them goes to the problems."""
-    source = read_sheet(path, base, "the calendar's periods", problems)
+    source = read_sheet(path, folder, "the calendar's periods", problems)
     if source is None:
         return ()
     found: Problems = []

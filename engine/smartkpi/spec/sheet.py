@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.source import Source, Span
+from smartkpi.spec.bounds import Folder, beyond
 from smartkpi.spec.document import MAX_BYTES, decode
 from smartkpi.spec.nodes import Scalar
 
@@ -21,9 +21,13 @@ class Cell:
     span: Span
 
 
-def read_sheet(path: Scalar, base: Path, what: str, problems: list[Diagnostic]) -> Source | None:
+def read_sheet(path: Scalar, folder: Folder, what: str, problems: list[Diagnostic]) -> Source | None:
     """Return the text of a file that a definition names, ``what`` it holds; None where it cannot be read."""
-    file = base / path.written
+    file = folder.base / path.written
+    refused = beyond(file, path.written, folder.bounds, path.span)
+    if refused is not None:
+        problems.append(refused)
+        return None
     try:
         with file.open("rb") as stream:
             return decode(stream.read(MAX_BYTES + 1), str(file))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.language import syntax
 from smartkpi.language.parse import parse_formula
 from smartkpi.nearest import did_you_mean
 from smartkpi.source import Span, Text
-from smartkpi.spec.bounds import Bounds, beyond
+from smartkpi.spec.bounds import Folder
 from smartkpi.spec.goal import PartTarget
 from smartkpi.spec.model import Formula
 from smartkpi.spec.nodes import Fields, Items, Node, Scalar
@@ -61,8 +60,8 @@ def by_segment(node: Node | None, problems: Problems) -> Targets:
     return Targets(tuple(found), (entries[0].key.written,), node.span)
 
 
-def read_targets(node: Node | None, base: Path, bounds: Bounds, problems: Problems) -> Targets:
-    """Return `targets`: rows that stand there, or those of a CSV file; paths start from ``base``."""
+def read_targets(node: Node | None, folder: Folder, problems: Problems) -> Targets:
+    """Return `targets`: rows that stand there, or those of a CSV file; a path starts from its folder."""
     if not isinstance(node, Fields):
         return Targets()
     path, rows = node.get("read"), node.get("rows")
@@ -73,11 +72,7 @@ def read_targets(node: Node | None, base: Path, bounds: Bounds, problems: Proble
     by = texts(node.get("by"))
     names = _Names(text(node.get("period")), by, text(node.get("value")) or "target", node.get("by") is not None)
     if isinstance(path, Scalar):
-        refused = beyond(base / path.written, path.written, bounds, path.span)
-        if refused is not None:
-            problems.append(refused)
-            return Targets()
-        return _read(path, base, names, node.span, problems)
+        return _read(path, folder, names, node.span, problems)
     return _rows(rows, names, node.span, problems) if isinstance(rows, Items) else Targets()
 
 
@@ -115,8 +110,8 @@ def _listed(names: _Names, by: tuple[str, ...]) -> str:
     return ", ".join((names.period or "period", *by, names.value))
 
 
-def _read(path: Scalar, base: Path, names: _Names, span: Span, problems: Problems) -> Targets:
-    source = read_sheet(path, base, "the targets", problems)
+def _read(path: Scalar, folder: Folder, names: _Names, span: Span, problems: Problems) -> Targets:
+    source = read_sheet(path, folder, "the targets", problems)
     rows = [] if source is None else list(read_lines(source))
     if source is None:
         return Targets()

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from smartkpi.diagnostics import Diagnostic, KpiError, Note
 from smartkpi.language.parse import parse_band, parse_formula
 from smartkpi.language.syntax import Apply, Band, Duration
 from smartkpi.nearest import did_you_mean
-from smartkpi.source import Source, Span, Text
-from smartkpi.spec.bounds import ANYWHERE, Bounds, beyond
-from smartkpi.spec.document import MAX_BYTES, decode
+from smartkpi.source import Span, Text
+from smartkpi.spec.bounds import Folder
 from smartkpi.spec.model import Benchmark, BenchmarkRow, Diagnosis, Formula, Labels, Rules, Scope, Threshold
 from smartkpi.spec.nodes import Entry, Fields, Node, Scalar
-from smartkpi.spec.sheet import Cell, read_lines
+from smartkpi.spec.sheet import Cell, read_lines, read_sheet
 from smartkpi.spec.values import Problems, formula, labels, parsed, text, texts
 
 _STATUSES = ("good", "warning", "critical")
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """Where paths start from, and where they may lead."""
-
-    base: Path
-    bounds: Bounds = ANYWHERE
 
 
 def build_bands(node: Node | None, problems: Problems) -> tuple[Threshold, ...]:
@@ -144,7 +133,7 @@ def _read(path: Scalar, by: tuple[str, ...], value: str, folder: Folder, problem
         hint = "write `by: country`: the columns that say which segment a line is of"
         problems.append(Diagnostic("bad-benchmark", "a table of benchmarks says by which fields", path.span, hint))
         return
-    source = _open(path, folder, problems)
+    source = read_sheet(path, folder, "the benchmarks", problems)
     lines = [] if source is None else list(read_lines(source))
     if source is None or not lines:
         if source is not None:
@@ -185,24 +174,6 @@ def _number(cell: Cell, problems: Problems) -> Formula | None:
         message = f"`{cell.text}` is no number"
         problems.append(Diagnostic("bad-benchmark", message, cell.span, "a number such as 0.03 or 3%"))
         return None
-
-
-def _open(path: Scalar, folder: Folder, problems: Problems) -> Source | None:
-    file = folder.base / path.written
-    refused = beyond(file, path.written, folder.bounds, path.span)
-    if refused is not None:
-        problems.append(refused)
-        return None
-    try:
-        with file.open("rb") as stream:
-            return decode(stream.read(MAX_BYTES + 1), str(file))
-    except (OSError, ValueError) as error:
-        said = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        message, hint = f"the benchmarks in `{path.written}` cannot be read: {said}", "a path starts from this folder"
-        problems.append(Diagnostic("unreadable-file", message, path.span, hint))
-    except KpiError as error:
-        problems.extend(error.diagnostics)
-    return None
 
 
 def build_diagnosis(name: str, node: Node, span: Span, problems: Problems) -> Diagnosis | None:
