@@ -1,0 +1,192 @@
+"""A daily series as history: its rhythm of weekdays, its level, and how its weeks differ from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import accumulate
+
+from smartkpi.assess.paths import weekday_weights
+
+DAY = timedelta(days=1)
+EVIDENCE = 56
+"""How many of the last days tell what a day brings."""
+LEAST_WEEKS = 3
+"""With fewer full weeks nothing is known of how weeks differ."""
+STEADY = 1e-9
+"""Weeks that differ by less than this share of their size do not differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """What days are like: their weekdays' weights, Monday first, their level, and how full weeks missed it.
+
+    ``weeks`` are the residual sums of full weeks, the latest first, None for one that is not whole; ``days`` how many
+    days it is made of.
+    """
+
+    weights: tuple[float, ...]
+    level: float
+    weeks: tuple[float | None, ...]
+    days: int
+
+    @property
+    def full(self) -> list[float]:
+        """The residual sums of the weeks that are whole."""
+        return [week for week in self.weeks if week is not None]
+
+    def weight(self, first: date, days: int) -> float:
+        """Return the weight of so many days from one on."""
+        weeks, rest = divmod(days, 7)
+        return weeks * sum(self.weights) + sum(self.weights[(first.weekday() + i) % 7] for i in range(rest))
+
+    def variance(self, *, steady: float = 0.0) -> float:
+        """Return the variance of a day as weeks show it; more where a week resembles the one before.
+
+        v = var(b) / 7, from six weeks on times (1 + ρ) / (1 − ρ), with ρ = the correlation of a week with the one
+        before + 1/m, which makes up for its bias, from 0 to 0.8. 0 where weeks differ by less than ``steady``.
+        """
+        weeks = self.full
+        middle = sum(weeks) / len(weeks)
+        squares = sum((week - middle) ** 2 for week in weeks)
+        if max(abs(week - middle) for week in weeks) <= steady:
+            return 0.0
+        found = squares / (len(weeks) - 1) / 7
+        if len(weeks) >= 6:
+            both = sum(
+                (one - middle) * (other - middle)
+                for one, other in zip(self.weeks, self.weeks[1:], strict=False)
+                if one is not None and other is not None
+            )
+            rho = min(max(both / squares + 1 / len(weeks), 0.0), 0.8)
+            found *= (1 + rho) / (1 - rho)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """Daily values up to a day, ``last``. A day without one is not covered: nothing is known of it, it is not zero."""
+
+    values: Mapping[date, float]
+    last: date
+    _sums: tuple[float, ...] = field(default=(), repr=False, compare=False)
+    _counts: tuple[int, ...] = field(default=(), repr=False, compare=False)
+    _first: date | None = field(default=None, repr=False, compare=False)
+    _rhythms: dict[tuple[date, int], Rhythm | None] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, values: Mapping[date, float], last: date | None = None) -> Daily:
+        """Return daily values as a history, up to their last day or an earlier one."""
+        if not values:
+            return cls({}, last or date.min)
+        first, end = min(values), max(values)
+        days = [first + DAY * i for i in range((end - first).days + 1)]
+        sums = tuple(accumulate((values.get(day, 0.0) for day in days), initial=0.0))
+        counts = tuple(accumulate((int(day in values) for day in days), initial=0))
+        return cls(values, end if last is None else last, sums, counts, first)
+
+    def upto(self, day: date) -> Daily:
+        """Return the same history as it was known when a day was over."""
+        return Daily(self.values, min(day, self.last), self._sums, self._counts, self._first, self._rhythms)
+
+    @property
+    def first(self) -> date | None:
+        """The first day with a value."""
+        return self._first
+
+    def __len__(self) -> int:
+        """Return how many days have a value."""
+        return 0 if self._first is None else self.count(self._first, self.last)
+
+    def count(self, first: date, last: date) -> int:
+        """Return how many days have a value from one to another, both in."""
+        low, high = self._places(first, last)
+        return self._counts[high] - self._counts[low] if high > low else 0
+
+    def total(self, first: date, last: date) -> float | None:
+        """Return the sum from one day to another; None where a day has no value."""
+        if last > self.last or self.count(first, last) < (last - first).days + 1:
+            return None
+        low, high = self._places(first, last)
+        return self._sums[high] - self._sums[low]
+
+    def _places(self, first: date, last: date) -> tuple[int, int]:
+        if self._first is None:
+            return 0, 0
+        most = len(self._counts) - 1
+        low = min(max((first - self._first).days, 0), most)
+        return low, min(max((last - self._first).days + 1, 0), most)
+
+    def known(self, days: int) -> dict[date, float]:
+        """Return the values of the last days, of those that have one."""
+        if self._first is None:
+            return {}
+        span = (self.last - DAY * i for i in reversed(range(days)))
+        return {day: self.values[day] for day in span if day in self.values}
+
+    def rhythm(self, days: int = EVIDENCE) -> Rhythm | None:
+        """Return what the last days are like; None with fewer than three full weeks, or nothing but zeros."""
+        key = (self.last, days)
+        if key not in self._rhythms:
+            self._rhythms[key] = self._rhythm(days)
+        return self._rhythms[key]
+
+    def _rhythm(self, days: int) -> Rhythm | None:
+        known = self.known(days)
+        if not any(known.values()):
+            return None
+        weights = weekday_weights(known)
+        level = sum(known.values()) / sum(weights[day.weekday()] for day in known)
+        left = {day: value - level * weights[day.weekday()] for day, value in known.items()}
+        weeks = residual_weeks(left, self.last, days)
+        found = Rhythm(weights, level, weeks, len(known))
+        return found if len(found.full) >= LEAST_WEEKS else None
+
+    def anchors(self, days: int, before: int) -> Iterator[date]:
+        """Yield the days, a week apart, that so many days follow and so many were known before, the latest first."""
+        day = self.last - DAY * days
+        while self._first is not None and day - DAY * (before - 1) >= self._first:
+            yield day
+            day -= DAY * 7
+
+
+def residual_weeks(left: Mapping[date, float], last: date, days: int) -> tuple[float | None, ...]:
+    """Return the sums of whole weeks back from a day, None for each that lacks a day, up to so many days before."""
+    weeks = []
+    for week in range(days // 7):
+        block = [left.get(last - DAY * (7 * week + i)) for i in range(7)]
+        weeks.append(None if None in block else sum(one for one in block if one is not None))
+    while weeks and weeks[-1] is None:
+        weeks.pop()
+    return tuple(weeks)
+
+
+def changes(
+    history: Daily, days: int, change: Callable[[float, float], float] = lambda before, after: after - before
+) -> list[float]:
+    """Return how a value changed over so many days, at each week of the past at which both are known."""
+    values = history.values
+    found = []
+    for day in history.anchors(days, 1):
+        before, after = values.get(day), values.get(day + DAY * days)
+        if before is not None and after is not None:
+            found.append(change(before, after))
+    return found
+
+
+def growths(history: Daily, days: int) -> list[float]:
+    """Return how a total grew over so many days against as many before, at each week of the past."""
+    found = []
+    for day in history.anchors(days, days):
+        before, after = history.total(day - DAY * (days - 1), day), history.total(day + DAY, day + DAY * days)
+        if before is not None and after is not None and before > 0:
+            found.append(after / before - 1)
+    return found
+
+
+def rarity(past: Sequence[float], needed: float, *, rising: bool = True) -> float:
+    """Return how rarely what is needed was reached: (1 + how often) / (A + 2)."""
+    slack = abs(needed) * STEADY
+    count = sum(one >= needed - slack if rising else one <= needed + slack for one in past)
+    return (1 + count) / (len(past) + 2)
