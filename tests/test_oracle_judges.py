@@ -28,6 +28,22 @@ CONDITIONS: tuple[dict[str, str], ...] = (
     {"good": "value >= benchmark", "warning": "benchmark is null or value * 2 >= benchmark"},
     {"good": "value < 1.1 * benchmark and value > previous"},
 )
+AIMS: tuple[dict[str, str], ...] = (
+    {"good": "value >= target", "warning": "value >= 0.5 * target"},
+    {"good": "value <= target or value == 2"},
+)
+MONTHS = {"2026-01": 3, "2026-03": 2.5, "2026-04": 1}
+GOALS: tuple[dict[str, Any], ...] = (
+    {"periods": MONTHS},
+    {"periods": MONTHS, "target": 4, "start": "2026-01-01", "deadline": "2026-04-30"},
+    {"target": 0.5, "start": "2026-01-01", "deadline": "2026-03-31"},
+    {"by": {"country": {"BR": 0.5, "US": 1}}, "start": "2026-02-01", "deadline": "2026-04-30"},
+    {"targets": {"by": "country", "rows": [
+        {"period": "2026-02", "country": "BR", "target": 2},
+        {"period": "2026-02", "country": "US", "target": 1},
+        {"period": "2026-03", "country": "US", "target": 4},
+    ]}},
+)  # fmt: skip
 BENCHMARKS: tuple[Any, ...] = (
     "50%",
     {"value": 2, "source": "a book", "date": 2018},
@@ -40,7 +56,7 @@ BENCHMARKS: tuple[Any, ...] = (
 
 @st.composite
 def thresholds(draw: st.DrawFn, proportion: bool) -> dict[str, Any]:
-    found: dict[str, Any] = dict(draw(st.sampled_from((*BANDS, *CONDITIONS))))
+    found: dict[str, Any] = dict(draw(st.sampled_from((*BANDS, *CONDITIONS, *AIMS))))
     if any("benchmark" in text for text in found.values()):
         found["benchmark"] = draw(st.sampled_from(BENCHMARKS))
     if draw(st.booleans()):
@@ -51,6 +67,8 @@ def thresholds(draw: st.DrawFn, proportion: bool) -> dict[str, Any]:
             "paid": {"false": draw(st.sampled_from(BANDS if proportion else (*BANDS, *CONDITIONS[:2])))},
         }
     bands = {name for name, text in found.items() if isinstance(text, str) and name in ("good", "warning", "critical")}
+    if any("target" in found[name] for name in bands):
+        return found
     if proportion and not any("value" in found[name] or "growth" in found[name] for name in bands):
         found["confidence"] = draw(st.sampled_from(("80%", "95%")))
     return found
@@ -86,6 +104,10 @@ def test_engine_and_oracle_give_the_same_statuses(data: st.DataObject) -> None:
         "datasets": {"shop": {"time": "at", "events": {"order": "all rows"}}},
         "kpis": {"share_paid": "count(order where paid) / order", "k": written},
     }
+    if any("target" in str(text) for text in written["thresholds"].values()):
+        goals = GOALS[:2] + GOALS[4:] if "/" not in formula else GOALS
+        written |= {"direction": "higher", "goal": data.draw(st.sampled_from(goals))}
+        written.pop("window", None)
     found = data.draw(rows())
     note(str(written))
     note(str(found))

@@ -625,7 +625,14 @@ class Asked:
             flags.append("stale")
         found = {"value": value.number, "money": value.exact, "n": value.n, "state": value.state, "flags": flags}
         texts = {name: text_of_value(part) for name, part in zip(self.question.by, segment, strict=False)}
-        row = Judged(value.number, value.n, {**texts, **self.fixed()}, lambda name: self.beside(name, period, segment))
+        row = Judged(
+            value.number,
+            value.n,
+            {**texts, **self.fixed()},
+            lambda name: self.beside(name, period, segment),
+            (period.first, period.last),
+            self.is_pure(),
+        )
         if is_low(kpi, row):
             flags.insert(len({"incomplete", "immature"} & {*flags}), "low_sample")
         found |= {"status": self.status(kpi, row, flags)}
@@ -678,6 +685,11 @@ class Asked:
                     found[name.text] = "true" if flag else "false"
         return found
 
+    def is_pure(self) -> bool:
+        """Whether the question's condition says no more than what `fixed` finds."""
+        parts = [part for one in self.outer for part in (one.args if conjoined(one) else (one,))]
+        return len(parts) == len(self.fixed())
+
     def beside(self, name: str, period: Period, segment: Segment) -> float | None:
         """What a value is held against, in its period and segment: nothing where that is not whole."""
         window = self.kpi.window
@@ -713,6 +725,10 @@ class Asked:
         level = "segment" if self.question.by else "total"
         head = {"kpi": self.kpi.name, "grain": self.grain, "start": start, "end": end, **dimensions, "level": level}
         return {**head, **blank, **found}
+
+
+def conjoined(expr: syntax.Expr) -> bool:
+    return isinstance(expr, syntax.Apply) and expr.function == "and"
 
 
 def is_void(kpi: Kpi) -> bool:

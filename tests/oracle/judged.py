@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from statistics import NormalDist
 from typing import Any
 
 from smartkpi.language import syntax
 from smartkpi.language.parse import parse_formula
 from smartkpi.source import text_of
+from smartkpi.spec.goal import Goal
 from smartkpi.spec.model import Catalog, Formula, Kpi, Threshold
 from smartkpi.tree import walk
 from tests.oracle.values import TESTS, NoNames, compare, evaluate
@@ -30,12 +32,17 @@ class Held(NoNames):
 
 @dataclass(frozen=True)
 class Judged:
-    """A value to be judged: of how many, in which segment (texts by dimension); ``beside`` computes what it names."""
+    """A value to be judged: of how many, in which segment (texts by dimension); ``beside`` computes what it names.
+
+    ``days`` are the first and last of its period; ``pure``: its rows are all of the segment, picked by nothing else.
+    """
 
     value: Any
     n: int | None
     segment: Mapping[str, str]
     beside: Callable[[str], Any]
+    days: tuple[date, date]
+    pure: bool
 
 
 def names_in(kpi: Kpi) -> set[str]:
@@ -88,6 +95,41 @@ def benchmark(kpi: Kpi, row: Judged) -> float | None:
     return row.beside("benchmark") if is_computed(held.formula.expr) else float(evaluate(held.formula.expr, NoNames()))
 
 
+def targets(goal: Goal, kpi: Kpi, row: Judged) -> Iterator[float]:
+    """The target of a goal for a value: a period's for a total over it, or a ratio in it; a ratio's of the whole.
+
+    Read here: goals over whole months, over each one of them, or over all; by one field or none.
+    """
+    ratio = isinstance(kpi.formula.expr, syntax.Apply) and kpi.formula.expr.function == "/"
+    first, last = row.days
+    segments = {part.segment for part in goal.parts}
+    mine = tuple(row.segment[name] for name in goal.by) if {*goal.by} == {*row.segment} else ()
+    if {*row.segment} - {*goal.by} or (row.segment and mine not in segments):
+        return
+    amounts = [(part.period, part.segment, float(evaluate(part.amount.expr, NoNames()))) for part in goal.parts]
+    if goal.target is not None and goal.target.amount is not None:
+        amounts.append((None, (), float(evaluate(goal.target.amount.expr, NoNames()))))
+    spans = {period: span_of(period, goal) for period, _, _ in amounts}
+    fits = [
+        (segment, amount)
+        for period, segment, amount in amounts
+        if spans[period] == row.days or (ratio and spans[period][0] <= first and last <= spans[period][1])
+    ]
+    yield from (amount for segment, amount in fits if segment == mine)
+    if not mine and not ratio and fits and not any(segment == () for segment, _ in fits):
+        yield sum(amount for _, amount in fits)
+
+
+def span_of(period: str | None, goal: Goal) -> tuple[date, date]:
+    """The first and last day of a month, or of a goal."""
+    if period is None:
+        assert goal.start is not None
+        assert goal.deadline is not None
+        return goal.start, goal.deadline
+    year, month = map(int, period.split("-"))
+    return date(year, month, 1), date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+
+
 def is_low(kpi: Kpi, row: Judged) -> bool:
     least = kpi.rules.min_sample
     return least is not None and row.value is not None and (row.n is None or row.n < least)
@@ -137,6 +179,9 @@ def judge(kpi: Kpi, band: Threshold, row: Judged, catalog: Catalog) -> str | Non
         known["growth"] = row.value / before - 1 if before is not None and before > 0 else None
     if "benchmark" in names:
         known["benchmark"] = benchmark(kpi, row)
+    if "target" in names:
+        aims = (one for goal in catalog.goals.values() if goal.kpi == kpi.name for one in targets(goal, kpi, row))
+        known["target"] = next(aims, None) if row.pure else None
     found = truth(band.band, known)
     return "inconclusive" if found is None else band.status if found else None
 

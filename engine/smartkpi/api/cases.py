@@ -89,7 +89,7 @@ def run_case(checked: Checked, case: Case, *, optimized: bool = True) -> Outcome
     kept = [expect for expect in of_kpis if expect.kpi in checked.kpis]
     try:
         differences += _goals_of(checked, case, of_goals, optimized=optimized) if of_goals else []
-        catalog, frames = given_catalog(checked, case, (expect.kpi for expect in kept))
+        catalog, frames = given_catalog(checked, case, _needed(checked, [expect.kpi for expect in kept]))
         opened = open_data(Loaded(catalog, ()), frames)
         problems = errors((*opened.definitions, *opened.data))
         for group in _groups(kept, catalog.calendar):
@@ -135,6 +135,14 @@ def _goals_of(checked: Checked, case: Case, expects: Sequence[Expect], *, optimi
                 continue
             found += _compare(expect, row)
     return found
+
+
+def _needed(checked: Checked, kpis: Iterable[str]) -> Iterable[str]:
+    """Return KPIs, and those without which they are not judged as they are: guardrails of goals that they aim at."""
+    asked = list(kpis)
+    aimed = {name for name in asked if checked.kpis[name].judging.targets}
+    rails = [rail.kpi for goal in checked.goals.values() if goal.kpi.name in aimed for rail in goal.rails]
+    return dict.fromkeys((*asked, *rails))
 
 
 def _why_no_goal(checked: Checked, expect: Expect, wrong: Sequence[Diagnostic]) -> str:

@@ -36,7 +36,7 @@ from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.comparisons import ON_SCORECARD
 from smartkpi.semantics.formula import Across, TypedKpi
 from smartkpi.semantics.lookups import reached_datasets
-from smartkpi.semantics.question import Question, fits, fixed_values, resolve, rest_of, select_kpis
+from smartkpi.semantics.question import Question, fits, fixed_values, is_fixed, resolve, rest_of, select_kpis
 from smartkpi.sources.inspect import DatasetFacts, inspect, mixed
 from smartkpi.sources.tables import Table, accuse, open_tables
 from smartkpi.spec.load import Loaded
@@ -343,7 +343,8 @@ def _finish(
     judged = {name: checked.kpis[name] for name in answered.kpis if kpi_of(name) == name}
     described = checked.catalog.dimensions
     dimensions = {name: described[last] for name in question.by if (last := name.split(".")[-1]) in described}
-    asked = Asked(question.by, {name: _spelt(described, name, value) for name, value in fixed_values(question).items()})
+    fixed = {name: _spelt(described, name, value) for name, value in fixed_values(question).items()}
+    asked = Asked(question.by, fixed, is_fixed(question))
     whole, beside = part(derived, judged)
     held = hold(whole.frame, beside, judged, asked)
     known = assess(held, judged, asked)

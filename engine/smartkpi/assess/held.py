@@ -11,7 +11,7 @@ import polars as pl
 from smartkpi.language.types import MONEY
 from smartkpi.semantics.formula import TypedBenchmark, TypedKpi
 
-PREVIOUS, GROWTH, BENCHMARK = ".previous", ".growth", ".benchmark"
+PREVIOUS, GROWTH, BENCHMARK, TARGET = ".previous", ".growth", ".benchmark", ".target"
 UNFINISHED = ("incomplete", "immature")
 
 
@@ -19,11 +19,13 @@ UNFINISHED = ("incomplete", "immature")
 class Asked:
     """What of a question decides which bands and benchmarks count.
 
-    ``by`` are its dimensions; ``fixed`` those that its condition, or a drill, holds at one value, as text.
+    ``by`` are its dimensions; ``fixed`` those that its condition, or a drill, holds at one value, as text; ``exact``:
+    it asks nothing else of rows.
     """
 
     by: tuple[str, ...] = ()
     fixed: Mapping[str, str] = field(default_factory=dict)
+    exact: bool = True
 
     def is_value(self, frame: pl.DataFrame, dimension: str, value: str) -> pl.Expr:
         """Return whether rows are of the segment where a dimension has a value."""
@@ -59,10 +61,58 @@ def hold(frame: pl.DataFrame, beside: pl.DataFrame, kpis: Mapping[str, TypedKpi]
         if (known := kpi.judging.benchmark) is not None and (table := _table(found, known, kpi, asked)) is not None
     ]
     before = pl.col(PREVIOUS)
-    return found.with_columns(
+    return _aim(found, kpis, asked).with_columns(
         pl.when(before > 0).then(pl.col("value") / before - 1).alias(GROWTH),
         pl.coalesce(*tables, pl.col(BENCHMARK)).alias(BENCHMARK),
     )
+
+
+def _aim(frame: pl.DataFrame, kpis: Mapping[str, TypedKpi], asked: Asked) -> pl.DataFrame:
+    """Return rows with the target in force: that of just their segment, for their days; of several the first."""
+    rows = [
+        (name, _key(dict(one.segment)), one.first, one.end, one.until, one.exact, bound(Decimal(repr(one.value)), kpi))
+        for name, kpi in kpis.items()
+        for one in kpi.judging.targets
+        if asked.exact
+    ]
+    if not rows or not frame.height:
+        return frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(TARGET))
+    table = pl.DataFrame(rows, schema=AIMED, orient="row")
+    first, until = pl.col("start").dt.date(), pl.col("end").dt.date()
+    inside = (pl.col(".first") <= first) & (first < pl.col(".end")) & (until <= pl.col(".until"))
+    just = (pl.col(".first") == first) & (pl.col(".until") == until)
+    numbered = frame.with_row_index(".row").with_columns(_segments(frame, asked).alias(".key"))
+    found = numbered.select("kpi", "start", "end", ".key", ".row").join(
+        table, on=["kpi", ".key"], maintain_order="left_right"
+    )
+    held = found.filter(pl.when(".exact").then(just).otherwise(inside)).group_by(".row").agg(pl.col(TARGET).first())
+    return numbered.join(held, on=".row", how="left", maintain_order="left").drop(".row", ".key")
+
+
+AIMED = {
+    **dict.fromkeys(("kpi", ".key"), pl.String),
+    **dict.fromkeys((".first", ".end", ".until"), pl.Date),
+    ".exact": pl.Boolean,
+    TARGET: pl.Float64,
+}
+
+
+def _key(segment: Mapping[str, str]) -> str:
+    return "\0".join(f"{name}={segment[name]}" for name in sorted(segment))
+
+
+def _segments(frame: pl.DataFrame, asked: Asked) -> pl.Expr:
+    """Return the segment of each row as a key; null of the rows of the others, which are no segment."""
+    names = sorted({*asked.by, *asked.fixed})
+    parts = [
+        pl.lit(f"{name}={asked.fixed[name]}")
+        if name in asked.fixed
+        else pl.format(f"{name}={{}}", pl.col(name).cast(pl.String).fill_null("null"))
+        for name in names
+    ]
+    own = pl.concat_str(parts, separator="\0") if parts else pl.lit("")
+    whole = pl.when(pl.col("level") == "total").then(pl.lit(_key(asked.fixed)))
+    return pl.when(pl.col("level") == "segment").then(own).otherwise(whole)
 
 
 def _join(frame: pl.DataFrame, beside: pl.DataFrame, column: str, by: Iterable[str]) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from smartkpi.derive.rounding import round_significant
 from smartkpi.semantics.formula import Band, TypedKpi
 
 PENDING = "the period is incomplete"
+AIMLESS = "no goal has a target for this period and segment"
 EVERYWHERE = Asked()
 GENERAL = -1
 """The number of the bands that hold where no segment has its own."""
@@ -142,6 +143,7 @@ def _first(count: int, conditions: int) -> Iterator[pl.Expr]:
         unknown = (pl.col(f".op{i}") == "if").fill_null(value=False) & known.is_null()
         held = _holds(i, pl.col("value"), pl.col("value")) | known.fill_null(value=False)
         text = pl.format("there is no value of a whole period to hold it against: {}", missing)
+        text = pl.when(missing == "`target`").then(pl.lit(AIMLESS)).otherwise(text)
         status = pl.when(unknown).then(pl.lit("inconclusive")).when(held).then(pl.col(f".status{i}")).otherwise(status)
         why = pl.when(unknown).then(text).when(held).then(None).otherwise(why)
         possible = pl.when(_holds(i, pl.col(".least_likely"), pl.col(".most_likely"))).then(pl.col(f".status{i}"))\

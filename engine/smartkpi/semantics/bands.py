@@ -123,8 +123,9 @@ def _condition(written: syntax.Expr, judged: Judged, space: Namespace, findings:
 
 
 def _check_name(name: syntax.Name, judged: Judged, space: Namespace, findings: Findings) -> None:
-    if name.text == "target":
-        findings.not_yet("`target` in a threshold", name.span)
+    if name.text == "target" and space.aimed is not None and judged.spec.name not in space.aimed:
+        hint = "give it a `goal`, or write the number here"
+        findings.error("bad-band", f"`{judged.spec.name}` has no goal, so that it has no target", name.span, hint)
     elif name.text == "benchmark" and judged.spec.rules.benchmark is None:
         hint = "write `benchmark: {value: …, source: …}` beside the bands"
         findings.error("bad-band", f"`{judged.spec.name}` has no benchmark", name.span, hint)

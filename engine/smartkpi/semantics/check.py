@@ -14,6 +14,7 @@ from smartkpi.language.types import TEXT, TIME, UNKNOWN, Kind, Type
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key
+from smartkpi.semantics.aimed import aim
 from smartkpi.semantics.datasets import CheckedDataset, check_dataset
 from smartkpi.semantics.diagnoses import TypedDiagnosis, check_diagnoses, compared_before
 from smartkpi.semantics.dimensions import without_field
@@ -92,6 +93,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
         calendar=catalog.calendar,
         dimensions=catalog.dimensions,
         providers=events,
+        aimed=None if any(key.startswith("goal:") for key in catalog.broken) else _aimed(catalog),
     )
     space = replace(space, derived=DerivedEvents(scopes, events, datasets))
     derive_events(catalog.derived, space, broken, found)
@@ -100,6 +102,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
     found.extend(dict.fromkeys(cause for cause in left_out.values() if cause.code == "unequal-fields"))
     found.extend(without_field(catalog, (dataset.typed for dataset in checked)))
     goals = check_goals(catalog, replace(space, kpis=kpis), left_out, found)
+    aim(kpis, goals, catalog.calendar, found)
     found.extend(_check_cases(catalog, events, scopes, broken))
     return Checked(
         catalog=catalog,
@@ -113,6 +116,10 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
         goals=goals,
         diagnoses=diagnoses,
     )
+
+
+def _aimed(catalog: Catalog) -> frozenset[str]:
+    return frozenset(goal.kpi for goal in catalog.goals.values())
 
 
 def _check_datasets(catalog: Catalog, zone: ZoneInfo, constants: Constants, schemas: Schemas) -> list[CheckedDataset]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from smartkpi.diagnostics import Diagnostic, Severity
+from smartkpi.language import syntax
 from smartkpi.language.types import Kind, Type
 from smartkpi.language.units import describe
 from smartkpi.nearest import did_you_mean
@@ -31,6 +32,33 @@ RESERVED = frozenset(
     | {name for columns in COMPARISONS.values() for name in columns.all}
 )
 """The columns of a result: a dimension of such a name would collide (see result.py, which this layer cannot import)."""
+
+
+def equalities(condition: syntax.Expr) -> Iterator[tuple[str, str | None]]:
+    """Yield the fields that a condition holds at one value, as text; no field and None for whatever else it says."""
+    match condition:
+        case syntax.Apply(function="and", args=args):
+            for arg in args:
+                yield from equalities(arg)
+        case (
+            syntax.Apply(function="==", args=(syntax.Name() as name, other))
+            | syntax.Apply(function="==", args=(other, syntax.Name() as name))
+        ) if (value := _text(other)) is not None:
+            yield name.text, value
+        case _:
+            yield "", None
+
+
+def _text(expr: syntax.Expr) -> str | None:
+    match expr:
+        case syntax.Text(value=value):
+            return value
+        case syntax.Number(value=number) if number == number.to_integral_value():
+            return str(int(number))
+        case syntax.Boolean(value=value):
+            return "true" if value else "false"
+        case _:
+            return None
 
 
 def without_field(catalog: Catalog, datasets: Iterable[TypedDataset]) -> Iterator[Diagnostic]:

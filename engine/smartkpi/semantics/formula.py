@@ -288,12 +288,28 @@ class TypedBenchmark:
 
 
 @dataclass(frozen=True, slots=True)
+class Aimed:
+    """A target of a goal, in force for values that begin from ``first`` to before ``end`` and end by ``until``.
+
+    ``exact``: only for one over just these days. ``segment`` has the values of its fields as text, by name; of all rows
+    it is empty.
+    """
+
+    first: date
+    end: date
+    until: date
+    exact: bool
+    segment: tuple[tuple[str, str], ...]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Judging:
     """How a KPI is judged beside its bands.
 
-    ``conditions`` are row expressions over `value`, `previous`, `growth`, `benchmark`, by the numbers that bands have;
+    ``conditions`` are row expressions over what values are held against, by the numbers that bands have;
     ``scopes`` the bands of segments: a dimension, its value as text, bands. ``beside`` are KPIs of which a value is
-    wanted for each of this one's: `name.previous`, `name.benchmark`.
+    wanted for each of this one's: `name.previous`, `name.benchmark`; ``targets`` those of its goals, the first counts.
     """
 
     conditions: tuple[Expr, ...] = ()
@@ -301,6 +317,7 @@ class Judging:
     confidence: Decimal | None = None
     benchmark: TypedBenchmark | None = None
     beside: tuple[TypedKpi, ...] = ()
+    targets: tuple[Aimed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

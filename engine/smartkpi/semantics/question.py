@@ -18,7 +18,7 @@ from smartkpi.language.types import BOOLEAN, DATE, TEXT, WHOLE, Kind
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.semantics.check import Checked
-from smartkpi.semantics.dimensions import check_dimensions
+from smartkpi.semantics.dimensions import check_dimensions, equalities
 from smartkpi.semantics.findings import Findings, listing
 from smartkpi.semantics.formula import Apply, Expr, Field, Literal, TypedKpi
 from smartkpi.semantics.literals import Constants
@@ -151,36 +151,17 @@ def fixed_values(question: Question) -> dict[str, str]:
 
     What `country == "BR"` gives is BR's row of `--by country`.
     """
-    found = {}
-    parts = [] if question.where is None else [question.where]
-    while parts:
-        match parts.pop():
-            case syntax.Apply(function="and", args=args):
-                parts += args
-            case (
-                syntax.Apply(function="==", args=(syntax.Name() as name, other))
-                | syntax.Apply(function="==", args=(other, syntax.Name() as name))
-            ):
-                value = _text(other)
-                if value is not None:
-                    found[name.text] = value
-            case _:
-                pass
+    where = () if question.where is None else equalities(question.where)
+    found = {name: value for name, value in where if value is not None}
     if question.within is not None and isinstance(question.within.field, syntax.Name):
         found[question.within.field.text] = question.within.value.value
     return found
 
 
-def _text(expr: syntax.Expr) -> str | None:
-    match expr:
-        case syntax.Text(value=value):
-            return value
-        case syntax.Number(value=number) if number == number.to_integral_value():
-            return str(int(number))
-        case syntax.Boolean(value=value):
-            return "true" if value else "false"
-        case _:
-            return None
+def is_fixed(question: Question) -> bool:
+    """Say whether all that a question asks of rows is that fields have one value."""
+    fields = all(value is not None for _, value in equalities(question.where)) if question.where is not None else True
+    return fields and (question.within is None or isinstance(question.within.field, syntax.Name))
 
 
 def rest_of(

@@ -144,7 +144,7 @@ class Namespace:
 
     ``kpis`` are those checked so far; ``written`` the names of all; ``broken`` what an error left out, by name.
     ``direction`` is the one that the KPI states in whose formula a name stands; ``dimensions`` are those described,
-    ``providers`` how datasets provide events.
+    ``providers`` how datasets provide events; ``aimed`` the KPIs that have goals, None where that is not known.
     """
 
     events: dict[str, EventScope]
@@ -158,6 +158,7 @@ class Namespace:
     calendar: Calendar = PLAIN
     dimensions: Mapping[str, Dimension] = field(default_factory=dict)
     providers: Mapping[str, tuple[TypedBinding, ...]] = field(default_factory=dict)
+    aimed: frozenset[str] | None = None
     derived: DerivedEvents = field(default_factory=DerivedEvents)
 
 
