@@ -16,9 +16,11 @@ from smartkpi.source import text_of
 from smartkpi.spec.model import Catalog, Dataset
 from tests.oracle import rows as base
 from tests.oracle.days import DAY, TICK, localize, midnight
+from tests.oracle.hours import worked_in
 from tests.oracle.rows import EventRow, World, day_of, starts_at
 from tests.oracle.values import clean
 
+DELAYS = ("delay", "work_delay")
 EXACT = {"s": 1, "min": 60, "h": 3600}
 MONTHS = {"mo": 1, "q": 3, "y": 12}
 LATE = datetime.max.replace(tzinfo=UTC)
@@ -83,11 +85,15 @@ def steps_in(catalog: Catalog, expr: syntax.Expr) -> Iterator[syntax.Step]:
 
 @dataclass(frozen=True)
 class DerivedNames:
-    """The names of a derived row: the fields of its own row, those of matched rows by their steps, and delays."""
+    """The names of a derived row: the fields of its own row, those of matched rows by their steps, and delays.
+
+    ``between`` has the instants that the working time of a delay lies between.
+    """
 
     row: EventRow
     steps: dict[str, EventRow] = field(hash=False)
     delays: dict[str, float] = field(hash=False)
+    between: dict[str, tuple[datetime, datetime]] = field(hash=False)
 
     @property
     def zone(self) -> str:
@@ -111,6 +117,8 @@ class DerivedNames:
         step, _, rest = name.partition(".")
         if name in self.delays:
             return self.delays[name]
+        if name in self.between:
+            return worked_in(self.row.names.world.catalog.calendar, *self.between[name])
         return self.steps[step].field(rest) if rest and step in self.steps else self.row.names.field(name)
 
     def spelt(self, name: str, value: Any) -> Any:
@@ -270,16 +278,18 @@ class Made:
         }
 
     def row(self, chain: list[EventRow], dates: bool) -> EventRow:
-        def between(a: EventRow, b: EventRow) -> float:
-            gap = abs(self.at(a, dates) - self.at(b, dates))
-            return float(gap.total_seconds())
-
-        delays = {"delay": between(chain[0], chain[-1])}
+        ends = {"": (chain[0], chain[-1])}
         if self.step.kind != "repeat":
-            for name, before, after in zip(self.names[1:], chain, chain[1:], strict=False):
-                delays[f"{name}.delay"] = between(before, after)
+            ends |= {f"{name}.": (a, b) for name, a, b in zip(self.names[1:], chain, chain[1:], strict=False)}
+        delays: dict[str, float] = {}
+        between: dict[str, tuple[datetime, datetime]] = {}
+        for name, pair in ends.items():
+            first, last = sorted(self.at(row, dates) for row in pair)
+            delays[f"{name}delay"] = float((last - first).total_seconds())
+            instants = [midnight(at, self.world.zone) for at in (first, last)] if dates else [first, last]
+            between[f"{name}work_delay"] = (instants[0], instants[1])
         steps = dict(zip(self.names[1:], chain[1:], strict=True))
-        return EventRow(DerivedNames(chain[0], steps, delays), chain[0].time, 1)  # type: ignore[arg-type]
+        return EventRow(DerivedNames(chain[0], steps, delays, between), chain[0].time, 1)  # type: ignore[arg-type]
 
 
 def later(day: date, length: syntax.Duration) -> date:
@@ -335,8 +345,8 @@ def has_in(world: World, expr: syntax.Expr, name: str) -> bool:
                 made = Made(world, expr, None)
                 for known, operand in zip(made.names[1:], operands[1:], strict=True):
                     if rest and step == known:
-                        return (rest == "delay" and expr.kind != "repeat") or has_in(world, operand, rest)
-                if name == "delay":
+                        return (rest in DELAYS and expr.kind != "repeat") or has_in(world, operand, rest)
+                if name in DELAYS:
                     return True
             return has_in(world, expr.operands[0], name)
         case _:

@@ -26,6 +26,12 @@ DIMENSIONS = (
     "person.region", "person.town.area", "person.rich", "grade.name", "northern", "home.area", "standing.name",
     *derived_events.DIMENSIONS,
 )  # fmt: skip
+HOURS: tuple[dict[str, Any], ...] = (
+    {"mon-fri": "09:00-18:00"},
+    {"mon-thu": ["08:30-12:00", "13:00-17:45"], "sat": "10:00-14:00"},
+    {"mon-sun": ["00:00-02:30", "22:00-24:00"]},
+    {"mon-sun": "00:00-24:00"},
+)
 CONSTANTS = {"limit": 1.5, "share": "20%", "home": "BR", "cycle": "3d"}
 
 
@@ -283,7 +289,7 @@ def aggregates(draw: st.DrawFn, event: Event, money: bool | None = None) -> Form
     return Formula(text, only, whole=event.daily)
 
 
-SPANS = ("delay", "s0.delay", "order.delay")
+SPANS = ("delay", "s0.delay", "order.delay", "work_delay", "order.work_delay")
 LENGTHS = ("1d", "3d", "7d", "28d", "400d", "2w", "1mo", "1q", "1y")
 SHIFTS: Mapping[str, tuple[str, ...]] = {
     "": ("hour", "day", "week", "month", "quarter", "year"),
@@ -677,6 +683,7 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
         "week_start": draw(st.sampled_from(["monday", "sunday", "saturday"])),
         "year_start": draw(st.sampled_from(["january", "january", "february", "april", "october"])),
         "periods": LISTED.as_posix(),
+        "hours": draw(st.sampled_from(HOURS)) | draw(st.dictionaries(days, st.sampled_from(("closed", "10:00-24:00")))),
     }
     constants = CONSTANTS | dated_constants(draw, days)
     definition = {

@@ -12,13 +12,15 @@ NAMES = ("visit", "click", "order", "refund", "letter", "reply", "d0", "d1", "s0
 """The names that matched rows may go by."""
 
 KEYS = ("buyer", "country", "tier", "paid", "due", "channel", "person.region")
-MATCHED = ("country", "amount", "buyer", "delay")
+MATCHED = ("country", "amount", "buyer", "delay", "work_delay")
 CONDITIONS: Mapping[str, tuple[str, ...]] = {
     "delay": ("delay > 3600", "delay <= 2d", "delay == 0", "not delay > 1d"),
+    "work_delay": ("work_delay > 3600", "work_delay <= 8h", "work_delay == 0", "work_delay < delay"),
     **{f"{name}.country": (f'{name}.country == "BR"', f"{name}.country is null") for name in NAMES},
     **{f"{name}.amount": (f"{name}.amount > 1.5", f"not {name}.amount > 2") for name in NAMES},
     **{f"{name}.buyer": (f'{name}.buyer == "a"',) for name in NAMES},
     **{f"{name}.delay": (f"{name}.delay > 0", f"{name}.delay <= 1d") for name in NAMES},
+    **{f"{name}.work_delay": (f"{name}.work_delay > 0", f"{name}.work_delay <= 9h") for name in NAMES},
 }
 DIMENSIONS = tuple(f"{name}.{field}" for name in NAMES for field in ("country", "buyer"))
 EXACT = ("0", "90min", "2h", "36h", "1000s")
@@ -99,10 +101,10 @@ def steps(draw: st.DrawFn, events: list[Any], conditions: Conditions) -> tuple[s
         match = draw(st.sampled_from(("", "", "match all", "match first", "match last")))
         ends += [match] if match else []
     if kind in ("then", "after", "repeat"):
-        fields |= {"delay"}
+        fields |= {"delay", "work_delay"}
         fields |= {f"{name}.{field}" for name, event in named for field in MATCHED if field in event.fields}
         if kind != "repeat":
-            fields |= {f"{name}.delay" for name, _ in named}
+            fields |= {f"{name}.{delay}" for name, _ in named for delay in ("delay", "work_delay")}
     if draw(st.integers(0, 3)) == 0:
         ends.append(f"where {draw(conditions(fields - {'at'}))}")
     text = f"{text} {' '.join(draw(st.permutations(ends[:-1])) + ends[-1:])}"

@@ -17,7 +17,7 @@ from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.text import parse_key, parse_moment
 from smartkpi.semantics.check import Checked, derived_given
 from smartkpi.semantics.formula import Aggregate, Apply, Expr, Field, TypedKpi, Version
-from smartkpi.semantics.scope import field_type, is_path
+from smartkpi.semantics.scope import DELAYS, field_type, is_path
 from smartkpi.source import Span
 from smartkpi.spec.model import Binding, Case, Catalog, Column, Covers, Dataset, FieldDef
 from smartkpi.tree import rewrite, walk
@@ -248,7 +248,7 @@ def _origin(checked: Checked, name: str, field: str, event: str) -> str | None:
             name = checked.scopes[name].lineage.root  # type: ignore[union-attr]
             continue
         step, dot, rest = field.partition(".")
-        if field == "delay" or (rest == "delay" and not derivation.repeat):
+        if field in DELAYS or (rest in DELAYS and not derivation.repeat):
             return None
         other = next((one for one in derivation.operands if dot and one.name == step), None)
         name, field = (derivation.operands[0].event, field) if other is None else (other.event, rest)

@@ -161,11 +161,21 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class Delay:
+    """A column that has the time between the rows of two operands, or how much of it is ``worked``."""
+
+    name: str
+    first: int
+    last: int
+    worked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """Rows that are made of those of events: a dataset of the plan beside those that are read.
 
     ``kind`` is `first`, `then`, `after` or `without`; ``operands`` has the sides of each event, of which the first
-    one's rows are those of the relation. ``delays`` maps a column to two operands: it is the time between their rows.
+    one's rows are those of the relation; ``delays`` are times between their rows.
     Operands with the same of ``roots`` have rows of one event: none matches itself, and equal ones have an order.
     ``ordered``: that order shows in the answer. ``seen`` are the datasets whose latest row is the as-of, where it
     matters.
@@ -177,7 +187,7 @@ class Relation:
     within: Length | None
     match: str
     dates: bool
-    delays: tuple[tuple[str, int, int], ...]
+    delays: tuple[Delay, ...]
     ordered: bool
     seen: tuple[str, ...]
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from smartkpi.language.types import UNKNOWN, WHOLE
-from smartkpi.plan.nodes import Cell, Component, History, Relation, Scan, Side
+from smartkpi.plan.nodes import Cell, Component, Delay, History, Relation, Scan, Side
 from smartkpi.plan.scans import Rows, rows_of
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.formula import Column, Derivation, Expr, Field, TypedBinding, TypedDataset
+from smartkpi.semantics.scope import DELAYS, WORKED
 from smartkpi.tree import walk
 
 TIME, ROW = "@time", "@row"
@@ -147,23 +148,23 @@ def _is_ordered(derivation: Derivation, columns: Iterable[str]) -> bool:
     if len(set(roots)) < len(roots):
         return True
     names = {operand.name for operand in derivation.operands if operand.name}
-    looked = {name for name in columns if name not in (TIME, *(one for one, _, _ in _delays(derivation, columns)))}
+    looked = {name for name in columns if name not in (TIME, *(one.name for one in _delays(derivation, columns)))}
     follower = any(name.partition(".")[0] in names and "." in name for name in looked)
     own = any(name.partition(".")[0] not in names or "." not in name for name in looked)
     return follower or (own and (derivation.kind == "first" or derivation.match != "all"))
 
 
-def _delays(derivation: Derivation, columns: Iterable[str]) -> Iterator[tuple[str, int, int]]:
+def _delays(derivation: Derivation, columns: Iterable[str]) -> Iterator[Delay]:
     """Yield the wanted columns that are times between two rows: of the whole chain, and of one step."""
     if derivation.kind not in ("then", "after"):
         return
     places = {operand.name: place for place, operand in enumerate(derivation.operands) if operand.name}
     for name in columns:
         step, _, rest = name.partition(".")
-        if name == "delay":
-            yield name, 0, len(derivation.operands) - 1
-        elif rest == "delay" and step in places and not derivation.repeat:
-            yield name, places[step] - 1, places[step]
+        if name in DELAYS:
+            yield Delay(name, 0, len(derivation.operands) - 1, name == WORKED)
+        elif rest in DELAYS and step in places and not derivation.repeat:
+            yield Delay(name, places[step] - 1, places[step], rest == WORKED)
 
 
 def _side(derivation: Derivation, place: int, rows: Rows, columns: Iterable[str], *, numbered: bool) -> Side:
@@ -171,7 +172,7 @@ def _side(derivation: Derivation, place: int, rows: Rows, columns: Iterable[str]
     time = rows.binding.time
     assert time is not None, "check lets rows without a time be no step"
     mine = []
-    delays = {name for name, _, _ in _delays(derivation, columns)}
+    delays = {one.name for one in _delays(derivation, columns)}
     names = {operand.name for operand in derivation.operands if operand.name} if derivation.kind != "without" else set()
     for name in columns:
         step, dot, rest = name.partition(".")

@@ -18,7 +18,7 @@ from smartkpi.semantics.literals import FAILED, literal
 from smartkpi.semantics.per import per
 from smartkpi.semantics.quantiles import share_of
 from smartkpi.semantics.rows import type_condition
-from smartkpi.semantics.scope import IMPLICIT, EventScope, Namespace, event_field, part_span, unknown_name
+from smartkpi.semantics.scope import DELAYS, IMPLICIT, EventScope, Namespace, event_field, part_span, unknown_name
 from smartkpi.semantics.steps import derive_event
 from smartkpi.semantics.timed import timed
 from smartkpi.source import Span
@@ -294,7 +294,7 @@ def _argument(expr: syntax.Apply, relation: _Relation, scope: EventScope, findin
 def _shared(field: str, scope: EventScope) -> str:
     """Return how a field of a row that several rows may have in common is added up; nothing for one of its own."""
     step, _, rest = field.partition(".")
-    return scope.lineage.shared.get(step, "") if scope.lineage is not None and rest not in ("", "delay") else ""
+    return scope.lineage.shared.get(step, "") if scope.lineage is not None and rest not in ("", *DELAYS) else ""
 
 
 def _aggregated(expr: syntax.Apply, type: Type, relation: _Relation, scope: EventScope, findings: Findings) -> Type:

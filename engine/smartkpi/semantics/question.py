@@ -296,8 +296,8 @@ def _unasked(kpi: TypedKpi, by: tuple[str, ...]) -> str:
 def _lacks(scope: EventScope, asked: list[tuple[str, Span | None]]) -> str:
     """Say which field of a question an event lacks, or nothing."""
     for name, span in asked:
-        if broken_field(scope, name) is not None:
-            return f"the field `{name}` of `{scope.event}` has an error"
+        if (cause := broken_field(scope, name)) is not None:
+            return cause.message if cause.span is None else f"the field `{name}` of `{scope.event}` has an error"
         if is_united(scope, name):
             return f"several datasets provide `{scope.event}`: looked-up fields (`{name}`) are not supported for it yet"
         if not has_field(scope, name) and not (span is not None and name in scope.constants):

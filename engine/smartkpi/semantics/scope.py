@@ -23,6 +23,10 @@ from smartkpi.spec.model import Dimension
 IMPLICIT = ("time", "dataset")
 """Fields that every event has."""
 
+WORKED = "work_delay"
+DELAYS = ("delay", WORKED)
+"""Fields of rows that steps have matched: the time between them, and how much of it is within working hours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
@@ -167,7 +171,10 @@ def row_name(expr: syntax.Name, scope: RowScope, findings: Findings, *, column: 
     if len(expr.parts) > 1:
         return _dotted(expr, scope, findings)
     name = expr.parts[0]
-    found = _in_dataset(name, scope, findings) if isinstance(scope, DatasetScope) else _in_event(name, scope, findings)
+    if isinstance(scope, DatasetScope):
+        found = _in_dataset(name, scope, findings)
+    else:
+        found = _in_event(name, expr.span, scope, findings)
     if found is None and name in scope.constants:
         return scope.constants.value(name, expr.span, findings)
     if found is not None and found is not FAILED and name in scope.constants:
@@ -182,7 +189,7 @@ def row_name(expr: syntax.Name, scope: RowScope, findings: Findings, *, column: 
 def row_column(name: str, span: Span, scope: RowScope, findings: Findings) -> Expr:
     """Return what `col("name")` stands for: in a dataset the column itself, in a condition the field of that name."""
     if isinstance(scope, EventScope):
-        found = _in_event(name, scope, findings)
+        found = _in_event(name, span, scope, findings)
         return found if found is not None else unknown_field(name, span, scope, findings)
     if scope.columns is None:
         return Column(name, UNKNOWN)
@@ -326,7 +333,7 @@ def refuse_united(name: str, span: Span | None, scope: EventScope, findings: Fin
 def _followed(parts: tuple[str, ...], span: Span, scope: RowScope, findings: Findings) -> Type | None:
     found = follow(parts, scope.lookups)
     if isinstance(found, Diagnostic):
-        findings.depend(".".join(parts), found)
+        _lean(".".join(parts), found, span, findings)
         return None
     if isinstance(found, Lack):
         findings.error("unknown-field", found.message, span, found.hint, found.notes)
@@ -352,13 +359,21 @@ def _in_dataset(name: str, scope: DatasetScope, findings: Findings) -> Expr | No
     return None
 
 
-def _in_event(name: str, scope: EventScope, findings: Findings) -> Expr | None:
+def _in_event(name: str, span: Span, scope: EventScope, findings: Findings) -> Expr | None:
     if name in scope.broken:
-        findings.depend(name, scope.broken[name])
+        _lean(name, scope.broken[name], span, findings)
         return FAILED
     if name in scope.fields:
         return Field(name, scope.fields[name])
     return Field(name, UNKNOWN) if scope.open and name not in scope.constants else None
+
+
+def _lean(name: str, cause: Diagnostic, span: Span, findings: Findings) -> None:
+    """Remember the error that a field has; one without a place is that the field is named at all."""
+    if cause.span is None:
+        findings.error(cause.code, cause.message, span, cause.hint)
+    else:
+        findings.depend(name, cause)
 
 
 def _dotted(expr: syntax.Name, scope: RowScope, findings: Findings) -> Expr:

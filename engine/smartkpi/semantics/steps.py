@@ -20,12 +20,29 @@ from smartkpi.semantics.formula import Column, Derivation, Operand, TypedBinding
 from smartkpi.semantics.graph import in_order
 from smartkpi.semantics.lengths import length_of
 from smartkpi.semantics.rows import type_condition
-from smartkpi.semantics.scope import DerivedEvents, EventScope, Lineage, Namespace, Reach, part_span, unknown_name
+from smartkpi.semantics.scope import (
+    DELAYS,
+    WORKED,
+    DerivedEvents,
+    EventScope,
+    Lineage,
+    Namespace,
+    Reach,
+    part_span,
+    unknown_name,
+)
 from smartkpi.source import Span
 from smartkpi.spec import model as spec
 
 PRIOR = "prior"
 DELAY = Type(Kind.NUMBER, DURATION)
+NO_HOURS = Diagnostic(
+    "no-working-hours",
+    "`work_delay` is the part of `delay` within working hours, and the calendar states none",
+    None,
+    "such as `calendar: {hours: {mon-fri: 09:00-18:00}}`",
+)
+"""What is wrong with the field in a calendar without hours, wherever it is named."""
 CHAINS = ("then", "after", "without")
 
 
@@ -203,7 +220,9 @@ def _keep(step: syntax.Step, name: str | None, derivation: Derivation, parts: li
     dataset = TypedDataset(unread.name, unread, binding.time, str(space.zone), (), {}, {}, None, derivation=derivation)
     derived.datasets[dataset.name] = dataset
     derived.events[own] = (binding,) if provided else ()
-    _put(own, _scope(own, step, derivation, parts, dataset.name if provided else None), parts[0].event, space)
+    hours = {} if space.calendar.worked is not None else {WORKED: NO_HOURS}
+    scope = _scope(own, step, derivation, parts, dataset.name if provided else None, hours)
+    _put(own, scope, parts[0].event, space)
     return own
 
 
@@ -217,16 +236,27 @@ TIME_OF_ROW = "@time"
 """The column of derived rows with the time of the event, which a field `time` may differ from."""
 
 
-def _scope(own: str, step: syntax.Step, derivation: Derivation, parts: list[_Part], dataset: str | None) -> EventScope:
-    """Return what the rows of a step have: the fields of its first event, those of the others by their names."""
+def _scope(
+    own: str,
+    step: syntax.Step,
+    derivation: Derivation,
+    parts: list[_Part],
+    dataset: str | None,
+    unknown: Mapping[str, Diagnostic],
+) -> EventScope:
+    """Return what the rows of a step have: the fields of its first event, those of the others by their names.
+
+    ``unknown`` are those times between rows that have an error.
+    """
     base, others = parts[0].scope, parts[1:] if step.kind in ("then", "after", "repeat") else []
-    fields, lookups = dict(base.fields), dict(base.lookups)
+    delays = dict.fromkeys(DELAYS, DELAY) if others else {}
+    fields, broken, lookups = {**base.fields, **delays}, dict(base.broken), dict(base.lookups)
+    broken |= unknown if others else {}
     for part in others:
-        fields["delay"] = DELAY
-        types = (
-            part.scope.fields if part.name == PRIOR and step.kind == "repeat" else {**part.scope.fields, "delay": DELAY}
-        )
-        reach = Reach(part.name, part.name, types, part.scope.broken, part.scope.open, None, part.scope.lookups)
+        types, wrong = part.scope.fields, part.scope.broken
+        if step.kind != "repeat":
+            types, wrong = {**types, **delays}, {**wrong, **unknown}
+        reach = Reach(part.name, part.name, types, wrong, part.scope.open, None, part.scope.lookups)
         lookups[part.name] = replace(reach, step=True)
     reads = tuple(dict.fromkeys(one for part in parts for one in part.scope.reads))
     shared = {} if base.lineage is None else dict(base.lineage.shared)
@@ -251,6 +281,7 @@ def _scope(own: str, step: syntax.Step, derivation: Derivation, parts: list[_Par
         event=own,
         dataset=dataset,
         fields=fields,
+        broken=broken,
         lookups=lookups,
         datasets=(f"@{own}",),
         additive={name: how for name, how in base.additive.items() if name},
@@ -344,7 +375,7 @@ def _check_names(parts: list[_Part], findings: Findings) -> None:
     taken = {parts[0].name: parts[0].span}
     known = parts[0].scope
     for part in parts[1:]:
-        inside = part.name in known.lookups or part.name == "delay"
+        inside = part.name in known.lookups or part.name in DELAYS
         if part.name in taken or inside:
             other = "another step" if part.name in taken else f"a field of `{parts[0].name}`"
             message = f"`{part.name}` is {other} already: whose would `{part.name}.…` be?"

@@ -10,10 +10,11 @@ import polars as pl
 
 from smartkpi.engines.polars.compile import Opened
 from smartkpi.engines.polars.expressions import Rows
+from smartkpi.engines.polars.hours import seconds_worked
 from smartkpi.engines.polars.match import AT, CODE, ENTITIES, RANK, Reach, Steps, match, ordered
 from smartkpi.engines.polars.operands import Operand, entity, operands_of
 from smartkpi.engines.polars.order import ranked
-from smartkpi.engines.polars.times import INSTANT, LOCAL, localise
+from smartkpi.engines.polars.times import INSTANT, LOCAL, Clock, localise
 from smartkpi.language.types import UNKNOWN
 from smartkpi.plan.nodes import Plan, Relation
 from smartkpi.plan.relations import ROW, TIME
@@ -164,12 +165,25 @@ class Maker:
             names = self._columns(place, frames[place])
             if names:
                 columns.append(frames[place].select(names)[found[str(place)]])
-        unit = 86_400.0 if self.relation.dates else 1e-6
-        for name, early, late in self.relation.delays:
-            times = [frames[place][AT].gather(found[str(place)]) for place in (early, late)]
-            between = (times[1] - times[0]).abs() * unit if self.relation.dates else (times[1] - times[0]).abs() / 1e6
-            columns.append(between.cast(pl.Float64).alias(name).to_frame())
+        for delay in self.relation.delays:
+            times = {str(place): frames[place][AT].gather(found[str(place)]) for place in (delay.first, delay.last)}
+            columns.append(pl.DataFrame(times).select(self._between(*times, worked=delay.worked).alias(delay.name)))
         return pl.concat(columns, how="horizontal")
+
+    def _between(self, first: str, last: str, *, worked: bool) -> pl.Expr:
+        """Return the seconds between two columns of times, or how many of them are worked, whichever is earlier."""
+        if worked:
+            hours = self.plan.calendar.worked
+            assert hours is not None, "check knows of the hours"
+            return seconds_worked(self._clock(first), self._clock(last), hours).abs()
+        between = (pl.col(last) - pl.col(first)).abs().cast(pl.Float64)
+        return between * 86_400 if self.relation.dates else between / 1e6
+
+    def _clock(self, name: str) -> Clock:
+        """Return the times of a column as in AT."""
+        if self.relation.dates:
+            return Clock("date", pl.col(name).cast(pl.Int32).cast(pl.Date), self.reach.zone)
+        return Clock("aware", pl.col(name).cast(INSTANT), self.reach.zone)
 
     def _without(self, steps: Steps, base: pl.DataFrame) -> Related:
         """Return the base rows that none of the others follows, as far as their windows are over."""
