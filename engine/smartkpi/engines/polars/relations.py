@@ -95,7 +95,13 @@ class Maker:
             return Related(self._first(frames[0], keys), NO_OPEN)
         base = frames[0].with_row_index(NUMBER)
         met = base.filter(HIT) if HIT in base.columns else base
-        frames = ranked(_coded([met, *frames[1:]], keys), self.relation, self.plan, self.open, self.run)
+        frames = ranked(
+            _coded([met, *frames[1:]], keys, pairs=self.relation.kind == "without"),
+            self.relation,
+            self.plan,
+            self.open,
+            self.run,
+        )
         frames = frames * 2 if len(frames) == 1 else frames
         steps = ordered(frames, self.relation.roots, self.reach)
         if self.relation.kind == "without":
@@ -216,13 +222,17 @@ class Maker:
         return found.filter(pl.col(UNTIL) > self.known_to).group_by(MOMENT).agg(pl.col(UNTIL).max())
 
 
-def _coded(frames: Sequence[pl.DataFrame], keys: Sequence[str]) -> list[pl.DataFrame]:
-    """Return frames with CODE, a number for each entity; rows of entities that some frame lacks may be left out."""
+def _coded(frames: Sequence[pl.DataFrame], keys: Sequence[str], *, pairs: bool = False) -> list[pl.DataFrame]:
+    """Return frames with CODE, a number for each entity; rows of entities that some frame lacks may be left out.
+
+    With ``pairs`` only those that the first frame lacks: each of the others is matched with that one alone.
+    """
     if len(keys) == 1 and frames[0].schema[keys[0]] == pl.Int64():
         ends = [end for frame in frames for end in (frame[keys[0]].min(), frame[keys[0]].max()) if end is not None]
         if all(0 <= end < ENTITIES for end in ends):  # type: ignore[operator]
             return [frame.filter(pl.col(keys[0]).is_not_null()).rename({keys[0]: CODE}) for frame in frames]
-    known = min(frames, key=lambda frame: frame.height).select(keys).drop_nulls().unique()
+    least = frames[0] if pairs else min(frames, key=lambda frame: frame.height)
+    known = least.select(keys).drop_nulls().unique()
     codes = known.with_row_index(CODE).with_columns(pl.col(CODE).cast(pl.Int64))
     return [frame.join(codes, on=list(keys), how="inner") for frame in frames]
 
