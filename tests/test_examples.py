@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from smartkpi.diagnostics import errors
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = ROOT / "examples" / "store"
+BY_PACKS = ROOT / "examples" / "packs"
 STORY = "d096a6771727a1029faa560e2d06b8d4e0828923473d809180a8b00a52cc05eb"
 QUESTIONS = {
     "scorecard": "",
@@ -30,6 +32,14 @@ QUESTIONS = {
     "salespeople": "--kpi reply_time --kpi win_rate --by salesperson",
     "bad_month": "--kpi conversion_rate --by country --grain month --since 2025-07 --until 2025-09 --format csv",
     "ads": "--kpi tag:ads --grain quarter --format markdown",
+}
+ASKED_OF_PACKS = {
+    "scorecard": "run",
+    "scorecard.zh": "run --lang zh",
+    "goals": "goals",
+    "goals.zh": "goals --lang zh",
+    "salespeople": "run tag:service --by salesperson",
+    "conversions": "run --kpi 转化率 --grain quarter",
 }
 
 
@@ -59,6 +69,54 @@ def test_store_prints_what_is_checked_in(store: Path, name: str, update: bool, m
         expected.parent.mkdir(exist_ok=True)
         expected.write_text(got, encoding="utf-8")
     assert got == expected.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def by_packs(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("by_packs")
+    shutil.copytree(store / "data", folder / "data")
+    shutil.copy(BY_PACKS / "kpis.yml", folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ASKED_OF_PACKS)
+def test_packs_print_what_is_checked_in(
+    by_packs: Path, name: str, update: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}.items():
+        monkeypatch.setenv(variable, value)
+    command, *asked = ASKED_OF_PACKS[name].split()
+    got = kpi(command, *asked, "-p", str(by_packs))
+    expected = BY_PACKS / "expected" / f"{name}.txt"
+    if update:
+        expected.parent.mkdir(exist_ok=True)
+        expected.write_text(got, encoding="utf-8")
+    assert got == expected.read_text(encoding="utf-8")
+
+
+def test_packs_answer_as_counted_by_hand(by_packs: Path) -> None:
+    project = smartkpi.load(by_packs)
+    assert errors(project.check(data=True).diagnostics) == ()
+    kpis = [
+        "inquiry_response_time",
+        "inquiry_response_time_p90",
+        "replied_within_24h",
+        "inquiries_won",
+        "new_customers",
+    ]
+    values = {row["kpi"]: row["value"] for row in project.run(kpis, grain="all").to_dicts()}
+    log = pl.read_parquet(by_packs / "data" / "events").sort("ts")
+    asked = log.filter(event="inquiry").select("inquiry_id", "ts")
+    replies = log.filter(event="reply").group_by("inquiry_id").agg(replied=pl.col("ts").min())
+    orders = log.filter(event="order").drop_nulls("inquiry_id")
+    delays = asked.join(replies, on="inquiry_id").select(delay=(pl.col("replied") - pl.col("ts")).dt.total_seconds())
+    assert values == pytest.approx({
+        "inquiry_response_time": delays["delay"].mean(),
+        "inquiry_response_time_p90": delays["delay"].quantile(0.9, "linear"),
+        "replied_within_24h": (delays["delay"] <= 86_400).sum() / asked.height,
+        "inquiries_won": asked.join(orders, on="inquiry_id", how="semi").height / asked.height,
+        "new_customers": log.filter(event="payment")["visitor"].n_unique(),
+    })  # fmt: skip
 
 
 def test_store_is_right(store: Path) -> None:
