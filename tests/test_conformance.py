@@ -56,7 +56,10 @@ def test_case_holds(path: Path, case: Case, optimized: bool) -> None:
 def test_every_kpi_is_expected_somewhere(path: Path) -> None:
     checked = opened(path)
     rows = [expect for case in checked.catalog.cases for expect in case.expect]
-    expected = {expect.kpi for expect in rows if expect.goal is None}
+    expected = {expect.kpi for expect in rows if expect.kpi}
+    told = [checked.diagnoses[expect.diagnosis] for expect in rows if expect.diagnosis is not None]
+    expected |= {kpi for one in told for kpi in one.kpis}
+    assert {one.name for one in told} == set(checked.diagnoses)
     aimed = [checked.goals[expect.goal] for expect in rows if expect.goal is not None]
     expected |= {goal.kpi.name for goal in aimed} | {rail.kpi for goal in aimed for rail in goal.rails}
     read = {other for name in expected for other in checked.kpis[name].kpis}
@@ -81,7 +84,7 @@ def test_every_aggregate_has_cases_by_segment_and_over_nothing(function: str, fi
     for path in FILES:
         checked = opened(path)
         for case in checked.catalog.cases:
-            for expect in (one for one in case.expect if one.goal is None):
+            for expect in (one for one in case.expect if one.kpi):
                 formula = checked.kpis[expect.kpi].formula
                 if not isinstance(formula, Aggregate) or formula.function != function:
                     continue

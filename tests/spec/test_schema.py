@@ -195,7 +195,8 @@ def test_other_keys_are_held_too() -> None:
     assert thresholds == {"good", "warning", "critical", *later._THRESHOLDS}
     diagnosis = {field.name for field in fields(model.Diagnosis)} - {"name", "span"}
     assert PROJECT["$defs"]["diagnosis"]["properties"].keys() == diagnosis
-    assert PROJECT["$defs"]["expectation"]["properties"].keys() == {"kpi", "goal", "period", *cases.RESULT_KEYS}
+    rows = {"kpi", "goal", "diagnosis", "period", *cases.RESULT_KEYS, *cases.DIAGNOSIS_KEYS}
+    assert PROJECT["$defs"]["expectation"]["properties"].keys() == rows
     compared = {name for columns in COMPARISONS.values() for name in columns.all}
     row = RESULT["$defs"]["row"]["properties"].keys() - compared
     assert {"kpi", *cases.RESULT_KEYS} == row

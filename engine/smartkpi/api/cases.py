@@ -13,6 +13,7 @@ from smartkpi.api.given import given_catalog
 from smartkpi.api.goals import GoalAsk, judge
 from smartkpi.api.pipeline import evaluate, open_data
 from smartkpi.api.question import parse_grain, parse_moment_of
+from smartkpi.assess.diagnoses import Finding
 from smartkpi.assess.series import segment_name
 from smartkpi.diagnostics import Diagnostic, KpiError, errors
 from smartkpi.periods.calendar import Calendar
@@ -33,7 +34,7 @@ RELATIVE, ABSOLUTE = 1e-9, 1e-12
 class Difference:
     """One cell that is not as expected; without a column the whole row is missing, and ``got`` says why.
 
-    ``kpi`` is the KPI, or the goal.
+    ``kpi`` is the KPI, the goal or the diagnosis.
     """
 
     kpi: str
@@ -83,12 +84,14 @@ class _Group:
 def run_case(checked: Checked, case: Case, *, optimized: bool = True) -> Outcome:
     """Run one test over the rows that it gives, and over nothing else. The optimizer changes no outcome."""
     of_goals = [expect for expect in case.expect if expect.goal is not None]
-    of_kpis = [expect for expect in case.expect if expect.goal is None]
+    of_diagnoses = [expect for expect in case.expect if expect.diagnosis is not None]
+    of_kpis = [expect for expect in case.expect if expect.kpi]
     lost = [expect for expect in of_kpis if expect.kpi not in checked.kpis]
     differences = [_missing(expect, _why_lost(checked, expect.kpi)) for expect in lost]
     kept = [expect for expect in of_kpis if expect.kpi in checked.kpis]
     try:
         differences += _goals_of(checked, case, of_goals, optimized=optimized) if of_goals else []
+        differences += _diagnoses_of(checked, case, of_diagnoses, optimized=optimized) if of_diagnoses else []
         catalog, frames = given_catalog(checked, case, _needed(checked, [expect.kpi for expect in kept]))
         opened = open_data(Loaded(catalog, ()), frames)
         problems = errors((*opened.definitions, *opened.data))
@@ -102,7 +105,7 @@ def run_case(checked: Checked, case: Case, *, optimized: bool = True) -> Outcome
                 differences += _compare_all(runnable, result, catalog.calendar)
     except KpiError as error:
         return Outcome(case.name, case.span, tuple(differences), error.diagnostics)
-    cells = sum(len(expect.fields) for expect in case.expect)
+    cells = sum(len(expect.fields) or (expect.diagnosis is not None) for expect in case.expect)
     order = {id(expect): i for i, expect in enumerate(case.expect)}
     spans = {expect.span: order[id(expect)] for expect in case.expect}
     differences.sort(key=lambda one: spans.get(one.span, 0))
@@ -137,6 +140,54 @@ def _goals_of(checked: Checked, case: Case, expects: Sequence[Expect], *, optimi
     return found
 
 
+def _diagnoses_of(checked: Checked, case: Case, expects: Sequence[Expect], *, optimized: bool) -> list[Difference]:
+    """Return what is told otherwise than expected: a row says that a diagnosis is told, unless `holds` says else."""
+    known = [expect for expect in expects if expect.diagnosis in checked.diagnoses]
+    found = [_missing(expect, _why_no_diagnosis(checked, expect)) for expect in expects if expect not in known]
+    kpis = dict.fromkeys(name for one in known for name in checked.diagnoses[one.name].kpis)
+    catalog, frames = given_catalog(checked, case, _needed(checked, list(kpis)))
+    opened = open_data(Loaded(catalog, ()), frames)
+    problems = errors((*opened.definitions, *opened.data))
+    for group in _groups(known, catalog.calendar):
+        lost = [one for one in group.expects if one.diagnosis not in opened.checked.diagnoses]
+        found += [_missing(one, _message(problems, "")) for one in lost]
+        some = [one for one in group.expects if one not in lost]
+        asked = dict.fromkeys(name for one in some for name in checked.diagnoses[one.name].kpis)
+        if some:
+            question = replace(_question(group, some, case, catalog.calendar), kpis=tuple(asked))
+            result = evaluate(opened.checked, opened.tables, question, optimized=optimized)
+            for one in some:
+                found += _compare_told(one, checked.diagnoses[one.name].kpis, result, catalog.calendar)
+    return found
+
+
+def _compare_told(expect: Expect, kpis: Sequence[str], result: Result, calendar: Calendar) -> list[Difference]:
+    if not any(_row(result, replace(expect, kpi=name), calendar) for name in kpis):
+        return [_missing(expect, "no such row")]
+    told = next((one for one in result.findings if _is_told(one, expect, calendar)), None)
+    lacking = ", ".join(f"{kpi} {what}" for kpi, what in told.lacking) if told is not None else ""
+    if not expect.fields and (told is None or not told.holds):
+        return [_missing(expect, "it is not told" if told is None else f"it cannot be told: {lacking}")]
+    return _compare(expect, {"holds": False if told is None else told.holds, "lacking": lacking or None})
+
+
+def _is_told(one: Finding, expect: Expect, calendar: Calendar) -> bool:
+    """Return whether a finding is of the diagnosis, period and segment that are expected."""
+    days = _days(calendar, expect.period)
+    within = one.start is None if days is None else one.start is not None and days[0] <= one.start.date() < days[1]
+    segment = one.segment.keys() == expect.segment.keys()
+    same = segment and all(_same(value, expect.segment[name]) for name, value in one.segment.items())
+    return one.name == expect.diagnosis and within and same
+
+
+def _why_no_diagnosis(checked: Checked, expect: Expect) -> str:
+    subject = f"diagnosis:{expect.diagnosis}"
+    causes = [one.message for one in errors(checked.diagnostics) if one.subject == subject]
+    cause = checked.catalog.broken.get(subject)
+    causes += [] if cause is None else [cause.message]
+    return "; ".join(dict.fromkeys(causes)) or f"no diagnosis is named `{expect.diagnosis}`"
+
+
 def _needed(checked: Checked, kpis: Iterable[str]) -> Iterable[str]:
     """Return KPIs, and those without which they are not judged as they are: guardrails of goals that they aim at."""
     asked = list(kpis)
@@ -164,7 +215,7 @@ def _message(problems: Sequence[Diagnostic], kpi: str) -> str:
 
 
 def _missing(expect: Expect, why: str) -> Difference:
-    return Difference(expect.goal or expect.kpi, expect.period, expect.segment, "", None, why, expect.span)
+    return Difference(expect.name, expect.period, expect.segment, "", None, why, expect.span)
 
 
 def _groups(expects: Iterable[Expect], calendar: Calendar) -> Iterable[_Group]:
@@ -229,7 +280,7 @@ def _compare(expect: Expect, row: Mapping[str, Any]) -> list[Difference]:
 
 def _difference(expect: Expect, column: str, expected: Any, got: Any) -> Difference:
     span = expect.spans.get(column, expect.span)
-    return Difference(expect.goal or expect.kpi, expect.period, expect.segment, column, expected, got, span)
+    return Difference(expect.name, expect.period, expect.segment, column, expected, got, span)
 
 
 def _row(result: Result, expect: Expect, calendar: Calendar) -> dict[str, Any] | None:

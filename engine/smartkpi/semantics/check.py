@@ -371,6 +371,11 @@ def _check_cases(
                 if expect.goal not in catalog.goals and f"goal:{expect.goal}" not in catalog.broken:
                     hint = did_you_mean(expect.goal, catalog.goals)
                     findings.error("unknown-goal", f"no goal is named `{expect.goal}`", expect.span, hint)
+            elif expect.diagnosis is not None:
+                if expect.diagnosis not in catalog.diagnoses and f"diagnosis:{expect.diagnosis}" not in catalog.broken:
+                    hint = did_you_mean(expect.diagnosis, catalog.diagnoses)
+                    message = f"no diagnosis is named `{expect.diagnosis}`"
+                    findings.error("unknown-diagnosis", message, expect.span, hint)
             elif expect.kpi not in catalog.kpis and expect.kpi not in broken:
                 hint = did_you_mean(expect.kpi, catalog.kpis)
                 findings.error("unknown-kpi", f"no KPI is named `{expect.kpi}`", expect.span, hint)

@@ -28,6 +28,15 @@ GOAL_KEYS = (
 )
 """What an expected row of a goal says; any other key but goal and period is a dimension."""
 
+DIAGNOSIS_KEYS = frozenset(("holds", "lacking"))
+"""What an expected row of a diagnosis says."""
+_ABOUT = {
+    "kpi": (RESULT_KEYS, _WRITTEN),
+    "goal": (GOAL_KEYS, _GOAL_WRITTEN),
+    "diagnosis": (DIAGNOSIS_KEYS, frozenset(("lacking",))),
+}
+# What a row is about: the first of these that it names; the others may then be names of dimensions.
+
 
 def build_case(node: Node, span: Span, problems: Problems) -> Case | None:
     """Return a test."""
@@ -101,22 +110,27 @@ def _expect(node: Fields, problems: Problems) -> Expect:
     fields: dict[str, Any] = {}
     segment: dict[str, Any] = {}
     spans: dict[str, Span] = {}
-    goal = text(node.get("goal"))
-    known, written = (RESULT_KEYS, _WRITTEN) if goal is None else (GOAL_KEYS, _GOAL_WRITTEN)
+    about = next((key for key in _ABOUT if node.get(key) is not None), "kpi")
+    known, written = _ABOUT[about]
     for key, entry in node.entries.items():
         spans[key] = entry.value.span
         if key in known:
             fields[key] = _expected(key, entry, written, problems)
-        elif key not in ("kpi", "period", "goal") or (key == "kpi" and goal is not None):
+        elif key not in ("period", about):
             segment[name_of(entry.key)] = _cell(entry.value)
-    kpi = "" if goal is not None else text(node.get("kpi")) or ""
-    return Expect(kpi, text(node.get("period")), segment, fields, _place(node), spans, goal)
-
-
-def _place(node: Fields) -> Span:
-    """Return the name of the KPI or goal: what a failed expectation points at."""
-    named = node.get("goal") or node.get("kpi")
-    return named.span if named is not None else node.span
+    named = node.get(about)
+    names = {key: text(named) if key == about else None for key in _ABOUT}
+    place = node.span if named is None else named.span
+    return Expect(
+        names["kpi"] or "",
+        text(node.get("period")),
+        segment,
+        fields,
+        place,
+        spans,
+        names["goal"],
+        names["diagnosis"],
+    )
 
 
 def _expected(key: str, entry: Entry, written: frozenset[str], problems: Problems) -> Any:
@@ -125,6 +139,11 @@ def _expected(key: str, entry: Entry, written: frozenset[str], problems: Problem
         return texts(node)
     if not isinstance(node, Scalar) or node.data is None:
         return None
+    if key == "holds":
+        if not isinstance(node.data, bool):
+            hint = "true: it is told; false: it is not; null: that cannot be told"
+            problems.append(Diagnostic("bad-value", f"`holds` is not `{node.written}`", node.span, hint))
+        return node.data
     if key in written:
         return node.written
     if key == "n" or not isinstance(node.data, str):

@@ -393,8 +393,9 @@ class Given:
 class Expect:
     """One expected row: KPI, period text, segment, and the fields of the result that must agree.
 
-    One with a ``goal`` is of the goals, and ``kpi`` is empty. ``fields`` maps result columns (value, status, state,
-    reason, flags, money, n, …) to plain values; ``spans`` has the place of each, for --update.
+    One with a ``goal`` is of the goals, one with a ``diagnosis`` of these; then ``kpi`` is empty. ``fields`` maps
+    result columns (value, status, state, reason, flags, money, n, …) to plain values; ``spans`` has the place of each,
+    for --update.
     """
 
     kpi: str
@@ -404,6 +405,12 @@ class Expect:
     span: Span = field(compare=False, repr=False)
     spans: Mapping[str, Span] = field(default_factory=lambda: EMPTY, compare=False, repr=False)
     goal: str | None = None
+    diagnosis: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the row is about."""
+        return self.goal or self.diagnosis or self.kpi
 
 
 @dataclass(frozen=True, slots=True)
