@@ -54,7 +54,7 @@ def run(
     project = load(path, sets=sets)
     with progress_bar() as progress:
         result = project.run([*names, *kpis], lang=lang, progress=progress, **question)
-    say(result.diagnostics)
+    say(one for one in result.diagnostics if form in BARE or one.code != "unavailable")  # else the page says it
     _write(result, form, output, lang)
     if form in BARE and result.findings:
         sys.stdout.flush()

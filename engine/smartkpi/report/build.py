@@ -22,7 +22,7 @@ from smartkpi.report.compared import Row, change_cells, change_columns, marked_i
 from smartkpi.report.judged import benchmark_of, finding_lines, judged_notes, place_of
 from smartkpi.report.numbers import form_of, format_number, sparkline
 from smartkpi.report.style import Style, plain
-from smartkpi.report.words import word
+from smartkpi.report.words import reason_text, word
 from smartkpi.result import KpiInfo, PeriodNote, Result
 
 GLYPHS = {"good": "●", "warning": "▲", "critical": "■", "inconclusive": "◌", "pending": "…"}
@@ -78,6 +78,9 @@ def _segments(result: Result, row: Row, style: Style) -> Iterator[Cell]:
             yield Cell(word(style.lang, row["level"]) if place == 0 else "", "faint")
             continue
         value = row[name]
+        if value is None and row["state"] == "unavailable":
+            yield Cell("")
+            continue
         known, text = result.dimensions.get(name), segment_text(value, style)
         if known is not None and value is not None:
             said = known.values.get(text)
@@ -391,11 +394,13 @@ def _notes(result: Result, rows: Sequence[Row], style: Style) -> list[str]:
     flags |= {flag: None for held in marked_in(rows, result.compare).values() for flag in held}
     comma, colon = word(style.lang, "comma"), word(style.lang, "colon")
     notes = [f"* {comma.join(word(style.lang, flag) for flag in flags)}"] if flags else []
-    reasons = {row["kpi"]: row["reason"] for row in rows if row["state"] == "unavailable" and row["reason"]}
-    return notes + [
-        f"{label(result.kpis.get(name), name, style)}{colon}{word(style.lang, 'unavailable')}{colon}{plain(reason)}"
-        for name, reason in reasons.items()
-    ]
+    reasons: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row["state"] == "unavailable" and row["reason"]:
+            name = label(result.kpis.get(row["kpi"]), row["kpi"], style)
+            reasons.setdefault(reason_text(style.lang, row["reason"]), {})[name] = None
+    unavailable = word(style.lang, "unavailable")
+    return notes + [f"{comma.join(names)}{colon}{unavailable}{colon}{plain(why)}" for why, names in reasons.items()]
 
 
 def _separate(title: str, style: Style) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 EN = {
     "kpi": "KPI",
     "period": "period",
@@ -212,7 +214,23 @@ ZH = {
 
 LANGUAGES = {"en": EN, "zh": ZH}
 
+REASONS = {
+    "zh": {
+        r"no dataset provides (.+)": "没有数据集提供 {}",
+        r"(`[^`]+`) has no field (`[^`]+`)": "{} 没有字段 {}",
+    }
+}
+"""Why values are unavailable, in other languages: the commonest, as they are said in English."""
+
 
 def word(language: str, key: str) -> str:
     """Return a word of the surfaces in a language such as `zh` or `zh-CN`, else in English."""
     return LANGUAGES.get(language.split("-")[0].lower(), EN).get(key) or EN[key]
+
+
+def reason_text(language: str, reason: str) -> str:
+    """Return why a value is unavailable in a language, as far as it has words for it, else in English."""
+    for said, words in REASONS.get(language.split("-")[0].lower(), {}).items():
+        if found := re.fullmatch(said, reason):
+            return words.format(*found.groups())
+    return reason
