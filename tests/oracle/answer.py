@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -114,11 +114,12 @@ def answer(
 
 @dataclass(frozen=True)
 class Asked:
-    """One KPI under one question."""
+    """One KPI under one question; ``as_in``: whatever the day, as definitions are in a world."""
 
     world: World
     question: Question
     kpi: Kpi
+    as_in: World | None = None
 
     @property
     def zone(self) -> str:
@@ -160,6 +161,16 @@ class Asked:
             for part in self.stood_for
         )
 
+    def cuts_a_series(self) -> bool:
+        """Whether the range asked for cuts in two a period that has a value of its own."""
+        edges = (self.question.since, self.question.until and self.question.until + DAY) if self.grain == "all" else ()
+        return any(
+            day is not None and period_of(run.period, day, self.zone, self.begins).start != midnight(day, self.zone)
+            for run in self.runs
+            if run.series
+            for day in edges
+        )
+
     @property
     def is_scorecard(self) -> bool:
         return not (self.question.grain or self.question.since or self.question.until)
@@ -177,6 +188,8 @@ class Asked:
         return {day: (world, world.catalog.kpis[self.kpi.name]) for day, world in worlds.items()}
 
     def at(self, day: date) -> tuple[World, Kpi]:
+        if self.as_in is not None:
+            return self.as_in, self.kpi
         return self.versions[max(start for start in self.versions if start <= day)]
 
     @cached_property
@@ -250,7 +263,7 @@ class Asked:
             return True
         if self.is_dated() and any(dataset.timeless for dataset in self.datasets):
             return True
-        if not self.holds_all(self.grain) or self.is_outside():
+        if not self.holds_all(self.grain) or self.is_outside() or self.cuts_a_series():
             return True
         if not all(
             all(window_fits(one, self.grain, periods_of(self.world, leaf.event), self.begins) for one in leaf.windows)
@@ -412,10 +425,10 @@ class Asked:
         days = self.coverages[dataset].days
         return midnight(min(days), self.zone) if days else None
 
-    def is_mature(self, period: Period) -> bool:
+    def is_mature(self, period: Period, leaves: list[Leaf] | None = None) -> bool:
         """Whether nothing may still follow what a value of this period, or one that it is held against, is made of."""
         assert self.edge is not None
-        for leaf in self.leaves:
+        for leaf in self.leaves if leaves is None else leaves:
             then = period
             for shift in leaf.shifts:
                 then = self.before(then, shift)
@@ -541,14 +554,34 @@ class Asked:
         def parts(grain: str) -> list[Cell]:
             return [self.part(one, world, rows, read) for one in self.parts(self.since_covered(stretch), grain)]
 
+        def series(grain: str) -> list[tuple[Cell, Cell | None]]:
+            asked, found = self.by_itself(grain, world), self.parts(self.since_covered(stretch), grain)
+            return [
+                (self.part(one, world, rows, read), None if whole is None else asked.cell(whole, segment, within))
+                for one, whole in ((one, self.whole_of(one, grain)) for one in found)
+            ]
+
         world = self.at(period.first)[0]
-        return Cell(world, rows, covered, whole, peers, over, earlier, self.kpi.direction, parts=parts)
+        direction = self.kpi.direction
+        return Cell(world, rows, covered, whole, peers, over, earlier, direction, parts=parts, series=series)
+
+    def by_itself(self, grain: str, world: World | None) -> Asked:
+        """The KPI asked for by another grain."""
+        return Asked(self.world, replace(self.question, grain=grain, since=None, until=None), self.kpi, world)
+
+    def whole_of(self, part: Period, grain: str) -> Period | None:
+        """The period of a part of it; none where not the as-of alone cuts it at its end."""
+        assert self.edge is not None
+        whole = period_of(grain, part.start, self.zone, self.begins)
+        today = local_day(self.edge - TICK, self.zone)
+        return whole if part.end == whole.end or part.last >= today else None
 
     def parts(self, period: Period, grain: str) -> list[Period]:
         """The periods of a grain in another, as far as they lie in it."""
         if not period.start < period.end:
             return []
         found = periods(grain, period.start, period.end - TICK, self.zone, self.begins)
+        found = [one for one in found if one.start < period.end and period.start < one.end]
         return [
             Period(
                 one.key,
@@ -584,21 +617,43 @@ class Asked:
         edge = self.edge
         assert edge is not None
         for run in self.runs:
-            read = [[self.coverages[d.name] for d in self.home(event)] for event in run.events]
-            earlier = period
-            for shift in run.shifts:
-                earlier = self.before(earlier, shift)
-            stretch = self.since_covered(self.stretch(earlier, run.window))
-            whole = {
-                one.key: one for one in periods(run.period, stretch.start, stretch.end - TICK, self.zone, self.begins)
-            }
-            for part in self.parts(stretch, run.period):
-                if all(any(is_covered(part, found, edge) for found in some) for some in read) and not (
-                    (part.start, part.end) == (whole[part.key].start, whole[part.key].end)
-                    and all(is_complete(part, found, edge) for found in self.coverages.values())
+            stretch, asked = self.run_over(run, period), self.by_itself(run.period, None)
+            if self.parts_covered(run, stretch) and not is_listed_all(run.period, stretch, self.zone, self.begins):
+                return False
+            for part, whole in self.parts_covered(run, stretch):
+                known = all(asked.knows(leaf, whole, None) for leaf in run.series)
+                if (part.start, part.end) != (whole.start, whole.end) or not (
+                    known and all(is_complete(whole, found, edge) for found in self.coverages.values())
                 ):
                     return False
         return True
+
+    def run_over(self, run: Run, period: Period) -> Period:
+        """The stretch of time in which a `per` takes the periods of its own."""
+        for shift in run.shifts:
+            period = self.before(period, shift)
+        return self.since_covered(self.stretch(period, run.window))
+
+    def parts_covered(self, run: Run, stretch: Period) -> list[tuple[Period, Period]]:
+        """The parts that a `per` runs over, each with the whole period."""
+        edge = self.edge
+        assert edge is not None
+        read = [[self.coverages[d.name] for d in self.home(event)] for event in run.events]
+        return [
+            (part, period_of(run.period, part.start, self.zone, self.begins))
+            for part in self.parts(stretch, run.period)
+            if all(any(is_covered(part, found, edge) for found in some) for some in read)
+        ]
+
+    def series_of(self, period: Period) -> Iterator[tuple[Asked, Leaf, Period]]:
+        """Each aggregate of a series, as it is asked for by itself in one of the periods taken."""
+        for run in self.runs:
+            found = self.parts_covered(run, self.run_over(run, period)) if run.series else []
+            taken = self.parts(self.run_over(run, period), run.period)
+            if any(self.whole_of(part, run.period) is None for part in taken):
+                continue
+            asked = self.by_itself(run.period, None)
+            yield from ((asked, leaf, whole) for _, whole in found for leaf in run.series)
 
     def since_covered(self, stretch: Period) -> Period:
         """A stretch of time; all of the past begins where coverage does."""
@@ -616,11 +671,15 @@ class Asked:
         kpi = self.at(period.first)[1]
         value = shown(compute(cell, meant(kpi), around(kpi, self.outer)))
         flags = [] if self.is_complete(period, segment) and self.runs_over_all(period) else ["incomplete"]
-        flags += [] if self.is_mature(period) else ["immature"]
-        if any(leaf.shifts for leaf in self.leaves):
-            seen = self.seen(period)
-            flags += ["like_for_like"] if seen.last < period.last else []
-            flags += ["clamped"] if self.is_clamped(period) else []
+        series = list(self.series_of(period))
+        mature = self.is_mature(period) and all(asked.is_mature(one, [leaf]) for asked, leaf, one in series)
+        flags += [] if mature else ["immature"]
+        shifted = any(leaf.shifts for leaf in self.leaves)
+        held = [(asked, leaf, one) for asked, leaf, one in series if leaf.shifts]
+        cut = shifted and self.seen(period).last < period.last
+        flags += ["like_for_like"] if cut or any(asked.seen(one).last < one.last for asked, _, one in held) else []
+        clamped = (shifted and self.is_clamped(period)) or any(asked.clamps(leaf, one) for asked, leaf, one in held)
+        flags += ["clamped"] if clamped else []
         if any(is_stale_in(period, found, edge) for found in self.coverages.values()):
             flags.append("stale")
         found = {"value": value.number, "money": value.exact, "n": value.n, "state": value.state, "flags": flags}
@@ -729,6 +788,11 @@ class Asked:
 
 def conjoined(expr: syntax.Expr) -> bool:
     return isinstance(expr, syntax.Apply) and expr.function == "and"
+
+
+def is_listed_all(grain: str, stretch: Period, zone: str, begins: Begins) -> bool:
+    """Whether all days of a stretch of time lie in periods of a grain."""
+    return all(is_listed(grain, day, zone, begins) for day in (stretch.first, stretch.last))
 
 
 def is_void(kpi: Kpi) -> bool:

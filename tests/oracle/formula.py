@@ -65,7 +65,8 @@ class Cell:
     which a shift leads to. ``whole`` gives the cell of all segments that agree with this one in some fields, None where
     it has no such field; ``peers`` those of the segments that have begun by the rows of some leaves, this one first,
     empty where this has not, None where it is over several segments; ``direction`` is that of the KPI being computed.
-    ``parts`` gives the cells of the calendar periods of a grain that lie in this one's period.
+    ``parts`` gives the cells of the calendar periods of a grain that lie in this one's period; ``series`` each of them
+    with that of the whole period, as it is asked for by itself.
     """
 
     world: World
@@ -77,6 +78,7 @@ class Cell:
     before: Callable[[Option], Cell]
     direction: str | None = None
     parts: Callable[[str], list[Cell]] = lambda grain: []
+    series: Callable[[str], list[tuple[Cell, Cell | None]]] = lambda grain: []
     only: Callable[[EventRow], bool] = lambda row: True
 
     def rows(self, event: str) -> list[EventRow]:
@@ -105,9 +107,11 @@ def around(kpi: Kpi, outer: Conditions) -> Conditions:
 def leaves(world: World, expr: syntax.Expr, conditions: Conditions) -> list[Leaf]:
     """All aggregates that a formula reads, directly and through other KPIs."""
     match expr:
-        case syntax.Apply(function, (syntax.Per(value, _, condition), *_)) if function in AGGREGATES:
-            asked = [] if condition is None else leaves(world, named(condition, value), conditions)
-            return leaves(world, value, conditions) + asked
+        case syntax.Apply(function, (syntax.Per(keys=keys) as per, *_)) if function in AGGREGATES:
+            found = before_per(world, per, conditions)
+            if period_among(world, keys) is not None:  # windows and earlier periods are those of its periods
+                return [replace(leaf, windows=(), shifts=()) for leaf in found]
+            return found
         case syntax.Name() if expr.text in world.catalog.kpis:
             kpi = world.catalog.kpis[expr.text]
             return leaves(world, meant(kpi), around(kpi, conditions))
@@ -146,6 +150,18 @@ def leaves(world: World, expr: syntax.Expr, conditions: Conditions) -> list[Leaf
             return []
 
 
+def before_per(world: World, per: syntax.Per, conditions: Conditions) -> list[Leaf]:
+    """All aggregates before `per`, and in its condition."""
+    asked = [] if per.condition is None else leaves(world, named(per.condition, per.value), conditions)
+    return leaves(world, per.value, conditions) + asked
+
+
+def is_series(world: World, per: syntax.Per) -> bool:
+    """Whether what stands before `per` a calendar period has windows or earlier periods of its own."""
+    timed = any(leaf.windows or leaf.shifts for leaf in before_per(world, per, ()))
+    return timed and period_among(world, per.keys) is not None
+
+
 def withins(world: World, expr: syntax.Expr) -> set[str]:
     """The fields that shares are taken within, directly and through other KPIs."""
     match expr:
@@ -166,12 +182,13 @@ def withins(world: World, expr: syntax.Expr) -> set[str]:
 @dataclass(frozen=True)
 class Run:
     """A calendar period that a formula takes values for, with the events read, in a window of the period that shifts
-    lead to."""
+    lead to. ``series`` are the aggregates of values with windows or earlier periods of their own."""
 
     events: frozenset[str]
     period: str
     window: Window | None = None
     shifts: tuple[Option, ...] = ()
+    series: tuple[Leaf, ...] = ()
 
 
 def runs(world: World, expr: syntax.Expr) -> Iterator[Run]:
@@ -182,9 +199,10 @@ def runs(world: World, expr: syntax.Expr) -> Iterator[Run]:
         case syntax.Where(operand, _):
             yield from runs(world, operand)
         case syntax.Apply(_, (syntax.Per(_, keys, _) as per, *_)):
-            if (period := period_among(keys)) is not None:
-                read = leaves(world, syntax.Apply("count", (per,), per.span, per.span), ())
-                yield Run(frozenset(leaf.event for leaf in read), period)
+            if (period := period_among(world, keys)) is not None:
+                read = before_per(world, per, ())
+                series = tuple(read) if is_series(world, per) else ()
+                yield Run(frozenset(leaf.event for leaf in read), period, series=series)
         case syntax.Apply(function, (x, *_)) if function in WINDOWS:
             window = (function, option(expr, world.catalog.constants))
             yield from (replace(run, window=run.window or window) for run in runs(world, x))
@@ -208,7 +226,7 @@ def adds_over_time(world: World, grain: str, expr: syntax.Expr) -> bool:
             return adds_over_time(world, grain, operand)
         case syntax.Apply(function, (syntax.Per(value, keys, condition), *_)):
             parts = [value, *([] if condition is None else [condition])]
-            span = grain if function == "sum" else period_among(keys) or grain
+            span = grain if function == "sum" else period_among(world, keys) or grain
             return any(adds_over_time(world, span, part) for part in parts)
         case syntax.Apply(function, args) if function in AGGREGATES:
             event, inner, _ = split(args[0])
@@ -351,17 +369,20 @@ def named(condition: syntax.Expr, value: syntax.Expr) -> syntax.Expr:
     return rewrite(condition, lambda node: value if isinstance(node, syntax.Name) and node.text == "value" else node)
 
 
-def period_among(keys: Iterable[syntax.Expr]) -> str | None:
-    """The calendar period among the keys of `per`."""
-    return next((key.text for key in keys if isinstance(key, syntax.Name) and key.text in PERIODS), None)
+def period_among(world: World, keys: Iterable[syntax.Expr]) -> str | None:
+    """The calendar period among the keys of `per`, perhaps one that the calendar lists."""
+    known = (*PERIODS, *(grain for grain, _ in world.begins.lists))
+    return next((key.text for key in keys if isinstance(key, syntax.Name) and key.text in known), None)
 
 
 def over_entities(
     cell: Cell, function: str, per: syntax.Per, conditions: Conditions, options: tuple[syntax.Expr, ...]
 ) -> Value:
     """An aggregate of one value for each entity that has a row of some aggregate before `per`, or for each period."""
-    everything = leaves(cell.world, syntax.Apply("count", (per,), per.span, per.span), ())
-    period = period_among(per.keys)
+    everything, period = before_per(cell.world, per, ()), period_among(cell.world, per.keys)
+    if is_series(cell.world, per):
+        assert period is not None
+        return over_series(cell, function, per, conditions, options, cell.series(period))
     cells = [cell] if period is None else cell.parts(period)
     cells = [one for one in cells if all(one.covered(leaf.event) for leaf in everything)]
     if not cells:
@@ -369,7 +390,7 @@ def over_entities(
     names = [
         key.text if isinstance(key, syntax.Name) else key.args[0].value
         for key in per.keys
-        if period_among([key]) is None
+        if period_among(cell.world, [key]) is None
     ]
     values = []
     for one in cells:
@@ -382,6 +403,46 @@ def over_entities(
         nothing = compute(replace(cells[0], found=lambda event: []), per.value, conditions)
         return Value(0.0, sized=True, n=0, exact=None if nothing.exact is None else Fraction(0))
     return folded(cell, function, values, options)
+
+
+def over_series(
+    cell: Cell,
+    function: str,
+    per: syntax.Per,
+    conditions: Conditions,
+    options: tuple[syntax.Expr, ...],
+    series: list[tuple[Cell, Cell | None]],
+) -> Value:
+    """An aggregate of the values that a formula has when it is asked for in each period by itself.
+
+    ``series`` has for each period the part of it that lies here, and itself; a period that is over, of which only a
+    part counts here, is none.
+    """
+    events = {leaf.event for leaf in before_per(cell.world, per, ())}
+    covered = [own for part, own in series if all(part.covered(event) for event in events)]
+    if not covered or any(own is None for _, own in series):
+        return Value(None, "no_data", sized=True)
+    values = []
+    for one in (own for own in covered if own is not None):
+        value = compute(one, per.value, conditions)
+        fits = per.condition is None or compute(one, named(per.condition, per.value), conditions).number is True
+        if fits and value.number is not None:
+            values.append(value)
+    if function == "sum" and not values and covered[0] is not None:
+        nothing = compute(empty(covered[0]), per.value, conditions)
+        return Value(0.0, sized=True, n=0, exact=None if nothing.exact is None else Fraction(0))
+    return folded(cell, function, values, options)
+
+
+def empty(cell: Cell) -> Cell:
+    """A cell without rows, at all times."""
+    return replace(
+        cell,
+        found=lambda event: [],
+        covered=lambda event: True,
+        over=lambda window: empty(cell),
+        before=lambda shift: empty(cell),
+    )
 
 
 def entities(cell: Cell, per: syntax.Per, conditions: Conditions, names: list[str]) -> Iterator[Cell]:

@@ -11,7 +11,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from tests.oracle.days import made_of
-from tests.strategies.projects import SHIFTS, made_of_whole
+from tests.strategies.projects import LISTED, LISTED_GRAINS, SHIFTS, made_of_whole
 from tests.strategies.tables import CLOCK_CHANGES, ZONES
 
 AGGREGATES = (
@@ -27,7 +27,17 @@ PER_PERIOD = (
     "avg(order per {})", "max(sum(order.price) per {})", "last(distinct(order.buyer) per {})",
     "count(order per (buyer, {}))", "stddev(median(order.size) per {})", "sum(first(order.size) per ({}, place))",
 )  # fmt: skip
+WHOLE = (
+    "order",
+    "sum(order.price)",
+    "avg(order.size)",
+    "distinct(order.buyer)",
+    "median(order.size)",
+    "max(order.size)",
+)
+OVER = ("avg", "sum", "max", "last", "median", "stddev", "count")
 GRAINS = ("hour", "day", "week", "month", "quarter", "year", "all")
+FITTING = SHIFTS | {"": (*SHIFTS[""], *LISTED_GRAINS)}
 LENGTHS = ("1d", "2d", "7d", "2w", "1mo", "1q", "1y")
 
 
@@ -41,20 +51,44 @@ class Case:
 
 
 @st.composite
+def series(draw: st.DrawFn, period: str) -> str:
+    """An aggregate of values that have a window, or an earlier period, in each calendar period by itself."""
+    text, shifted = draw(st.sampled_from(WHOLE)), False
+    for _ in range(draw(st.integers(1, 2))):
+        if not shifted and draw(st.booleans()):
+            function, option = draw(st.sampled_from((*WINDOWS, ("trailing", "3h"))))
+            least = "year" if period in LISTED_GRAINS else period
+            finer = function == "to_date" and GRAINS.index(option) < GRAINS.index(least)
+            if finer or (option == "3h" and period != "hour"):
+                continue
+            text = f"{function}({text}{', ' if option else ''}{option})"
+            continue
+        shift = draw(st.sampled_from(sorted(shift for shift, fits in FITTING.items() if period in fits)))
+        text, shifted = f"{draw(st.sampled_from(('previous', 'change', 'growth')))}({text}{shift})", True
+    condition = draw(st.sampled_from(("", "", " where value > 1", " where value != 0")))
+    return f"{draw(st.sampled_from(OVER))}({text} per {period}{condition})"
+
+
+@st.composite
 def formulas(draw: st.DrawFn) -> tuple[str, frozenset[str]]:
     """A formula and the grains that it fits."""
-    period = draw(st.sampled_from(("", "", *PERIODS)))
+    period = draw(st.sampled_from(("", "", *PERIODS, *LISTED_GRAINS)))
     text = draw(st.sampled_from(PER_PERIOD)).format(period) if period else draw(st.sampled_from(AGGREGATES))
-    grains = frozenset(grain for grain in GRAINS if not period or made_of(grain, period))
+    text = draw(series(period)) if period and draw(st.booleans()) else text
+    listed = period in LISTED_GRAINS
+    fitting = (grain for grain in GRAINS if not period or made_of(grain, period)) if not listed else (period, "all")
+    grains = frozenset(fitting)
     shifted = False
-    for _ in range(draw(st.integers(1, 2))):
+    for _ in range(draw(st.integers(0 if period else 1, 2))):
         window, grains_left = draw(st.sampled_from(WINDOWS)), grains
         if shifted or draw(st.integers(0, 2)) == 0:
-            shift = draw(st.sampled_from(sorted(shift for shift, fits in SHIFTS.items() if grains & {*fits})))
+            shift = draw(st.sampled_from(sorted(shift for shift, fits in FITTING.items() if grains & {*fits})))
             function = draw(st.sampled_from(("previous", "change", "growth")))
-            text, grains, shifted = f"{function}({text}{shift})", grains & {*SHIFTS[shift]}, True
+            text, grains, shifted = f"{function}({text}{shift})", grains & {*FITTING[shift]}, True
             continue
         function, option = window
+        if listed and function != "cumulative":
+            continue
         if function == "trailing" and period and not made_of_whole(option, period):
             continue
         if function == "to_date":
@@ -93,6 +127,7 @@ def cases(draw: st.DrawFn) -> Case:
     types = {"buyer": pl.String, "size": pl.Int64, "price": pl.Float64, "at": pl.Datetime("us", zone.key)}
     dataset = {"time": "at", "key": "id", "events": {"order": "all rows"}, "fields": {"price": MONEY}}
     calendar = {"timezone": zone.key, "week_start": draw(st.sampled_from(("monday", "saturday")))}
+    calendar["periods"] = LISTED.as_posix()
     days = st.none() | st.integers(-2, span + 2).map(lambda n: first + timedelta(days=n))
     since, until, as_of = draw(days), draw(st.none() | days), draw(days)
     if as_of and draw(st.booleans()):  # a period that is not over, alone

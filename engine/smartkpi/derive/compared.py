@@ -38,7 +38,7 @@ def hold(held: Held, known: AbstractSet[str]) -> dict[str, pl.Expr]:
     """Return the columns of the tall table with what a value is held against; null where there is nothing."""
     name, before, id = held.name, held.parts, held.step.id
     marks = {mark: pl.col(f"{mark}.{id}") for mark in ("complete", "like_for_like", "clamped")}
-    gaps = [pl.col(column) for column in (f"partial.{id}", f"unknown.{id}") if column in known]
+    gaps = [pl.col(column) for column in (f"of.partial.{id}", f"unknown.{id}") if column in known]
     made = {
         name: before.value.cast(pl.Float64),
         f"{name}.incomplete": pl.any_horizontal(~marks["complete"], *gaps) if gaps else ~marks["complete"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -20,6 +20,7 @@ from smartkpi.plan.nodes import Cell, Earlier, Fold, Formula, Plan, Result, Step
 from smartkpi.tree import children
 
 ZERO_FILLED = ("count", "sum", "distinct")
+MARKS = ("partial", "immature", "like_for_like", "clamped")
 ORDERED = ("quantile", "stddev", "first", "last")
 """What needs the values in order: by size, or by the time of their periods."""
 
@@ -28,14 +29,30 @@ ORDERED = ("quantile", "stddev", "first", "last")
 class Folded:
     """What folds gave: the spine with their columns and where the parts of each stand.
 
-    ``partial`` names the column that says where some of the periods that a fold runs over is known in part only;
-    ``left_out`` are the rows without entity, by dataset.
+    ``marks`` names the column that says where some mark holds of one of the periods that a fold runs over: it is known
+    in part only, not mature, held against as many days, clamped. ``left_out`` are the rows without entity, by dataset.
     """
 
     spine: pl.DataFrame
     parts: Mapping[Fold, Parts]
-    partial: Mapping[Fold, str]
+    marks: Mapping[tuple[Fold, str], str]
     left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What the steps of a series gave: the ``values`` that take part, with `i` and `piece`, and the dimensions of each.
+
+    ``pieces`` says what of them is known; ``marks`` has a row for each `i` with those that hold somewhere in it.
+    """
+
+    values: pl.DataFrame
+    pieces: Pieces
+    marks: pl.DataFrame
+
+
+Take = Callable[[Fold, pl.DataFrame], Taken]
+"""Asks for the series of a fold, for the segments of a frame."""
 
 
 def folds_of(known: Mapping[str, Step], steps: Iterable[Step]) -> Iterator[Fold]:
@@ -72,24 +89,32 @@ def fold(
     spine: pl.DataFrame,
     folds: Iterable[Fold],
     limit: int,
+    take: Take,
 ) -> Folded:
     """Return the spine with the columns of folds. ``segments`` has the dimensions of each `sid` of the spine.
 
     ``pieces`` has the places at which values are taken, by the grain and the window of a fold.
     """
     parts: dict[Fold, Parts] = {}
-    partial: dict[Fold, str] = {}
+    marks: dict[tuple[Fold, str], str] = {}
     left_out: dict[str, int] = {}
     for number, one in enumerate(dict.fromkeys(folds)):
         name = f"fold.{number}"
         here = pieces[one.grain, one.window]
         kinds = [pl.col(key).cast(segments.schema[key]) for key in one.keep]
         placed = spine.select("sid", "i").join(segments.select("sid", *one.keep), on="sid", maintain_order="left")
-        tables, lost = read_tables(plan, answer, here, one, asked)
-        for dataset, rows in lost.items():
-            left_out[dataset] = max(left_out.get(dataset, 0), rows)
-        each = rows_of(plan, tables, here, one, placed, limit)
-        some = [_aggregate(one, _values(plan, one, table), name).with_columns(kinds) for table in each]
+        if one.series:
+            taken = take(one, placed)
+            here, each = taken.pieces, iter([taken.values])
+            held = taken.marks.rename({mark: f"{name}.{mark}" for mark in taken.marks.columns if mark != "i"})
+            spine = spine.join(held, on="i", how="left", maintain_order="left")
+            marks |= {(one, mark): f"{name}.{mark}" for mark in taken.marks.columns if mark != "i"}
+        else:
+            tables, lost = read_tables(plan, answer, here, one, asked)
+            for dataset, rows in lost.items():
+                left_out[dataset] = max(left_out.get(dataset, 0), rows)
+            each = (_values(plan, one, table) for table in rows_of(plan, tables, here, one, placed, limit))
+        some = [_aggregate(one, values, name).with_columns(kinds) for values in each]
         found = pl.concat(some, how="diagonal_relaxed")
         keys = [*one.keep, "i"]
         placed = placed.join(found, on=keys, how="left", nulls_equal=True, maintain_order="left")
@@ -101,8 +126,8 @@ def fold(
         none = pl.when(n > 0).then(UNDEFINED).otherwise(NO_DATA) if one.function == "stddev" else pl.lit(NO_DATA)
         parts[one] = Parts(value, pl.when(value.is_null()).then(none).otherwise(OK).cast(pl.UInt8), money, n)
         if f"{name}.partial" in spine.columns:
-            partial[one] = f"{name}.partial"
-    return Folded(spine, parts, partial, left_out)
+            marks[one, "partial"] = f"{name}.partial"
+    return Folded(spine, parts, marks, left_out)
 
 
 def _values(plan: Plan, one: Fold, table: pl.DataFrame) -> pl.DataFrame:
@@ -112,11 +137,16 @@ def _values(plan: Plan, one: Fold, table: pl.DataFrame) -> pl.DataFrame:
     if one.condition is not None:
         steps.append(Step("condition", "", one.condition, one.type, (), ()))
     table, parts = evaluate(table, plan, steps, {})
-    if one.condition is not None:
-        table = table.filter(parts["condition"].value.fill_null(value=False))
-    value = [parts["argument"].value.cast(pl.Float64).alias("value")]
-    if parts["argument"].money is not None:
-        value.append(parts["argument"].money.alias("money"))
+    return part_taken(one, table, parts["argument"], parts.get("condition"))
+
+
+def part_taken(one: Fold, table: pl.DataFrame, argument: Parts, condition: Parts | None) -> pl.DataFrame:
+    """Return the values, of the rows of a table, that the condition lets through and that there are."""
+    if condition is not None:
+        table = table.filter(condition.value.fill_null(value=False))
+    value = [argument.value.cast(pl.Float64).alias("value")]
+    if argument.money is not None:
+        value.append(argument.money.alias("money"))
     piece = ["piece"] if "piece" in table.columns else []
     return table.select(*one.keep, "i", *piece, *value).filter(pl.col("value").is_not_null())
 

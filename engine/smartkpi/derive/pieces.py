@@ -19,6 +19,9 @@ from smartkpi.periods.windows import Window
 DAY = timedelta(days=1)
 Where = tuple[Grain | None, Window | None]
 """Where a fold takes values: the calendar periods of a grain (None: those read) in a window of each."""
+OF = "__of"
+"""The column of pieces with the key of the period that each is of."""
+
 SEVERAL = 4
 """So many times as many pieces as cells of an answer are let through: they make no cells of their own."""
 
@@ -66,7 +69,7 @@ def divide(
     """Return the periods of a grain that lie in those that are read, or in a window of each, cut at its bounds.
 
     The first table has a row for each `i` and `piece` in it: `asked`, `whole`. The second has the pieces: their bounds,
-    and PERIOD or, of those that are cut in two, FROM and UPTO. All of the past begins where coverage does.
+    OF, and PERIOD or, of those that are cut in two, FROM and UPTO. All of the past begins where coverage does.
     """
     known = _bounds(calendar, reached, window, begin)
     if not known.height:
@@ -75,18 +78,26 @@ def divide(
     assert isinstance(low, date)
     assert isinstance(high, date)
     refuse_many(grain, low, high, limit)
-    parts = lay_out(calendar, grain, calendar.keys(grain, low, high))
+    own = calendar.own(grain)
+    keys = [key for key in calendar.keys(grain, low, high) if own is None or own.has(key)]
+    if not keys:
+        return _none(grain)
+    parts = lay_out(calendar, grain, keys)
     rows = parts.frame.drop("i").with_columns(parts.series().alias(PERIOD))
     first = rows["end"].search_sorted(known["start"], "right").cast(pl.Int64)
     after = rows["start"].search_sorted(known["end"], "left").cast(pl.Int64)
     if (count := int((after - first).sum())) > limit * SEVERAL:
         raise too_many_cells(limit * SEVERAL, count)
     around = known.select("i", "asked", pl.col("start", "end", "first", "last").name.prefix("in."))
-    pairs = around.with_columns(pl.int_ranges(first, after).alias("at")).explode("at")
+    pairs = around.with_columns(pl.int_ranges(first, after).alias("at")).explode("at").drop_nulls("at")
     open_ = window is not None and window.kind == "cumulative"
     aligned = grain.rank <= Grain.DAY.rank or (reached.grain is Grain.ALL and window is None)
     pairs = _cut(pl.concat([pairs, rows[pairs["at"]]], how="horizontal"), open_, aligned)
-    bounds = pairs.select("start", "end", "first", "last", PERIOD, FROM, UPTO).unique().sort("start", "end", PERIOD)
+    if own is not None:  # days before the first period, or after the last, are in none
+        listed = (pl.col("in.first") >= own.starts[0]) & (pl.col("in.last") < own.end)
+        pairs = pairs.with_columns(pl.col("whole") & listed)
+    bounds = pairs.select("start", "end", "first", "last", PERIOD, FROM, UPTO, OF).unique()
+    bounds = bounds.sort("start", "end", PERIOD)
     bounds = bounds.with_row_index("piece").with_columns(pl.col("piece").cast(pl.Int64))
     same = ["start", "end", PERIOD]
     pairs = pairs.join(bounds.select("piece", *same), on=same, nulls_equal=True)
@@ -119,6 +130,7 @@ def _cut(pairs: pl.DataFrame, open_: bool, aligned: bool) -> pl.DataFrame:
     by_period = pl.lit(aligned) | ((low == pl.col("first")) & (after == pl.col("last") + DAY))
     whole = (pl.col("start") >= pl.col("in.start")) & (pl.col("end") <= pl.col("in.end"))
     return pairs.with_columns(
+        pl.col(PERIOD).alias(OF),
         pl.when(by_period).then(PERIOD).alias(PERIOD),
         pl.when(~by_period).then(low).alias(FROM),
         pl.when(~by_period).then(after).alias(UPTO),
@@ -131,5 +143,5 @@ def _cut(pairs: pl.DataFrame, open_: bool, aligned: bool) -> pl.DataFrame:
 def _none(grain: Grain) -> tuple[pl.DataFrame, pl.DataFrame]:
     pairs = {"i": pl.Int64(), "asked": pl.Date(), "whole": pl.Boolean(), "piece": pl.Int64()}
     bounds = {"piece": pl.Int64(), "start": INSTANT, "end": INSTANT, "first": pl.Date(), "last": pl.Date()}
-    ends = {PERIOD: key_type(grain), FROM: pl.Date(), UPTO: pl.Date()}
+    ends = {PERIOD: key_type(grain), FROM: pl.Date(), UPTO: pl.Date(), OF: key_type(grain)}
     return pl.DataFrame(schema=pairs), pl.DataFrame(schema=bounds | ends)

@@ -119,8 +119,12 @@ def gather(
     stretches: Iterable[pl.DataFrame] = (),
     grids: Iterable[pl.DataFrame] = (),
     gridded: Iterable[str] = (),
+    known: pl.DataFrame | None = None,
 ) -> Answers:
-    """Return the wanted cells of an answer's frames, cells that several datasets answer added up."""
+    """Return the wanted cells of an answer's frames, cells that several datasets answer added up.
+
+    ``known`` are segments that may have no row in them.
+    """
     ids = list(wanted)
     period = () if grain is Grain.ALL else (PERIOD,)
     whole = [id for id in ids if components[id].window is None]
@@ -129,7 +133,8 @@ def gather(
         ((PERIOD,), _keep(grids, (PERIOD,), by, list(gridded), dimensions, parts=True)),
         ((FROM, UPTO), _keep(stretches, (FROM, UPTO), by, ids, dimensions)),
     ]
-    segments = _segments([frame for _, kept in sorts for frame in kept.get(by, ())], by, dimensions)
+    told = [frame for _, kept in sorts for frame in kept.get(by, ())] + ([] if known is None else [known])
+    segments = _segments(told, by, dimensions)
     found: list[tuple[pl.DataFrame, ...]] = []
     for keys, kept in sorts:
         placed: list[pl.DataFrame] = []

@@ -56,9 +56,14 @@ class Calendar:
         return next((one for one in self.periods if one.grain is grain), None)
 
     def is_made_of(self, grain: Grain, part: Grain) -> bool:
-        """Return whether each period of a grain is whole periods of another."""
-        own = self.own(grain)
-        if own is None or part.is_custom:
+        """Return whether each period of a grain is whole periods of another, as far as those are listed."""
+        own, parts = self.own(grain), self.own(part)
+        if parts is not None and grain not in (part, Grain.ALL):
+            ends = {*parts.starts, parts.end}
+            days = self.keys(grain, parts.starts[0], parts.end) if own is None else [*own.starts, own.end]
+            inside = (day for day in days if isinstance(day, datetime) or parts.has(day))
+            return grain.rank > Grain.DAY.rank and all(day in ends for day in inside)
+        if own is None or part is grain:
             return grain.is_made_of(part)
         if part is Grain.HOUR:
             return True

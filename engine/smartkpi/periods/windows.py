@@ -87,7 +87,7 @@ def refuse_length(length: Length) -> str:
 def refuse_window(calendar: Calendar, window: Window, grain: Grain, parts: Collection[Grain] = ()) -> str:
     """Say why a window cannot be taken at a grain, of rows that stand for some periods, or nothing."""
     for part in sorted(parts):
-        if not _is_made_of(window, part):
+        if not _is_made_of(calendar, window, part):
             return f"a window ({window}) would cut what a row stands for, a {part}, in two"
     if window.length is not None and window.length.unit == "h" and grain is not Grain.HOUR:
         return f"a window of hours (`{window.length}`) needs grain `hour`"
@@ -96,9 +96,10 @@ def refuse_window(calendar: Calendar, window: Window, grain: Grain, parts: Colle
     return ""
 
 
-def refuse_run(window: Window, period: Grain) -> str:
+def refuse_run(calendar: Calendar, window: Window, period: Grain) -> str:
     """Say why values of each period of a grain cannot be taken in a window, or nothing."""
-    return "" if _is_made_of(window, period) else f"a window ({window}) would cut a {period}, which has a value, in two"
+    whole = _is_made_of(calendar, window, period)
+    return "" if whole else f"a window ({window}) would cut a {period}, which has a value, in two"
 
 
 def parts_cut(calendar: Calendar, grain: Grain, of: Stretch) -> list[Stretch]:
@@ -114,12 +115,14 @@ def parts_cut(calendar: Calendar, grain: Grain, of: Stretch) -> list[Stretch]:
     return list(found)
 
 
-def _is_made_of(window: Window, part: Grain) -> bool:
+def _is_made_of(calendar: Calendar, window: Window, part: Grain) -> bool:
     """Return whether a window that ends with a period is whole periods of a finer grain."""
     if window.grain is not None:
-        return window.grain.is_made_of(part)
+        return calendar.is_made_of(window.grain, part)
     if window.length is None or part.rank <= Grain.DAY.rank:
         return True
+    if part.is_custom:
+        return False
     days, months = (window.length.count * units.get(window.length.unit, 0) for units in (DAYS, MONTHS))
     return bool(days and days % 7 == 0) if part is Grain.WEEK else bool(months and months % MONTHS_OF[part] == 0)
 

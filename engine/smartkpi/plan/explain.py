@@ -116,7 +116,11 @@ def _scan(scan: Scan, ids: set[str]) -> list[str]:
 def _back(back: Back) -> str:
     path = " ".join("the one before" if shift is None else str(shift) for shift in back.path)
     window = "" if back.window is None else f"{back.window} of each {back.grain}"
-    return ", ".join(part for part in (path, window) if part)
+    own = ", ".join(part for part in (path, window) if part)
+    if back.inside is None:
+        return own
+    around = _back(back.inside) or f"each {back.inside.grain}"
+    return f"{own or f'each {back.grain}'} in {around}"
 
 
 def _often(scan: Scan, demand: Demand) -> str:

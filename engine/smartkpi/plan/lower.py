@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import assert_never
 
-from smartkpi.language.types import BOOLEAN, WHOLE, Kind, Type
+from smartkpi.language.types import BOOLEAN, WHOLE, Type
 from smartkpi.periods.grain import Grain
-from smartkpi.periods.windows import Path, Shift, Window, refuse_shift, refuse_window
+from smartkpi.periods.windows import Path, Shift, Window, refuse_shift
 from smartkpi.plan import nodes
+from smartkpi.plan.answerable import has_times, refuse
 from smartkpi.plan.nodes import (
     EVER,
     Compared,
@@ -96,7 +97,7 @@ def lower(checked: Checked, resolved: Resolved, totals: bool = False) -> Plan:
     for name in question.kpis:
         kpi = checked.kpis[name]
         grain = question.grain or Grain(kpi.grain)
-        reason = resolved.unavailable.get(name, "") or _unanswerable(checked, kpi, grain, question)
+        reason = resolved.unavailable.get(name, "") or refuse(checked, kpi, grain, question)
         asked = _asked(grain, question)
         if reason:
             outputs.append(Output(name, None, grain, tuple(sorted(kpi.datasets)), reason))
@@ -142,7 +143,9 @@ def _compare(build: _Build, step: Step, name: str, shift: Shift, whole: bool) ->
     if key not in build.steps:
         formula = Earlier(Result(step.id, step.type), shift, step.type)
         reads = tuple((id, (shift, *path)) for id, path in step.reads)
-        build.steps[key] = replace(step, id=f"s{len(build.steps)}", formula=formula, reads=reads, whole=whole)
+        series = tuple(replace(one, path=(shift, *one.path)) for one in step.series)
+        new = replace(step, id=f"s{len(build.steps)}", formula=formula, reads=reads, series=series, whole=whole)
+        build.steps[key] = new
     return Compared(name, build.steps[key].id, shift)
 
 
@@ -196,55 +199,6 @@ def _plan(
     )
 
 
-def _unanswerable(checked: Checked, kpi: TypedKpi, grain: Grain, question: Question) -> str:
-    """Say why a KPI has no answer whatever the data holds, or nothing."""
-    if kpi.missing:
-        return f"no dataset provides {', '.join(f'`{event}`' for event in kpi.missing)}"
-    ranged = question.since is not None or question.until is not None or question.as_of is not None
-    for event in sorted(kpi.events):
-        if (grain is not Grain.ALL or ranged) and any(binding.time is None for binding in checked.events[event]):
-            part = "no part of time can be taken" if grain is Grain.ALL else f"there is no answer by {grain.value}"
-            return f"the rows of `{event}` have no time: {part}, only grain `all` over all of it"
-    if kpi.dated:
-        for event in sorted(kpi.events):
-            if any(binding.time is None for binding in checked.events[event]):
-                return f"the rows of `{event}` have no time, so that no revision can be told to be in force"
-    own = checked.catalog.calendar.own(grain)
-    if own is not None and (outside := own.refuse(question.since, question.until)):
-        return outside
-    if kpi.daily and grain.rank > kpi.once.rank:
-        return f"it adds {kpi.daily[0]}, which must not be added over time: ask for grain `{kpi.once}`"
-    for period in sorted(kpi.periods):
-        if not checked.catalog.calendar.is_made_of(grain, period):
-            return f"it has a value per {period.value}, which is no part of a {grain.value}"
-    for window, event in sorted(kpi.windows, key=str):
-        if wrong := refuse_window(checked.catalog.calendar, window, grain, checked.scopes[event].periods):
-            return wrong
-    for shift in sorted(kpi.shifts, key=str):
-        if wrong := refuse_shift(checked.catalog.calendar, shift, grain):
-            return wrong
-    if grain is Grain.HOUR or Grain.HOUR in kpi.periods:
-        for event in sorted(kpi.events):
-            for binding in checked.events[event]:
-                if binding.time is not None and binding.time.type.kind is Kind.DATE:
-                    return f"`{event}` is dated by day: it has no hours"
-    return _unwhole(checked, kpi, grain, question)
-
-
-def _unwhole(checked: Checked, kpi: TypedKpi, grain: Grain, question: Question) -> str:
-    """Say that a question cuts through the periods that rows stand for, or nothing."""
-    calendar = checked.catalog.calendar
-    asked = ((question.since, "`since`"), (question.until, "`until`")) if grain is Grain.ALL else ()
-    for event in sorted(kpi.events):
-        for period in checked.scopes[event].periods:
-            if not calendar.is_made_of(grain, period):
-                return f"a row of `{event}` stands for {period.one}: there is no answer by {grain}"
-            for day, name in asked:
-                if day is not None and calendar.days(period, calendar.key(period, day))[0] != day:
-                    return f"a row of `{event}` stands for {period.one}, and {name} cuts one in two"
-    return ""
-
-
 def _lower_kpi(build: _Build, kpi: TypedKpi, outer: Conditions, over: Slice) -> Step:
     """Return the step of a KPI under outer conditions by event, making it and those it refers to where new."""
     versions = [(one.formula, _around(kpi, outer, dict(one.where))) for one in kpi.versions]
@@ -257,19 +211,25 @@ def _lower_kpi(build: _Build, kpi: TypedKpi, outer: Conditions, over: Slice) -> 
         formulas = tuple(_lower_formula(build, formula, around, over, parts) for formula, around in versions)
         starts = tuple(one.start for one in kpi.revisions)
         formula = nodes.Revised(formulas, starts, kpi.type) if starts else formulas[0]
-        step = Step(
-            id=f"s{len(build.steps)}",
-            kpi=kpi.name,
-            formula=formula,
-            type=kpi.type,
-            components=tuple(parts.components),
-            presence=tuple(parts.presence),
-            inner=tuple(parts.inner),
-            reads=tuple(parts.reads),
-        )
-        build.entities[step.id] = parts.entities
-        build.steps[key] = step
+        build.steps[key] = _step(build, kpi.name, formula, kpi.type, parts)
     return build.steps[key]
+
+
+def _step(build: _Build, name: str, formula: nodes.Formula, type: Type, parts: _Parts) -> Step:
+    """Return the next step, which reads some parts."""
+    step = Step(
+        id=f"s{len(build.steps)}",
+        kpi=name,
+        formula=formula,
+        type=type,
+        components=tuple(parts.components),
+        presence=tuple(parts.presence),
+        inner=tuple(parts.inner),
+        reads=tuple(parts.reads),
+        series=tuple(parts.series),
+    )
+    build.entities[step.id] = parts.entities
+    return step
 
 
 def _around(kpi: TypedKpi, outer: Conditions, own: Conditions) -> Conditions:
@@ -285,6 +245,7 @@ class _Parts:
     inner: dict[tuple[str, Grain | None], None] = field(default_factory=dict)
     entities: dict[str, None] = field(default_factory=dict)
     reads: dict[tuple[str, Path], None] = field(default_factory=dict)
+    series: dict[nodes.Series, None] = field(default_factory=dict)
 
     def take(self, other: _Parts, presence: bool = True, shift: Path = ()) -> None:
         """Add what another formula reads, in the periods that a shift leads to."""
@@ -292,6 +253,7 @@ class _Parts:
         self.inner.update(other.inner)
         self.presence.update(other.presence if presence else {})
         self.reads.update(dict.fromkeys((id, shift + path) for id, path in other.reads))
+        self.series.update(dict.fromkeys(replace(one, path=shift + one.path) for one in other.series))
 
 
 def _lower_formula(build: _Build, expr: Expr, around: Conditions, over: Slice, parts: _Parts) -> nodes.Formula:
@@ -320,6 +282,7 @@ def _lower_formula(build: _Build, expr: Expr, around: Conditions, over: Slice, p
             parts.presence.update(dict.fromkeys(step.presence))
             parts.inner.update(dict.fromkeys(step.inner))
             parts.reads.update(dict.fromkeys(step.reads))
+            parts.series.update(dict.fromkeys(step.series))
             parts.entities.update(build.entities[step.id])
             return Result(step.id, step.type)
         case Across():
@@ -367,8 +330,10 @@ def _lower_per(build: _Build, expr: Per, around: Conditions, over: Slice, parts:
     """Lower to a fold over the same formula with the entity among the dimensions.
 
     Values of calendar periods are those that lie in the window around; else in the period asked for, which may cut
-    some in two.
+    some in two. Where they have windows or earlier periods of their own, they are those of a series.
     """
+    if expr.grain is not None and has_times(expr, build.checked.kpis):
+        return _lower_series(build, expr, around, over, parts)
     keys = tuple(f"@{name}" for name in expr.keys)
     days = EVER if expr.grain is None or over.window is not None else over.asked
     inside = replace(over, keep=(*over.keep, *keys), ranked=False, days=days)
@@ -394,6 +359,48 @@ def _lower_per(build: _Build, expr: Per, around: Conditions, over: Slice, parts:
         nearest=expr.nearest,
         window=None if expr.grain is None else over.window,
     )
+
+
+def _lower_series(build: _Build, expr: Per, around: Conditions, over: Slice, parts: _Parts) -> nodes.Formula:
+    """Lower to a fold over the values that the formula has when it is asked for in each calendar period itself."""
+    assert expr.grain is not None
+    inside = Slice(over.keep, over.cut, ranked=False, seen=over.seen)
+    name = f"per {expr.grain}"
+    argument = _lower_part(build, name, expr.argument, around, inside)
+    condition = None if expr.condition is None else _lower_part(build, name, expr.condition, around, inside)
+    steps = [argument] if condition is None else [argument, condition]
+    parts.series.update((nodes.Series(step.id, expr.grain, over.window), None) for step in steps)
+    for id in dict.fromkeys(id for step in steps for id in step.presence):
+        rows = replace(build.components[id], keep=over.keep, days=over.days)
+        parts.presence[_component(build, rows)] = None
+        read = _component(build, replace(rows, window=over.window))
+        parts.components[read] = None
+        parts.reads[read, ()] = None
+    return Fold(
+        function=expr.function,
+        argument=Result(argument.id, argument.type),
+        condition=None if condition is None else Result(condition.id, condition.type),
+        keep=over.keep,
+        keys=(),
+        entities=(),
+        inner=tuple(dict.fromkeys(id for step in steps for id in (*step.components, *step.inside))),
+        type=expr.type,
+        grain=expr.grain,
+        share=expr.share,
+        nearest=expr.nearest,
+        window=over.window,
+        series=True,
+    )
+
+
+def _lower_part(build: _Build, name: str, formula: Expr, around: Conditions, over: Slice) -> Step:
+    """Return the step of a part of a formula, which is asked for by itself."""
+    key = (name, formula, tuple(around.items()), over, tuple(over.cut.items()))
+    if key not in build.steps:
+        parts = _Parts()
+        lowered = _lower_formula(build, formula, around, over, parts)
+        build.steps[key] = _step(build, name, lowered, formula.type, parts)
+    return build.steps[key]
 
 
 def _none(expr: Across) -> Literal:

@@ -90,6 +90,7 @@ class Demand:
     window: Window | None
     paths: tuple[Path, ...]
     cut: Grain | None = None
+    inside: Back | None = None
 
     @property
     def windowed(self) -> bool:
@@ -99,11 +100,15 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """How far back what is read lies: the periods of a grain that a path leads to, with a window of each."""
+    """How far back what is read lies: the periods of a grain that a path leads to, with a window of each.
+
+    The path begins at the periods asked for, or at those ``inside`` of what is read of others.
+    """
 
     grain: Grain
     path: Path
     window: Window | None = None
+    inside: Back | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +248,8 @@ class Fold:
     ``keys`` are the dimensions, each behind `@`, that tell entities apart beside those of ``keep``; ``entities`` the
     `rows` components of which an entity has a row; ``inner`` all components that its values are made of, wanted at
     ``grain`` (None: the one asked for). Without keys the periods of the grain are the entities, all that are covered;
-    with a ``window`` those that lie in it.
+    with a ``window`` those that lie in it. ``series``: the values are those of steps, asked by themselves in each of
+    these periods, with windows and earlier periods of their own.
     """
 
     function: str
@@ -258,6 +264,7 @@ class Fold:
     share: Decimal | None = None
     nearest: bool = False
     window: Window | None = None
+    series: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,12 +289,23 @@ Formula = Literal | Apply | Value | Result | Rank | Fold | Revised | Earlier
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """A step asked for in each period of a grain that lies in those that a path leads to, or in a window of each."""
+
+    step: str
+    grain: Grain
+    window: Window | None
+    path: Path = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One KPI under one set of outer conditions: a formula over components and earlier steps.
 
     ``presence`` names `rows` components: a segment exists from its first period with a row in any of them; ``inner``
-    components of folds, each with the grain of its fold; ``reads`` says of which periods each is read. ``whole``: its
-    earlier periods are read whole, and a period that the as-of cuts is held against none.
+    components of folds, each with the grain of its fold; ``reads`` says of which periods each is read. ``series`` are
+    the steps whose values of other periods its folds take. ``whole``: its earlier periods are read whole, and a period
+    that the as-of cuts is held against none.
     """
 
     id: str
@@ -298,6 +316,7 @@ class Step:
     presence: tuple[str, ...]
     inner: tuple[tuple[str, Grain | None], ...] = ()
     reads: tuple[tuple[str, Path], ...] = ()
+    series: tuple[Series, ...] = ()
     whole: bool = False
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from smartkpi.plan.nodes import Cell, Plan, Scan
+from smartkpi.plan.nodes import Cell, Plan, Scan, Step
 from smartkpi.semantics.formula import Expr, LookedUp, TypedDataset
 from smartkpi.tree import walk
 
@@ -20,12 +20,24 @@ def datasets_read(plan: Plan) -> Mapping[str, frozenset[str]]:
     for output in plan.outputs:
         names = set(output.datasets)
         if output.step is not None:
-            step = steps[output.step]
-            for id in {*step.components, *step.presence, *step.inside}:
+            asked = with_series(steps, [steps[output.step]])
+            for id in {id for step in asked for id in (*step.components, *step.presence, *step.inside)}:
                 for scan, cell in scans.get(id, ()):
                     names |= _read_from(plan, scan.dataset, _read(scan, cell))
         found[output.kpi] = frozenset(names)
     return found
+
+
+def with_series(known: Mapping[str, Step], steps: Iterable[Step]) -> list[Step]:
+    """Return steps with those whose values of other periods they take, each once."""
+    found = {step.id: step for step in steps}
+    stack = list(found.values())
+    while stack:
+        for one in stack.pop().series:
+            if one.step not in found:
+                found[one.step] = known[one.step]
+                stack.append(known[one.step])
+    return list(found.values())
 
 
 def _read_from(plan: Plan, dataset: str, exprs: Iterable[Expr]) -> set[str]:

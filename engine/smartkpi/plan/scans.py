@@ -89,47 +89,65 @@ def _wanted(
 ) -> dict[str, _Wanted]:
     found: dict[str, _Wanted] = {}
     for output, step in ((one, steps[name]) for one in outputs for name in one.steps):
-        inner = dict.fromkeys(id for id, read_at in step.inner if read_at is None)
-        paths: dict[str, dict[Path, None]] = {id: {} for id in (*step.components, *step.presence, *step.inside)}
-        for id, path in step.reads:
-            paths[id][path] = None
-        for id in dict.fromkeys((*step.components, *step.presence, *inner)):
-            _want(found.setdefault(id, _Wanted()), components[id], output, tuple(paths[id]), step.whole)
-        for id, read_at in step.inner:
-            if read_at is not None:
-                _want_values(
-                    found.setdefault(id, _Wanted()), components[id], output, tuple(paths[id]), step.whole, read_at
-                )
+        _want_step(found, components, steps, step, _Asked(output.grain, output.datasets, step.whole))
     return found
 
 
-def _want(one: _Wanted, component: Component, output: Output, paths: tuple[Path, ...], whole: bool) -> None:
-    """Ask for what a component is in the periods of an output, those that paths lead to, or a window of them."""
-    grain, shifted = output.grain, tuple(path for path in paths if path)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """At which periods a step is asked for: those of an output, or of a series ``inside`` of what is read of others."""
+
+    grain: Grain
+    datasets: tuple[str, ...]
+    whole: bool
+    inside: Back | None = None
+
+
+def _want_step(
+    found: dict[str, _Wanted], components: Mapping[str, Component], steps: Mapping[str, Step], step: Step, asked: _Asked
+) -> None:
+    inner = dict.fromkeys(id for id, read_at in step.inner if read_at is None)
+    paths: dict[str, dict[Path, None]] = {id: {} for id in (*step.components, *step.presence, *step.inside)}
+    for id, path in step.reads:
+        paths[id][path] = None
+    for id in dict.fromkeys((*step.components, *step.presence, *inner)):
+        _want(found.setdefault(id, _Wanted()), components[id], asked, tuple(paths[id]))
+    for id, read_at in step.inner:
+        if read_at is not None:
+            _want_values(found.setdefault(id, _Wanted()), components[id], asked, tuple(paths[id]), read_at)
+    for one in step.series:
+        inside = Back(asked.grain, one.path, one.window, asked.inside)
+        _want_step(found, components, steps, steps[one.step], replace(asked, grain=one.grain, inside=inside))
+
+
+def _want(one: _Wanted, component: Component, asked: _Asked, paths: tuple[Path, ...]) -> None:
+    """Ask for what a component is in the periods asked for, those that paths lead to, or a window of them."""
+    grain, inside, shifted = asked.grain, asked.inside, tuple(path for path in paths if path)
     if component.window is None:
         one.grains[grain] = None
-        one.back.setdefault(grain, {}).update(dict.fromkeys(Back(grain, path) for path in shifted))
-    if component.window is not None or (shifted and is_cut(grain) and not whole):
+        own = shifted if inside is None else ((), *shifted)
+        one.back.setdefault(grain, {}).update(dict.fromkeys(Back(grain, path, None, inside) for path in own))
+    if component.window is not None or (shifted and is_cut(grain) and not asked.whole):
         if is_gridded(component):
             grid = grid_of(grain)
             one.grains[grid] = None
             one.parts = True
-            one.back.setdefault(grid, {}).update(dict.fromkeys(Back(grain, path, component.window) for path in paths))
+            back = (Back(grain, path, component.window, inside) for path in paths)
+            one.back.setdefault(grid, {}).update(dict.fromkeys(back))
         else:
             reached = paths if component.window is not None else shifted
-            one.demand(Demand(grain, output.datasets, component.window, reached))
+            one.demand(Demand(grain, asked.datasets, component.window, reached, inside=inside))
 
 
-def _want_values(
-    one: _Wanted, component: Component, output: Output, paths: tuple[Path, ...], whole: bool, period: Grain
-) -> None:
-    """Ask for what a component is in the calendar periods that lie in those of an output, and in parts of them."""
-    grain, window, shifted = output.grain, component.window, tuple(path for path in paths if path)
+def _want_values(one: _Wanted, component: Component, asked: _Asked, paths: tuple[Path, ...], period: Grain) -> None:
+    """Ask for what a component is in the calendar periods that lie in those asked for, and in parts of them."""
+    grain, window, shifted = asked.grain, component.window, tuple(path for path in paths if path)
     one.grains[period] = None
-    back = (Back(grain, path, window) for path in (shifted if window is None else paths))
-    one.back.setdefault(period, {}).update(dict.fromkeys(back))
-    if window is not None or (shifted and is_cut(grain) and not whole):
-        one.demand(Demand(grain, output.datasets, window, shifted if window is None else paths, period))
+    own = shifted if window is None and asked.inside is None else paths
+    one.back.setdefault(period, {}).update(dict.fromkeys(Back(grain, path, window, asked.inside) for path in own))
+    if window is not None or (shifted and is_cut(grain) and not asked.whole):
+        reached = shifted if window is None else paths
+        one.demand(Demand(grain, asked.datasets, window, reached, period, asked.inside))
 
 
 def is_gridded(component: Component) -> bool:

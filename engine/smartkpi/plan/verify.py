@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import grid_of
@@ -37,7 +37,7 @@ def verify(plan: Plan) -> None:
         (id, at)
         for output in (*plan.outputs, *plan.totals)
         for step in output.steps
-        for id, at in _read_at(plan, steps[step], output.grain)
+        for id, at in _read_at(plan, steps, steps[step], output.grain)
     )
     providers: dict[str, list[Rows]] = {}
     for dataset in plan.datasets.values():
@@ -49,7 +49,7 @@ def verify(plan: Plan) -> None:
         _verify_component(plan, id, found, own or providers[plan.components[id].event])
 
 
-def _read_at(plan: Plan, step: Step, grain: Grain) -> Iterator[tuple[str, Grain]]:
+def _read_at(plan: Plan, steps: Mapping[str, Step], step: Step, grain: Grain) -> Iterator[tuple[str, Grain]]:
     """Yield the components that a step reads off scans by grain, with that grain."""
     yield from ((id, at) for id, at in step.inner if at is not None)
     for id in (*step.components, *step.presence, *(id for id, at in step.inner if at is None)):
@@ -58,6 +58,8 @@ def _read_at(plan: Plan, step: Step, grain: Grain) -> Iterator[tuple[str, Grain]
             yield id, grain
         elif is_gridded(component):
             yield id, grid_of(grain)
+    for one in step.series:
+        yield from _read_at(plan, steps, steps[one.step], one.grain)
 
 
 def _verify_component(plan: Plan, id: str, answers: list[tuple[Scan, Cell]], providers: list[Rows]) -> None:

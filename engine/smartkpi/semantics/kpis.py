@@ -10,7 +10,7 @@ from smartkpi.diagnostics import Note
 from smartkpi.language.types import BARE, PLAIN, UNKNOWN, Kind, Type, Unit
 from smartkpi.language.units import describe, of_unit
 from smartkpi.periods.calendar import Calendar
-from smartkpi.periods.grain import GRAINS, Grain
+from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Shift, Window
 from smartkpi.semantics.bands import Judged, check_bands, direction
 from smartkpi.semantics.datasets import united
@@ -74,7 +74,7 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
     check_dimensions(spec.by, segmented, spec.span, findings)
     _check_grain(spec, scopes, reads, space.calendar, findings)
     daily, once = _check_additive(spec, formulas, space, findings)
-    grain = _own_grain(spec, scopes, reads)
+    grain = _own_grain(spec, scopes, reads, space.calendar)
     windows = frozenset[tuple[Window, str]]().union(*(windows_in(formula, space) for formula in formulas))
     shifts = frozenset[Shift]().union(*(shifts_in(formula, space) for formula in formulas))
     runs = frozenset[tuple[Window, Grain]]().union(*(runs_in(formula, space) for formula in formulas))
@@ -185,7 +185,7 @@ def _versions(
     return tuple(versions)
 
 
-def _own_grain(spec: Kpi, scopes: Iterable[EventScope], reads: _Reads) -> Grain:
+def _own_grain(spec: Kpi, scopes: Iterable[EventScope], reads: _Reads, calendar: Calendar) -> Grain:
     """Return the grain of a KPI unless asked otherwise: a month (with a window a day), or what its periods make up."""
     if spec.grain is not None:
         return Grain(spec.grain)
@@ -193,8 +193,9 @@ def _own_grain(spec: Kpi, scopes: Iterable[EventScope], reads: _Reads) -> Grain:
         return Grain.ALL
     periods = {period for scope in scopes for period in scope.periods} | reads.periods
     days = () if spec.window is None else (Grain.DAY,)
-    usual = (*days, Grain.MONTH, Grain.WEEK, Grain.QUARTER, Grain.YEAR)
-    return next((grain for grain in usual if all(grain.is_made_of(period) for period in periods)), Grain.ALL)
+    own = (period for period in sorted(periods) if period.is_custom)
+    usual = (*days, Grain.MONTH, Grain.WEEK, Grain.QUARTER, Grain.YEAR, *own)
+    return next((grain for grain in usual if all(calendar.is_made_of(grain, one) for one in periods)), Grain.ALL)
 
 
 def _check_additive(
@@ -365,8 +366,8 @@ def _check_grain(
     for period in sorted(reads.periods):
         if not calendar.is_made_of(Grain(spec.grain), period):
             message = f"`{spec.name}` has a value per {period.value}, which is no part of its grain, {spec.grain}"
-            holding = [f"`{grain.value}`" for grain in GRAINS if grain.is_made_of(period)]
-            usual = _own_grain(replace(spec, grain=None), scopes, reads)
+            holding = [f"`{grain.value}`" for grain in calendar.grains if calendar.is_made_of(grain, period)]
+            usual = _own_grain(replace(spec, grain=None), scopes, reads, calendar)
             hint = f"write `grain: {usual}`; a {period.value} lies within {', '.join(holding)}"
             findings.error("coarse-per", message, spec.span, hint)
     for scope in scopes:

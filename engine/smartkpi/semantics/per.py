@@ -13,12 +13,14 @@ from smartkpi.language.units import describe
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import GRAINS, Grain
+from smartkpi.periods.windows import refuse_shift, refuse_window
 from smartkpi.semantics.calls import infer
 from smartkpi.semantics.findings import Findings
-from smartkpi.semantics.formula import Across, Aggregate, Expr, Per, Reference, Shifted, Windowed
+from smartkpi.semantics.formula import Across, Aggregate, Expr, Per, Reference
 from smartkpi.semantics.literals import FAILED
 from smartkpi.semantics.quantiles import share_of
 from smartkpi.semantics.scope import EventScope, Namespace, event_field, has_field
+from smartkpi.semantics.timed import shifts_in, windows_in
 from smartkpi.source import Span
 from smartkpi.tree import rewrite, walk
 
@@ -99,15 +101,12 @@ def _keys(over: syntax.Per, calendar: Calendar, findings: Findings) -> _Keys | N
     grain: Grain | None = None
     for key in over.keys:
         match key:
-            case syntax.Name(text=name) if name in PERIODS:
+            case syntax.Name(text=name) if name in calendar.grains and name != Grain.ALL:
                 if grain is not None and grain != name:
                     message = f"`{grain.value}` and `{name}` are both periods: each value is of one"
                     findings.error("several-periods", message, key.span, "keep the shorter of the two")
                     return None
                 grain = Grain(name)
-            case syntax.Name(text=name) if name in calendar.grains and name != Grain.ALL:
-                findings.not_yet(f"`per {name}`, a period that the calendar lists,", key.span)
-                return None
             case syntax.Name(text=name) | syntax.Apply(function="col", args=(syntax.Text(value=name),)):
                 fields.setdefault(name, key.span)
             case _:
@@ -128,12 +127,11 @@ def _has_order(expr: syntax.Apply, keys: _Keys, findings: Findings) -> bool:
 
 def _fits(value: Expr, span: Span, keys: _Keys, space: Namespace, findings: Findings) -> bool:
     """Say whether a formula has a value for each of the keys: its rows have the fields, and are single rows."""
-    if keys.grain is not None and any(_is_windowed(node, space) for node in walk(value)):
-        findings.not_yet("a window inside `per` a calendar period", span)
-        return False
     if any(_is_folded(node, space) for node in walk(value)):
-        message = "a total, share, rank, an earlier period or another `per` has no value for each of them"
+        message = "a total, share, rank or another `per` has no value for each of them"
         findings.error("nested-per", message, span, "an aggregate of rows stands before `per`: `sum(order.amount)`")
+        return False
+    if not _has_times(value, span, keys, space, findings):
         return False
     events = sorted(set(_events(value, space)))
     if not events:
@@ -148,6 +146,29 @@ def _fits(value: Expr, span: Span, keys: _Keys, space: Namespace, findings: Find
         if keys.grain is not None and not _has_periods(scope, keys, findings):
             return False
     return all(_has_key(name, at, [space.events[event] for event in events], findings) for name, at in keys.fields)
+
+
+def _has_times(value: Expr, span: Span, keys: _Keys, space: Namespace, findings: Findings) -> bool:
+    """Refuse windows and earlier periods that the values of entities, or of periods of a grain, have not."""
+    windows, shifts = windows_in(value, space), shifts_in(value, space)
+    if keys.fields and (shifts or (keys.grain is not None and windows)):
+        message = f"{'an earlier period' if shifts else 'a window'} has no value for each of the entities in a period"
+        if keys.grain is None:
+            message = "an earlier period has no value for each entity: it may not have been there"
+        hint = "take it of the whole, `previous(avg(order per buyer))`, or of periods: `avg(previous(order) per day)`"
+        if not shifts:
+            hint = "take it of entities, `avg(trailing(order, 7d) per buyer)`, or of periods, each by itself"
+        findings.error("nested-per", message, span, hint)
+        return False
+    if keys.grain is None:
+        return True
+    calendar, grain = space.calendar, keys.grain
+    wrong = [refuse_window(calendar, one, grain, space.events[event].periods) for one, event in windows]
+    wrong += [refuse_shift(calendar, one, grain) for one in shifts]
+    for message in sorted(filter(None, wrong))[:1]:
+        findings.error("grain-mismatch", f"`per {grain}`: {message}", span, "take it of periods that it is made for")
+        return False
+    return True
 
 
 def _has_periods(scope: EventScope, keys: _Keys, findings: Findings) -> bool:
@@ -201,13 +222,8 @@ def _is_misspelt(name: str, span: Span, scope: EventScope, findings: Findings) -
 
 def _is_folded(node: Any, space: Namespace) -> bool:
     if isinstance(node, Reference):
-        read = space.kpis[node.kpi]
-        return read.folded or bool(read.shifts)
-    return isinstance(node, Across | Per | Shifted)
-
-
-def _is_windowed(node: Any, space: Namespace) -> bool:
-    return isinstance(node, Windowed) or (isinstance(node, Reference) and bool(space.kpis[node.kpi].windows))
+        return space.kpis[node.kpi].folded
+    return isinstance(node, Across | Per)
 
 
 def _events(value: Expr, space: Namespace) -> Iterator[str]:

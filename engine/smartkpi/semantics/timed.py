@@ -23,7 +23,7 @@ from smartkpi.semantics.literals import FAILED
 from smartkpi.semantics.scope import Namespace
 from smartkpi.source import Span
 from smartkpi.spec.model import Kpi
-from smartkpi.tree import walk
+from smartkpi.tree import children, walk
 
 Typing = Callable[[syntax.Expr, Namespace, Findings], Expr]
 LENGTH = Type(Kind.NUMBER, DURATION)
@@ -96,27 +96,41 @@ def _events(x: Expr, space: Namespace) -> set[str]:
 
 
 def windows_in(x: Expr, space: Namespace) -> frozenset[tuple[Window, str]]:
-    """Return the windows in a formula, and in the KPIs that it refers to, with the events that each is over."""
-    over = [(node.window, node.argument) for node in walk(x) if isinstance(node, Windowed)]
+    """Return the windows of the periods asked for in a formula, and in the KPIs that it refers to, each with the events
+    that it is over."""
+    nodes = list(_of_asked(x))
+    over = [(node.window, node.argument) for node in nodes if isinstance(node, Windowed)]
     found = {(window, event) for window, inside in over for event in _events(inside, space)}
-    return frozenset(found).union(*(space.kpis[node.kpi].windows for node in walk(x) if isinstance(node, Reference)))
+    return frozenset(found).union(*(space.kpis[node.kpi].windows for node in nodes if isinstance(node, Reference)))
+
+
+def _of_asked(x: Expr) -> Iterator[Any]:
+    """Yield the nodes of a formula that are about the periods asked for; each `per day` is about periods of its own."""
+    stack: list[Any] = [x]
+    while stack:
+        node = stack.pop()
+        yield node
+        if not isinstance(node, Per) or node.grain is None:
+            stack.extend(children(node))
 
 
 def runs_in(x: Expr, space: Namespace) -> frozenset[tuple[Window, Grain]]:
     """Return the windows in a formula with the calendar periods that a `per` in each, or in a KPI in it, has."""
-    over = [(node.window, node.argument) for node in walk(x) if isinstance(node, Windowed)]
+    over = [(node.window, node.argument) for node in _of_asked(x) if isinstance(node, Windowed)]
     return frozenset((window, period) for window, inside in over for period in _periods(inside, space))
 
 
 def _periods(x: Expr, space: Namespace) -> set[Grain]:
-    own = {node.grain for node in walk(x) if isinstance(node, Per) and node.grain is not None}
-    return own.union(*(space.kpis[node.kpi].periods for node in walk(x) if isinstance(node, Reference)))
+    nodes = list(_of_asked(x))
+    own = {node.grain for node in nodes if isinstance(node, Per) and node.grain is not None}
+    return own.union(*(space.kpis[node.kpi].periods for node in nodes if isinstance(node, Reference)))
 
 
 def shifts_in(x: Expr, space: Namespace) -> frozenset[Shift]:
     """Return the shifts in a formula, and in the KPIs that it refers to."""
-    found = {node.shift for node in walk(x) if isinstance(node, Shifted)}
-    return frozenset(found).union(*(space.kpis[node.kpi].shifts for node in walk(x) if isinstance(node, Reference)))
+    nodes = list(_of_asked(x))
+    found = {node.shift for node in nodes if isinstance(node, Shifted)}
+    return frozenset(found).union(*(space.kpis[node.kpi].shifts for node in nodes if isinstance(node, Reference)))
 
 
 def window_of(spec: Kpi, window: syntax.Duration, formula: Expr, space: Namespace, findings: Findings) -> Expr:
@@ -142,7 +156,7 @@ def check_times(
 ) -> None:
     """Refuse windows and shifts that do not go with the KPI's own grain."""
     calendar, parts = space.calendar, {event: space.events[event].periods for _, event in windows}
-    for message in dict.fromkeys(filter(None, (refuse_run(*run) for run in sorted(runs, key=str)))):
+    for message in dict.fromkeys(filter(None, (refuse_run(calendar, *run) for run in sorted(runs, key=str)))):
         hint = "take whole ones, such as `trailing(x, 4w)` of weeks, `trailing(x, 3mo)` of months"
         findings.error("grain-mismatch", message, spec.formula.expr.span, hint)
     wrong = [refuse_window(calendar, one, grain, parts[event]) for one, event in sorted(windows, key=str)]
@@ -155,10 +169,10 @@ def check_times(
 
 
 def _nodes(x: Expr, space: Namespace) -> Iterator[Any]:
-    """Yield the nodes of a formula, and of the KPIs that it refers to."""
+    """Yield the nodes about the periods asked for of a formula, and of the KPIs that it refers to."""
     stack, seen = [x], {""}
     while stack:
-        for node in walk(stack.pop()):
+        for node in _of_asked(stack.pop()):
             yield node
             if isinstance(node, Reference) and node.kpi not in seen:
                 seen.add(node.kpi)

@@ -95,7 +95,7 @@ def _range(plan: Plan, grain: Grain, back: Sequence[Back]) -> Bounds:
     """
     start, end = plan.range.start, plan.range.end
     if start is not None and grain is not Grain.ALL:
-        found = [_earliest(plan, start, one) for one in back]
+        found = [earliest(plan, start, one) for one in back]
         start = None if None in found else min(start, *(day for day in found if day is not None), start)
     if grain is Grain.ALL:
         return start, end
@@ -112,7 +112,7 @@ def _after(plan: Plan, grain: Grain, day: date) -> date:
     return after
 
 
-def _earliest(plan: Plan, day: date, back: Back) -> date | None:
+def earliest(plan: Plan, day: date, back: Back) -> date | None:
     """Return the first day that may be read for the period of a day; None is open.
 
     The as-of may cut that period anywhere: its window then ends, and begins, as much earlier.
@@ -120,10 +120,24 @@ def _earliest(plan: Plan, day: date, back: Back) -> date | None:
     calendar, window = plan.calendar, back.window
     if window is not None and window.kind == "cumulative":
         return None
+    if back.inside is not None:
+        inside = earliest(plan, day, back.inside)
+        if inside is None:
+            return None
+        day = inside
     key: Key = day if back.grain is Grain.ALL else calendar.key(back.grain, day)
     for shift in back.path:
         key, _ = earlier(calendar, back.grain, key, shift)
     return _first(plan, stretch(calendar, back.grain, window, key, key))
+
+
+def latest(plan: Plan, day: date, back: Back) -> date:
+    """Return the last day of the period of a day that something inside of it is read for."""
+    if back.inside is not None:
+        day = latest(plan, day, back.inside)
+    return (
+        day if back.grain is Grain.ALL else plan.calendar.days(back.grain, plan.calendar.key(back.grain, day))[1] - DAY
+    )
 
 
 def _first(plan: Plan, found: Stretch) -> date:

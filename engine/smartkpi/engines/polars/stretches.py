@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from smartkpi.engines.answer import FROM, UPTO, Coverage, edge_of
+from smartkpi.engines.polars.slices import earliest, latest
 from smartkpi.language.types import BOOLEAN, DATE
 from smartkpi.periods.calendar import Key
 from smartkpi.periods.grain import Grain
@@ -37,7 +38,7 @@ def stretches_of(plan: Plan, demand: Demand, coverage: Mapping[str, Coverage], d
         only = stretch_of_all(plan.calendar, demand.window, end)
         return [only] if demand.cut is None else parts_cut(plan.calendar, demand.cut, only)
     parts = (plan.datasets[name].spec.period for name in demand.datasets)
-    keys = _keys(plan, demand.grain, edge, days)
+    keys = _keys(plan, demand, edge, days)
     reach = reach_from(plan.calendar, demand.grain, keys, edge, demand.paths, parts)
     if demand.window is None:
         places = [place for place in reach.places if place.part]
@@ -57,7 +58,11 @@ def asked_for(plan: Plan, demand: Demand) -> list[Stretch]:
     start, end = plan.range.start, plan.range.end
     if start is None or end is None or demand.grain is Grain.ALL:
         return []
-    keys = [plan.calendar.key(demand.grain, day) for day in (start, end - DAY)]
+    first = start if demand.inside is None else earliest(plan, start, demand.inside)
+    if first is None:
+        return []
+    last = end - DAY if demand.inside is None else latest(plan, end - DAY, demand.inside)
+    keys = [plan.calendar.key(demand.grain, day) for day in (first, last)]
     reach = reach_from(plan.calendar, demand.grain, keys, None, demand.paths)
     reached = (reach.follow(place, path) for path in demand.paths for place in map(Place, keys))
     return list(dict.fromkeys(reach.stretch(place, demand.window) for place in reached if place is not None))
@@ -87,12 +92,15 @@ def _day(plan: Plan, key: Key) -> datetime:
     return key if isinstance(key, datetime) else plan.calendar.midnight(key)
 
 
-def _keys(plan: Plan, grain: Grain, edge: datetime, days: Sequence[date]) -> list[Key]:
-    """Return the periods that may be shown: those asked for, from the first row to the as-of."""
-    calendar, asked = plan.calendar, plan.range
+def _keys(plan: Plan, demand: Demand, edge: datetime, days: Sequence[date]) -> list[Key]:
+    """Return the periods that may be shown: those asked for, from the first row to the as-of, or those in them."""
+    calendar, asked, grain = plan.calendar, plan.range, demand.grain
     last = calendar.local_day(edge - TICK)
     low = days[0] if asked.start is None else asked.start
     high = last if asked.end is None else min(last, asked.end - DAY)
+    if demand.inside is not None:
+        first = earliest(plan, low, demand.inside)
+        low, high = days[0] if first is None else first, min(last, latest(plan, high, demand.inside))
     keys = calendar.keys(grain, low, high)
     ahead = [day for day in (asked.start, None if asked.end is None else asked.end - DAY) if day is not None]
     return list(dict.fromkeys((*keys, *(calendar.key(grain, day) for day in ahead if day > high))))
