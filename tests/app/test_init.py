@@ -353,7 +353,8 @@ def files(draw: st.DrawFn) -> bytes:
 
 
 NAMES = st.sampled_from(["rows.csv", "orders.tsv", "visits.txt", "rows.jsonl", "rows.parquet"])
-PACKS = st.sampled_from([(), *(("--pack", name) for name in ("ads", "b2b", "finance", "marketplace"))])
+NAMED = ("ads", "b2b", "customers", "finance", "marketplace", "store_business", "store_operations")
+PACKS = st.sampled_from([(), *(("--pack", name) for name in NAMED)])
 
 
 @given(files(), NAMES, PACKS)

@@ -74,6 +74,46 @@ def test_packs_find_deals_that_are_won_and_lines_that_have_a_price(shared_data: 
     assert "sale: all rows" in (lines / "kpis.yml").read_text(encoding="utf-8")
 
 
+DRAFTED = {  # over everything, by a pack, as it is written
+    ("olist", "customers"): {"ordering_customers": 14_242, "customers_with_second_order": 73},
+    ("olist", "finance"): {"revenue": 1_940_489.10},
+    ("olist", "marketplace"): {
+        "average_order_value_goods": 1_940_489.10 / 14_208,
+        "average_value_per_buyer": 1_940_489.10 / 14_138,
+        "items_per_order": 16_242 / 14_208,
+        "satisfaction_share": 0.767797350415,
+    },
+    ("olist", "store_business"): {"on_time_delivery": 1 - 922 / 13_910, "paying_buyers": 14_242, "reviews": 6_869},
+    ("northwind", "customers"): {"ordering_customers": 89, "second_order_rate": 88 / 89},
+    ("northwind", "store_business"): {"on_time_delivery": 772 / 809, "repurchase_rate": 88 / 89},
+    ("crm_sales_opportunities", "customers"): {"ordering_customers": 85, "returning_order_share": 1 - 85 / 4_238},
+    ("olist_marketing_funnel", "customers"): {"inquiry_conversion": 0.10525, "inquiries_won": 841 / 8_000},
+    ("ad_campaigns/KAG_conversion_data.csv", "ads"): {"clicks": 38_165, "spend": 58_705.229958},
+}
+
+
+@pytest.mark.parametrize(("name", "pack"), DRAFTED)
+def test_packs_answer_as_they_are_drafted(name: str, pack: str, shared_data: Path, tmp_path: Path) -> None:
+    wanted = DRAFTED[name, pack]
+    assert init([str(shared_data / name)], tmp_path, False, "text", pack) == 0
+    got = {row["kpi"]: row["value"] for row in smartkpi.load(tmp_path).run(list(wanted), grain="all").to_dicts()}
+    assert got == pytest.approx(wanted, rel=1e-9)
+
+
+def test_a_number_of_the_order_alone_is_nobody(shared_data: Path, tmp_path: Path) -> None:
+    assert init([str(shared_data / "olist")], tmp_path, False, "text", "customers") == 0
+    text = (tmp_path / "kpis.yml").read_text(encoding="utf-8")
+    assert "buyer: customer.customer_unique_id" in text
+    assert "\n      purchase:" not in text  # of all orders it is not known which came of ads
+
+
+def test_visitors_of_a_day_are_no_visits(shared_data: Path, tmp_path: Path) -> None:
+    assert init([str(shared_data / "website_daily")], tmp_path, False, "text", "store_operations") == 0
+    text = (tmp_path / "kpis.yml").read_text(encoding="utf-8")
+    assert "store_visitor: {count: {column: Unique.Visits}, additive: not over time}" in text
+    assert "\n      store_visit:" not in text
+
+
 @pytest.mark.parametrize("pack", ["ads", "finance", "marketplace"])
 def test_deals_in_the_making_are_no_orders(pack: str, shared_data: Path, tmp_path: Path) -> None:
     assert init([str(shared_data / "crm_sales_opportunities")], tmp_path, False, "text", pack) == 0

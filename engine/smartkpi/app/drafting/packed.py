@@ -15,9 +15,10 @@ from smartkpi.app.drafting.draft import (
     time_of,
     work_of,
 )
+from smartkpi.app.drafting.given import Given, Way
 from smartkpi.app.drafting.model import Draft, DraftDataset, Part
 from smartkpi.app.drafting.names import column_text, is_plain, unique
-from smartkpi.app.drafting.packs import Bound, Given, Missing, event_body, map_pack
+from smartkpi.app.drafting.packs import Bound, Missing, event_body, map_pack
 from smartkpi.sources.look import TableFacts
 from smartkpi.sources.relate import Relation
 from smartkpi.spec.model import Contract, FieldDef
@@ -36,7 +37,7 @@ def draft_pack(
     """Return a project that includes a pack and binds its events to tables, as far as they provide them."""
     works = {name: work_of(name, facts, relations) for name, facts in tables.items()}
     timed = {name for name, work in works.items() if time_of(work, works)[0] is not None and not is_small(work)}
-    reach = {name: [(lookup_name(one, work), one.other) for one in work.relations] for name, work in works.items()}
+    reach = {name: _ways(work, works) for name, work in works.items()}
     mapped = map_pack(contracts, tables, {name: work.roles for name, work in works.items()}, timed, reach)
     needed = _needed({one.source.table for one in mapped.bound}, relations)
     taken = set(tables)
@@ -59,6 +60,19 @@ def draft_pack(
         ends = f"{', '.join(apart)} to {', '.join(tied)}"
         head.append(f"Nothing ties {ends}: where their rows are not of the same things, a KPI over both says nothing.")
     return Draft(tuple(datasets), include=({"pack": pack},), notes=tuple(head), missing=tuple(lines))
+
+
+def _ways(work: Work, works: Mapping[str, Work]) -> list[Way]:
+    """Return what a table looks up, and behind that what is looked up by that."""
+    near = [Way(lookup_name(one, work), one.other, one.column) for one in work.relations]
+    far = [(way, works[way.other]) for way in near]
+    chained = [
+        Way(f"{way.name}.{lookup_name(one, other)}", one.other, one.column)
+        for way, other in far
+        for one in other.relations
+        if one.other != work.name
+    ]
+    return [*near, *chained]
 
 
 def _apart(bound: Sequence[Bound], relations: Sequence[Relation]) -> tuple[list[str], list[str]]:
@@ -138,17 +152,19 @@ def _fields(one: Bound, work: Work) -> Iterator[tuple[str, Part]]:
             unit |= {"currency": currency} if currency and contract.unit.name == "money" else {}
         if not given.plain:
             text = _made_of(given)
-            yield name, Part(name, {"is": text, **unit} if unit else text, _said(contract, text))
+            yield name, Part(name, {"is": text, **unit} if unit else text, _said(contract, text, given.because))
             continue
         if column == name and is_plain(column):
             if unit:
                 yield name, Part(name, unit)
             continue
         body = {"column": column, **unit} if unit or not is_plain(column) else column
-        yield name, Part(name, body, _said(contract, column))
+        yield name, Part(name, body, _said(contract, column, given.because))
 
 
 def _made_of(given: Given) -> str:
+    if not given.column:
+        return "1"
     column = column_text(given.column)
     if given.lookup is not None:
         return f"{given.lookup}.{column}"
@@ -158,9 +174,9 @@ def _made_of(given: Given) -> str:
     return " * ".join(factors)
 
 
-def _said(contract: FieldDef, by: str) -> tuple[str, ...]:
+def _said(contract: FieldDef, by: str, because: str) -> tuple[str, ...]:
     said = contract.description.get("en")
-    return (f"{said}: `{by}` by its name",) if said else ()
+    return (f"{said}: `{by}`{f', as {because}' if because else ' by its name'}",) if said else ()
 
 
 def _reasons(one: Bound) -> tuple[str, ...]:

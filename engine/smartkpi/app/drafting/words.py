@@ -89,7 +89,7 @@ payment paid pay 付款 支付
 refund refunded 退款
 return returned 退货
 delivery delivered deliver shipped shipping shipment 送达 交付 发货
-review rating feedback survey score 评价 评分
+review rating survey score 评价 评分
 inquiry enquiry lead 询盘
 spend spent cost expense 花费 成本
 revenue turnover income gmv 收入
@@ -103,15 +103,28 @@ investment invest ads 投入
 stock inventory 库存 盘点
 reason why cause 原因
 """
-FILLERS = _set("of the in per add to a an and total sum count website all")
+FILLERS = _set("of the in per add to a an and total sum count website all store shop")
 """Words that do not tell one event from another."""
 
 ALSO = {
+    "review": _set("feedback"),
+    "inquiry_order": _set("deal deals won 成交 赢单"),
+    "order_with_amount": _set("won closed close 成交 赢单"),
     "sales_order": _set("won closed close 成交 赢单"),
     "user_registration": _set("signup signups register registered 注册"),
     "user_activity": _set("login logins signin activity 登录 活跃"),
 }
 """Words for events of packs that mean something else elsewhere: a deal that is won is an order of a firm."""
+
+AD_WORDS = _set("ad ads advert adverts advertising campaign campaigns adwords 广告")
+AD_STEPS = _set("impression click")
+"""Words of tables that are about ads, and what they count."""
+
+PARTS = _set("first returning new repeat failed cancelled canceled invalid bounced")
+"""Words of counts that are of a part: first visits are not the visits."""
+
+FIRMS = _set("account company firm")
+"""Who buys of a firm, where no column says customer or buyer."""
 
 UNDONE = _set(
     "pipeline opportunity opportunities quote quotes draft drafts abandoned forecast plan plans target targets"
