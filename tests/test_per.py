@@ -160,3 +160,17 @@ def test_a_period_lies_within_those_of_the_grain() -> None:
     assert codes("avg(order per week)", grain="month") == ["coarse-per"]
     assert codes("avg(order per week)", grain="week") == []
     assert codes("avg(order per quarter)") == []
+
+
+def test_hours_are_asked_of_those_rows_that_are_counted_by_the_hour() -> None:
+    timed = pl.DataFrame({"time": [datetime(2026, 1, 3, hour) for hour in (9, 9, 10)]})
+    datasets = {
+        "shop": {"time": "time", "events": {"visit": "all rows"}},
+        "phone": {"time": "day", "events": {"order": "all rows", "visit": "all rows"}},
+    }
+    one = {"datasets": {**datasets, "phone": {"time": "day", "events": {"order": "all rows"}}}}
+    kpis = {"kpis": {"a": {"formula": "max(visit per hour) + order", "grain": "day"}}}
+    result = smartkpi.load(one | kpis, data={"shop": timed, "phone": PHONE}).run(until="2026-01-03")
+    assert result.frame["value"].to_list() == [3.0]
+    both = smartkpi.load({"datasets": datasets} | kpis, data={"shop": timed, "phone": PHONE}).check(data=True)
+    assert [found.code for found in both.diagnostics] == ["no-hours"]

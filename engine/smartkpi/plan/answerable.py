@@ -40,7 +40,7 @@ def refuse(checked: Checked, kpi: TypedKpi, grain: Grain, question: Question) ->
     for shift in sorted(kpi.shifts, key=str):
         if wrong := refuse_shift(checked.catalog.calendar, shift, grain):
             return wrong
-    if grain is Grain.HOUR or Grain.HOUR in kpi.periods:
+    if grain is Grain.HOUR:
         for event in sorted(kpi.events):
             for binding in checked.events[event]:
                 if binding.time is not None and binding.time.type.kind is Kind.DATE:

@@ -229,6 +229,7 @@ def _scopes(
             declared=declared,
             events=events,
             timeless=any(binding.time is None for binding in providers),
+            dated=any(one.time is not None and one.time.type.kind is Kind.DATE for one in providers),
             datasets=tuple(binding.dataset for binding in providers),
             lacking=provided.lacking,
             additive=provided.additive,

@@ -371,8 +371,7 @@ def _check_grain(
             hint = f"write `grain: {usual}`; a {period.value} lies within {', '.join(holding)}"
             findings.error("coarse-per", message, spec.span, hint)
     for scope in scopes:
-        time = scope.fields.get("time")
-        if spec.grain == "hour" and time is not None and time.kind is Kind.DATE:
+        if spec.grain == "hour" and scope.dated:
             message = f"`{scope.event}` is dated by day: it has no hours"
             findings.error("no-hours", message, spec.span, "write `grain: day`")
             continue

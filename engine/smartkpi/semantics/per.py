@@ -178,8 +178,7 @@ def _has_periods(scope: EventScope, keys: _Keys, findings: Findings) -> bool:
         message = f"the rows of `{scope.event}` have no time: they lie in no {keys.grain.value}"
         findings.error("no-periods", message, keys.span, "say when each row was, by `time:` in the dataset")
         return False
-    time = scope.fields.get("time")
-    if keys.grain is Grain.HOUR and time is not None and time.kind is Kind.DATE:
+    if keys.grain is Grain.HOUR and scope.dated:
         findings.error("no-hours", f"`{scope.event}` is dated by day: it has no hours", keys.span, "write `per day`")
         return False
     return True

@@ -96,10 +96,11 @@ class EventScope:
     ``open``: no data is at hand, so that a name not in ``fields`` is a column not yet seen. ``dataset`` is None where
     no dataset provides the event. ``declared`` are the fields of its contract, ``events`` the names of all events.
     ``given``: the rows are those of a test, which writes looked-up fields under their own dotted names.
-    ``timeless``: some rows have no time. ``datasets`` are all that provide it; ``lacking`` maps a field that not all
-    have to one without; ``additive`` has what may not be added over everything ("": the counts). ``united`` are the
-    lookups of datasets that provide it together: what they lead to is not a field of the event. ``periods`` are those
-    that its rows stand for. A derived event has a ``lineage``; ``stands_on`` are then the datasets of all its steps.
+    ``timeless``: some rows have no time; ``dated``: some have a date alone. ``datasets`` are all that provide it;
+    ``lacking`` maps a field that not all have to one without; ``additive`` has what may not be added over everything
+    ("": the counts). ``united`` are the lookups of datasets that provide it together: what they lead to is not a field
+    of the event. ``periods`` are those that its rows stand for. A derived event has a ``lineage``; ``stands_on`` are
+    then the datasets of all its steps.
     """
 
     event: str
@@ -116,6 +117,7 @@ class EventScope:
     given: bool = False
     spellings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     timeless: bool = False
+    dated: bool = False
     datasets: tuple[str, ...] = ()
     lacking: Mapping[str, str] = field(default_factory=dict)
     additive: Mapping[str, str] = field(default_factory=dict)
