@@ -36,6 +36,7 @@ PAGES = [
             "semantics",
             "lookups",
             "steps",
+            "funnels",
             "thresholds",
             "goals",
             "packs",

@@ -45,6 +45,27 @@ class KpiInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class StepInfo:
+    """A step of a funnel, and the KPIs that say of it what they are called for: `step_count`, `step_rate`, …."""
+
+    name: str
+    label: Labels
+    kpis: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelInfo:
+    """What a surface needs to show a funnel. ``by`` has the text of what its rows have alike; empty: plain counts."""
+
+    name: str
+    label: Labels
+    description: Labels
+    steps: tuple[StepInfo, ...]
+    by: str
+    within: str
+
+
+@dataclass(frozen=True, slots=True)
 class PeriodNote:
     """A dated note of the calendar beside a period that holds its day."""
 
@@ -195,7 +216,8 @@ class Result(_Table):
     ``goals`` has how the current goal of a KPI stands (scorecard without dimensions only); ``calendar`` names the
     periods, ``notes`` has what it says of days in them. ``benchmarks`` has a row for each row of the frame that a
     benchmark is known for: kpi, grain, start, end, dimensions, level, benchmark. ``findings`` are the diagnoses that
-    hold, or of which that cannot be told.
+    hold, or of which that cannot be told. Of a ``funnel`` the frame has two more columns, behind `kpi`: the `step`, and
+    the `measure` of it.
     """
 
     frame: pl.DataFrame
@@ -215,6 +237,7 @@ class Result(_Table):
     findings: tuple[Finding, ...] = ()
     goals: Mapping[str, Standing] = field(default_factory=dict)
     compare: tuple[str, ...] = ()
+    funnel: FunnelInfo | None = None
 
     @property
     def columns(self) -> list[str]:

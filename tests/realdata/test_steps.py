@@ -49,3 +49,30 @@ def test_parts_add_up_to_the_whole(project: smartkpi.Project, cells: Cells) -> N
     assert sum(value for (kpi, _), value in months.items() if kpi == "to_cart") == 517
     countries = cells(project.run(["repeat_orders"], grain="all", by=["shipCountry"]))
     assert sum(countries.values()) == 741
+
+
+@pytest.mark.parametrize(
+    ("funnel", "counts"),
+    [
+        ("shop", {"view": 9076, "cart": 517, "purchase": 111}),
+        ("visitors", None),
+        # as a quotient of counts 842 deals of 8,000 leads; of the leads themselves 841 were won
+        ("marketing", {"lead": 8000, "deal": 842}),
+        ("won", {"lead": 8000, "deal": 841}),
+    ],
+)
+def test_funnels(project: smartkpi.Project, funnel: str, counts: dict[str, int] | None) -> None:
+    rows = project.run(funnel, grain="all").to_dicts()
+    found = {(row["step"], row["measure"]): row["value"] for row in rows}
+    steps = list(dict.fromkeys(step for step, _ in found))
+    got = {step: found[step, "step_count"] for step in steps}
+    if counts is not None:
+        assert got == counts
+    for before, step in zip(steps, steps[1:], strict=False):
+        assert found[step, "step_rate"] == pytest.approx(got[step] / got[before])
+        assert found[step, "overall_rate"] == pytest.approx(got[step] / got[steps[0]])
+        assert found[step, "drop_off"] == got[before] - got[step]
+    if funnel == "marketing":
+        assert found["deal", "overall_rate"] == 0.10525
+    if funnel == "won":
+        assert found["deal", "step_time"] / 86_400 == 14

@@ -168,7 +168,7 @@ def test_verdicts_agree_with_the_jsonschema_library() -> None:
 
 
 KEYS = {
-    "kpi": (model.Kpi, {"name", "span", "origin", "rules"}, ("extends", "goal", "goals", *later._KPI)),
+    "kpi": (model.Kpi, {"name", "span", "origin", "rules", "part_of"}, ("extends", "goal", "goals", *later._KPI)),
     "goal": (goal.Goal, {"name", "span", "places", "origin", "parts"}, (*later._GOAL, "title", "targets", "periods")),
     "dataset": (model.Dataset, {"name", "span", "places"}, (*later._DATASET, "label", "description")),
     "binding": (model.Binding, {"event", "span"}, ("key", "prefer")),
@@ -179,6 +179,8 @@ KEYS = {
     "field": (model.FieldDef, {"name", "span"}, ("additive", "column", "currency")),
     "lookup": (model.Lookup, {"name", "span", "place", "places"}, ()),
     "dimension": (model.Dimension, {"name", "span", "spellings"}, ()),
+    "funnel": (model.Funnel, {"name", "span", "origin"}, ()),
+    "funnelStep": (model.FunnelStep, {"name", "event", "span"}, ("is", "as")),
     "contractField": (model.FieldDef, {"name", "span", "is", "additive"}, ("currency",)),
 }
 
@@ -212,6 +214,7 @@ def test_other_keys_are_held_too() -> None:
         "include",
         "goals",
         "diagnoses",
+        "funnels",
         "allow_paths",
     }
     sections |= later.SECTIONS.keys()

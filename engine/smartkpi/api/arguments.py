@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -12,8 +13,11 @@ from typing import Any, NoReturn
 
 from smartkpi.api.failures import UsageError
 from smartkpi.diagnostics import Diagnostic
+from smartkpi.spec.parts import one_spelling
 
 SHOWN = 40
+APART = re.compile(r",(?![^()]*\))")
+"""A comma between names: none of those in `step_rate(purchase, order)`."""
 
 
 def names(argument: str, given: Any) -> tuple[str, ...]:
@@ -27,7 +31,7 @@ def names(argument: str, given: Any) -> tuple[str, ...]:
     for part in parts:
         if not isinstance(part, str):
             refuse(argument, part, wanted)
-    return tuple(name for part in parts for piece in part.split(",") if (name := piece.strip()))
+    return tuple(one_spelling(name) for part in parts for piece in APART.split(part) if (name := piece.strip()))
 
 
 def text(argument: str, given: Any, wanted: str = "a text") -> str | None:

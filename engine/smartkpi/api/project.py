@@ -73,7 +73,8 @@ class Project:
 
     def __repr__(self) -> str:
         where = "a mapping" if isinstance(self.source, Mapping) else str(self.source)
-        return f"<Project of {where}: {len(self.catalog.kpis)} KPIs, {len(self.catalog.datasets)} datasets>"
+        kpis = sum(not one.part_of for one in self.catalog.kpis.values())
+        return f"<Project of {where}: {kpis} KPIs, {len(self.catalog.datasets)} datasets>"
 
     def with_sets(self, sets: Mapping[str, str]) -> Project:
         """Return the project with other values of constants."""
@@ -146,7 +147,7 @@ class Project:
         error are left out (``Result.left_out``); KpiError where none is left, or the question cannot be read.
         """
         from smartkpi.api.goals import current_goals
-        from smartkpi.api.pipeline import answer
+        from smartkpi.api.parts import answer
 
         ask = Ask(
             arguments.names("kpis", kpis),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from smartkpi.api.drill import drill_down
 from smartkpi.api.failures import DataError, UsageError, failing_as
+from smartkpi.api.parts import as_asked, parts_of
 from smartkpi.api.pipeline import Opened, compile_plan, open_data
 from smartkpi.api.question import Ask, understand
 from smartkpi.diagnostics import KpiError, errors
@@ -18,6 +19,7 @@ from smartkpi.semantics.check import check
 from smartkpi.semantics.lookups import reached_datasets
 from smartkpi.semantics.question import Question, select_kpis
 from smartkpi.spec.load import Loaded
+from smartkpi.spec.parts import one_spelling
 
 
 def explain(loaded: Loaded, handed: Mapping[str, object], name: str, stage: str, ask: Ask) -> str:
@@ -25,6 +27,13 @@ def explain(loaded: Loaded, handed: Mapping[str, object], name: str, stage: str,
 
     Raises KpiError for an unknown KPI, one that an error leaves out, or a question that cannot be read.
     """
+    name = one_spelling(name)
+    funnel = loaded.catalog.funnels.get(name)
+    if funnel is not None and stage in ("plan", "optimized", "polars"):
+        asked = as_asked(funnel, loaded, ask)
+        return _whole(loaded, handed, asked.kpis, stage, asked)
+    if funnel is not None:
+        return "\n".join(explain(loaded, handed, one, stage, ask) for one in parts_of(funnel))
     written = loaded.catalog.kpis.get(name)
     if stage == "syntax" and written is not None:
         later = ((one.start, one.formula) for one in written.revisions if one.formula is not None)
@@ -43,20 +52,30 @@ def explain(loaded: Loaded, handed: Mapping[str, object], name: str, stage: str,
             f"{name}{f' from {one.start}' if number else ''} = {plans.text(one.formula)}\n\n{outline(one.formula)}"
             for number, one in enumerate(typed.versions)
         )
+    return _whole(loaded, handed, (name,), stage, ask)
+
+
+def _whole(loaded: Loaded, handed: Mapping[str, object], kpis: tuple[str, ...], stage: str, ask: Ask) -> str:
+    """Return the plan or the query of KPIs that are asked for together. Raises KpiError for one with an error."""
+    checked = check(loaded.catalog)
+    for name in kpis:
+        if name in checked.left_out:
+            raise KpiError(checked.left_out[name])
     with failing_as(UsageError):
-        question = understand(loaded.catalog, (name,), drill_down(loaded.catalog.dimensions, ask))
+        question = understand(loaded.catalog, kpis, drill_down(loaded.catalog.dimensions, ask))
     if stage == "polars":
-        wanted = typed.datasets | reached_datasets(checked.datasets, typed.datasets)
-        return _query(open_data(loaded, handed, wanted), question)
-    return plans.explain(compile_plan(checked, question, optimized=stage == "optimized"), name)
+        datasets = frozenset[str]().union(*(checked.kpis[name].datasets for name in kpis))
+        return _query(open_data(loaded, handed, datasets | reached_datasets(checked.datasets, datasets)), question)
+    return plans.explain(compile_plan(checked, question, optimized=stage == "optimized"), *kpis)
 
 
 def _query(opened: Opened, question: Question) -> str:
-    """Return the engine's query of a KPI. Raises KpiError where its data, or what it says of that, is wrong."""
-    (name,) = question.kpis
-    if name in opened.checked.left_out:
-        raise KpiError(opened.checked.left_out[name])
+    """Return the engine's query of KPIs. Raises KpiError where their data, or what they say of that, is wrong."""
+    for name in question.kpis:
+        if name in opened.checked.left_out:
+            raise KpiError(opened.checked.left_out[name])
     plan = compile_plan(opened.checked, question)
-    if datasets_read(plan)[name] - set(opened.tables):
+    reads = datasets_read(plan)
+    if any(reads[name] - set(opened.tables) for name in question.kpis):
         raise DataError(*errors(opened.data))
     return PolarsEngine(opened.tables).explain(plan)

@@ -39,7 +39,9 @@ def check(path: Path, sets: Mapping[str, str], data: bool, form: str) -> int:
         case _:
             text = "\n\n".join(render(one, style.color) for one in report.diagnostics)
             catalog = project.catalog
-            size = f"{_count(len(catalog.kpis), 'KPI')}, {_count(len(catalog.datasets), 'dataset')}"
+            kpis = sum(not one.part_of for one in catalog.kpis.values())
+            size = f"{_count(kpis, 'KPI')}, {_count(len(catalog.datasets), 'dataset')}"
+            size += f", {_count(len(catalog.funnels), 'funnel')}" if catalog.funnels else ""
             read = f"{_table(report.tables, style)}\n" if report.tables else ""
             write(f"{text}\n\n{read}{_summary(report)}\n" if text else f"{read}no problems: {size}\n")
     wrong = errors(report.definitions)

@@ -54,6 +54,14 @@ KINDS: Mapping[FunctionKind, tuple[str, str]] = {
         "Over all segments",
         "They hold x against all segments of the question (`--by`), computed anew from all their rows, never summed.",
     ),
+    "funnel": (
+        "Steps of funnels",
+        (
+            "They stand in formulas of KPIs, and take the names of a funnel and of one of its steps. Here `purchase` "
+            "has the steps `[visit, order]`, each counted by itself; `again` has `[order, {is: order, as: next}]` and "
+            "`by: buyer`."
+        ),
+    ),
 }
 
 

@@ -13,6 +13,7 @@ import click
 
 from smartkpi.api import Project, UsageError, load
 from smartkpi.app.edge import FINE, SOME_LEFT_OUT, say
+from smartkpi.app.funnelsheet import funnel_facts, funnel_lines
 from smartkpi.app.goalsheet import goal_facts, goal_lines, list_goals
 from smartkpi.app.terminal import style_of, write
 from smartkpi.diagnostics import Diagnostic, KpiError, errors
@@ -29,6 +30,7 @@ from smartkpi.semantics.question import is_called
 from smartkpi.semantics.revisions import named_in
 from smartkpi.source import Span
 from smartkpi.spec.model import Kpi, Revision, Threshold
+from smartkpi.spec.parts import one_spelling
 
 WIDTH = 100
 """Of what goes to a file or a pipe, where a line is prose."""
@@ -78,7 +80,7 @@ def show_schema(name: str) -> int:
 def _show_all(project: Project, lang: str, form: str) -> int:
     checked = project.typed()
     catalog = project.catalog
-    data = [_facts(catalog.kpis[name], checked, lang) for name in catalog.kpis]
+    data = [_facts(kpi, checked, lang) for kpi in catalog.kpis.values() if not kpi.part_of]
     columns = tuple(Column(title, drop=drop, fold=bool(drop == 0 and title == "formula")) for title, drop in
                     (("KPI", 0), ("label", 2), ("formula", 0), ("tags", 1)))  # fmt: skip
     rows = tuple(
@@ -89,9 +91,18 @@ def _show_all(project: Project, lang: str, form: str) -> int:
     events = {name: sorted(checked.scopes[name].reads) for name in checked.events if name.isidentifier()}
     notes = [f"{event}: {', '.join(providers) or 'no dataset'}" for event, providers in events.items()]
     hidden = [one["kpi"] for one in data if one["hidden"]]
-    below = (f"events: {'; '.join(notes) or 'none'}", *((f"hidden: {', '.join(hidden)}",) if hidden else ()))
+    below = (
+        f"events: {'; '.join(notes) or 'none'}",
+        *((f"funnels: {', '.join(catalog.funnels)}",) if catalog.funnels else ()),
+        *((f"hidden: {', '.join(hidden)}",) if hidden else ()),
+    )
     grid = Grid("", columns, rows, 1, notes=below)
-    everything = {"kpis": data, "events": events, "datasets": list(catalog.datasets)}
+    everything = {
+        "kpis": data,
+        "events": events,
+        "datasets": list(catalog.datasets),
+        "funnels": list(catalog.funnels),
+    }
     code = _write(everything, lambda style: draw([grid], style), form)
     broken = errors((*project.loaded.diagnostics, *checked.diagnostics))
     say(broken)
@@ -101,8 +112,14 @@ def _show_all(project: Project, lang: str, form: str) -> int:
 def _show_kpi(project: Project, name: str, lang: str, form: str) -> int:
     checked = project.typed()
     kpis = project.catalog.kpis
-    kpi = kpis.get(name)
+    kpi = kpis.get(one_spelling(name))
+    if name in project.catalog.funnels:
+        found = funnel_facts(project, name, lang)
+        title = f"{name}: {found['label']}" if found["label"] else name
+        return _write(found, lambda style: sheet_of(title, funnel_lines(found), style), form)
     if kpi is None:
+        if (cause := project.catalog.broken.get(f"funnel:{name}")) is not None:
+            raise KpiError(cause)
         if name in checked.left_out:
             raise KpiError(checked.left_out[name])
         if name in project.catalog.goals:
@@ -110,7 +127,8 @@ def _show_kpi(project: Project, name: str, lang: str, form: str) -> int:
             return _write(facts, lambda style: sheet_of(facts["goal"], goal_lines(facts), style), form)
         meant = [one for one in kpis.values() if is_called(one, name)]
         if len(meant) != 1:
-            hint = f"it may mean {', '.join(f'`{one.name}`' for one in meant)}" if meant else did_you_mean(name, kpis)
+            known = [one for one, kpi in kpis.items() if not kpi.part_of] + list(project.catalog.funnels)
+            hint = f"it may mean {', '.join(f'`{one.name}`' for one in meant)}" if meant else did_you_mean(name, known)
             hint = _other(project, name) or hint or "`kpi show` lists all KPIs"
             raise UsageError(Diagnostic("unknown-kpi", f"no KPI is named `{name}`", hint=hint))
         (kpi,) = meant

@@ -74,6 +74,13 @@ SAMPLE: Mapping[str, tuple[Mapping[str, Any], ...]] = MappingProxyType(
     }
 )
 
+SAMPLE_FUNNELS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "purchase": {"steps": ["visit", "order"]},
+        "again": {"steps": ["order", {"is": "order", "as": "next"}], "by": "buyer"},
+    }
+)
+
 Arity = int | tuple[int, int | None]
 Row = tuple[str, str, Arity, Rule, str, str, str]
 
@@ -218,10 +225,21 @@ TIMES: tuple[Row, ...] = (
      "x divided by its previous value, less 1; undefined where that is 0 or below."),
 )
 
+FUNNELS: tuple[Row, ...] = (
+    ("step_count", "step_count(funnel, step)", 2, gives(WHOLE), "step_count(purchase, order)", "3",
+     "How many reach a step of a funnel."),
+    ("step_rate", "step_rate(funnel, step)", 2, gives(NUMBER), "step_rate(purchase, order)", "0.375",
+     "How many of those that reach the step before reach a step of a funnel."),
+    ("overall_rate", "overall_rate(funnel, step)", 2, gives(NUMBER), "overall_rate(purchase, order)", "0.375",
+     "How many of a funnel's first step reach a step."),
+    ("drop_off", "drop_off(funnel, step)", 2, gives(WHOLE), "drop_off(purchase, order)", "5",
+     "How many reach the step before and no further."),
+    ("step_time", "step_time(funnel, step)", 2, gives(NUMBER), "step_time(again, next)", "33h + 15min",
+     "The median time from the step before; of a funnel with `by`."),
+)
+
 LATER: Mapping[FunctionKind, tuple[Row, ...]] = {
     "funnel": (
-        ("step_rate", "step_rate(funnel, step)", 2, gives(NUMBER), "step_rate(purchase, order)", "",
-         "How many of a funnel's first step reach a step."),
         ("retention", "retention(cohort, n)", 2, gives(NUMBER), "retention(buyers, 1)", "",
          "How many of a cohort come back in the n-th period."),
     ),
@@ -246,6 +264,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
             *(_function("aggregate", row) for row in AGGREGATES),
             *(_function("segment", row) for row in SEGMENTS),
             *(_function("time", row) for row in TIMES),
+            *(_function("funnel", row) for row in FUNNELS),
             *(_function(kind, row, False) for kind, rows in LATER.items() for row in rows),
         )
     }

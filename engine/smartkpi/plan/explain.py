@@ -31,14 +31,18 @@ WORDED = frozenset(("between", "not between", "in", "not in", "is null", "is not
 WRAPPED = INFIX | WORDED | {"not", "neg"}
 
 
-def explain(plan: Plan, kpi: str) -> str:
-    """Return the part of a plan that answers one KPI: its steps, components and scans, as text."""
-    output = next(output for output in plan.outputs if output.kpi == kpi)
-    if output.step is None:
-        return f"{kpi} by {output.grain}: unavailable, {output.unavailable}\n"
-    lines = [f"{kpi} by {output.grain} = {output.step}"]
-    lines += [f"  compared with {one.name} = {one.step}" for one in output.compared]
-    steps = _needed(plan, output.steps)
+def explain(plan: Plan, *kpis: str) -> str:
+    """Return the part of a plan that answers KPIs: their steps, components and scans, as text."""
+    lines: list[str] = []
+    wanted: list[str] = []
+    for output in (output for output in plan.outputs if output.kpi in kpis):
+        if output.step is None:
+            lines.append(f"{output.kpi} by {output.grain}: unavailable, {output.unavailable}")
+            continue
+        lines.append(f"{output.kpi} by {output.grain} = {output.step}")
+        lines += [f"  compared with {one.name} = {one.step}" for one in output.compared]
+        wanted += output.steps
+    steps = _needed(plan, wanted)
     lines += [f"  {step.id} {step.kpi}: {text(step.formula)}" for step in steps]
     ids = {id for step in steps for id in (*step.components, *step.presence, *step.inside)}
     lines += [f"  {id} {_component(component)}" for id, component in plan.components.items() if id in ids]

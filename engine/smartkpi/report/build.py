@@ -19,11 +19,15 @@ from smartkpi.periods.text import period_text
 from smartkpi.report.aims import status_text, target_text
 from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.compared import Row, change_cells, change_columns, marked_in
+from smartkpi.report.funnel import columns_of as funnel_columns
+from smartkpi.report.funnel import lines_of as funnel_lines
+from smartkpi.report.funnel import measures_shown
+from smartkpi.report.funnel import notes_of as funnel_notes
 from smartkpi.report.judged import benchmark_of, finding_lines, judged_notes, place_of
 from smartkpi.report.numbers import form_of, format_number, sparkline
 from smartkpi.report.style import Style, plain
 from smartkpi.report.words import reason_text, word
-from smartkpi.result import KpiInfo, PeriodNote, Result
+from smartkpi.result import FunnelInfo, KpiInfo, PeriodNote, Result
 
 GLYPHS = {"good": "●", "warning": "▲", "critical": "■", "inconclusive": "◌", "pending": "…"}
 GLYPHS_ASCII = {"good": "+", "warning": "!", "critical": "x", "inconclusive": "?", "pending": "."}
@@ -39,6 +43,9 @@ def build(result: Result, style: Style) -> tuple[Grid, ...]:
     rows = result.to_dicts()
     if not rows:
         return (Grid(word(style.lang, "no_rows"), (), (), 0),)
+    if result.funnel is not None:
+        grids = [_funnel(result, result.funnel, some, style) for _, some in _by_grain(rows)]
+        return tuple(grids)
     if result.scorecard:
         return (_scorecard(result, rows, style),)
     if result.arranged:
@@ -205,6 +212,50 @@ def _series(result: Result, grain: str, rows: Sequence[Row], style: Style) -> Gr
     return _filled(Grid("".join(as_of), tuple(columns), tuple(body), keys, split=True, notes=notes))
 
 
+def _funnel(result: Result, funnel: FunnelInfo, rows: Sequence[Row], style: Style) -> Grid:
+    """Return a row a period, segment and step; a single period stands in the title."""
+    calendar, measures = result.calendar, measures_shown(funnel)
+    blocks: dict[tuple[Any, ...], dict[str, Row]] = {}
+    for row in _spanned([row for row in rows if row["start"] is not None or row["state"] != "unavailable"]):
+        place = (_instant(row["start"]), LEVELS.index(row["level"]), *(row[name] for name in result.by))
+        blocks.setdefault(place, {})[row["kpi"]] = row
+    periods = dict.fromkeys(
+        _everything(row, style) or period_of(row, calendar) for block in blocks.values() for row in block.values()
+    )
+    dated = len(periods) > 1
+    columns = [Column(_grain_word(rows[0]["grain"], style))] if dated else []
+    columns += [Column(dimension_label(result, name, style)) for name in result.by]
+    keys = len(columns) + 1
+    columns += funnel_columns(funnel, measures, style)
+    marked = any(row["flags"] for row in rows)
+    body: list[tuple[Cell, ...]] = []
+    above = ""
+    for key in sorted(blocks, key=lambda key: _sortable(result, key)):
+        row = next(iter(blocks[key].values()))
+        period = _everything(row, style) or period_of(row, calendar)
+        heads = [*([Cell("" if period == above else period)] if dated else []), *_segments(result, row, style)]
+        above = period
+
+        def value(one: Row) -> Cell:
+            return _value(one, result.kpis.get(one["kpi"]), marked, style)
+
+        lines = funnel_lines(funnel, blocks[key], measures, value, style)
+        body += [(*(heads if not n else [Cell("")] * len(heads)), *line) for n, line in enumerate(lines)]
+    as_of, others = _as_ofs(result, rows, style)
+    title = [plain(funnel.label.get(style.lang) or funnel.name), *([] if dated else periods), *as_of]
+    notes = (*_notes(result, rows, style), *funnel_notes(funnel, style), *others)
+    return _filled(Grid(_separate(" · ".join(title), style), tuple(columns), tuple(body), keys, notes=notes))
+
+
+def _spanned(rows: list[Row]) -> list[Row]:
+    """Return rows over everything as of all that any of them is over: datasets need not cover the same days."""
+    if not rows or rows[0]["grain"] != Grain.ALL:
+        return rows
+    starts, ends = ([row[end] for row in rows if row[end] is not None] for end in ("start", "end"))
+    whole = {"start": min(starts, default=None), "end": max(ends, default=None)}
+    return [{**row, **whole} for row in rows]
+
+
 def _beside(result: Result, grain: str) -> dict[datetime | None, list[PeriodNote]]:
     """Return the notes of a grain's periods by their start."""
     found: dict[datetime | None, list[PeriodNote]] = {}
@@ -266,7 +317,11 @@ def _listing(result: Result, rows: Sequence[Row], style: Style) -> Grid:
 
 def _filled(grid: Grid) -> Grid:
     """Return a grid without those droppable columns that say nothing."""
-    kept = [i for i, column in enumerate(grid.columns) if not column.drop or any(row[i].text for row in grid.rows)]
+    kept = [
+        i
+        for i, column in enumerate(grid.columns)
+        if not column.drop or any(row[i].text or row[i].share for row in grid.rows)
+    ]
     columns = tuple(grid.columns[i] for i in kept)
     return Grid(
         grid.title, columns, tuple(tuple(row[i] for i in kept) for row in grid.rows), grid.keys, grid.split, grid.notes

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A text and how it is meant: `` (plain), `good`, `warning`, `critical`, `faint`."""
+    """A text and how it is meant: `` (plain), `good`, `warning`, `critical`, `faint`.
+
+    In a column that is drawn it is a bar instead: ``share`` says how long, from 0 to 1.
+    """
 
     text: str
     tone: str = ""
+    share: float = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column: numbers stand at the right; of columns with a ``drop`` the one with the lowest goes first.
 
-    One that is ``joined`` means nothing without the column to its left.
+    One that is ``joined`` means nothing without the column to its left; one that is ``drawn`` has bars, for a
+    terminal.
     """
 
     title: str
@@ -25,6 +30,7 @@ class Column:
     drop: int = 0
     fold: bool = False
     joined: bool = False
+    drawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +46,10 @@ class Grid:
     keys: int
     split: bool = False
     notes: tuple[str, ...] = ()
+
+    def plain(self) -> Grid:
+        """Return the grid without what is drawn."""
+        kept = [place for place, column in enumerate(self.columns) if not column.drawn]
+        columns, rows = tuple(self.columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in self.rows)
+        keys = sum(place < self.keys for place in kept)
+        return self if len(kept) == len(self.columns) else replace(self, columns=columns, rows=rows, keys=keys)

@@ -14,7 +14,7 @@ TONES = {"good": "color:#1a7f37", "warning": "color:#9a6700", "critical": "color
 
 def render(result: Result, style: Style) -> str:
     """Return a result as a fragment of HTML; every text is escaped."""
-    return "".join(draw(grid) for grid in build(result, style))
+    return "".join(draw(grid.plain()) for grid in build(result, style))
 
 
 def draw(grid: Grid) -> str:

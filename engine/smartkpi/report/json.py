@@ -13,7 +13,7 @@ from smartkpi.diagnostics import to_json
 from smartkpi.report.aims import rows_of, to_frame
 from smartkpi.report.rows import exact, moment_text, plain_rows
 from smartkpi.report.style import Style
-from smartkpi.result import KpiInfo, PeriodNote, Provenance, Result
+from smartkpi.result import FunnelInfo, KpiInfo, PeriodNote, Provenance, Result
 
 
 def render(result: Result, style: Style) -> str:
@@ -31,6 +31,7 @@ def as_data(result: Result, lang: str = "en") -> dict[str, Any]:
         "kpis": {name: _kpi(info, lang) for name, info in result.kpis.items()},
         "rows": list(plain_rows(result.frame)),
         "trend": list(plain_rows(result.trend)),
+        **({} if result.funnel is None else {"funnel": _funnel(result.funnel, lang)}),
         "benchmarks": list(plain_rows(result.benchmarks)),
         "diagnoses": [_finding(one, lang) for one in result.findings],
         "goals": list(rows_of(to_frame(list(result.goals.values())))),
@@ -38,6 +39,19 @@ def as_data(result: Result, lang: str = "en") -> dict[str, Any]:
         "left_out": dict(result.left_out),
         "provenance": provenance_data(result.provenance),
         "diagnostics": [to_json(diagnostic) for diagnostic in result.diagnostics],
+    }
+
+
+def _funnel(funnel: FunnelInfo, lang: str) -> dict[str, Any]:
+    return {
+        "funnel": funnel.name,
+        "label": funnel.label.get(lang) or funnel.name,
+        "by": funnel.by or None,
+        "within": funnel.within or None,
+        "steps": [
+            {"step": step.name, "label": step.label.get(lang) or step.name, "kpis": dict(step.kpis)}
+            for step in funnel.steps
+        ],
     }
 
 

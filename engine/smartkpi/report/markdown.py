@@ -12,7 +12,7 @@ from smartkpi.result import Result
 
 def render(result: Result, style: Style) -> str:
     """Return a result as Markdown."""
-    return "\n".join(draw(grid) for grid in build(result, style))
+    return "\n".join(draw(grid.plain()) for grid in build(result, style))
 
 
 def draw(grid: Grid) -> str:

@@ -22,6 +22,9 @@ RULE = box.Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 RULE_ASCII = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 GAP = 2
 LEAST = 12
+BAR, LEAST_BAR = 24, 6
+"""How long bars are, and how short where there is little room."""
+EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def render(result: Result, style: Style) -> str:
@@ -31,7 +34,7 @@ def render(result: Result, style: Style) -> str:
 
 def draw(grids: Sequence[Grid], style: Style) -> str:
     """Return grids as text, each with its title above and its notes below."""
-    return "\n".join(_draw(part, style) for grid in grids for part in fit(grid, style.width))
+    return "\n".join(_draw(_with_bars(part, style), style) for grid in grids for part in fit(grid, style.width))
 
 
 def fit(grid: Grid, width: int | None) -> list[Grid]:
@@ -52,6 +55,32 @@ def fit(grid: Grid, width: int | None) -> list[Grid]:
             parts.append(group)
     chosen = [_select(grid, [*heads, *part]) for part in parts]
     return [replace(part, notes=grid.notes if part is chosen[-1] else ()) for part in chosen]
+
+
+def _with_bars(grid: Grid, style: Style) -> Grid:
+    """Return a grid with its shares drawn as bars, as long as there is room for."""
+    drawn = [column.drawn for column in grid.columns]
+    if not any(drawn):
+        return grid
+    length = BAR if style.width is None else max(min(BAR, LEAST_BAR + style.width - _width(grid)), 1)
+    rows = tuple(
+        tuple(
+            replace(cell, text=bar(cell.share, length, unicode=style.unicode)) if drawn[place] else cell
+            for place, cell in enumerate(row)
+        )
+        for row in grid.rows
+    )
+    return replace(grid, rows=rows, columns=tuple(replace(column, drawn=False) for column in grid.columns))
+
+
+def bar(share: float, length: int, *, unicode: bool = True) -> str:
+    """Return a share of a length as a bar; one that is not zero shows."""
+    if share <= 0:
+        return ""
+    if not unicode:
+        return "#" * max(round(share * length), 1)
+    whole, part = divmod(max(round(share * length * 8), 1), 8)
+    return "█" * whole + EIGHTHS[part].strip()
 
 
 def _can_be_split(grid: Grid, width: int) -> bool:
@@ -77,7 +106,9 @@ def _select(grid: Grid, kept: Sequence[int]) -> Grid:
 
 def _widths(grid: Grid) -> list[int]:
     return [
-        max(cell_len(text) for text in (column.title, *(row[i].text for row in grid.rows)))
+        LEAST_BAR
+        if column.drawn
+        else max(cell_len(text) for text in (column.title, *(row[i].text for row in grid.rows)))
         for i, column in enumerate(grid.columns)
     ]
 

@@ -102,6 +102,9 @@ def fits(expr: syntax.Apply, place: Place, findings: Findings) -> bool:
         message = f"`{expr.function}` works on the values of a row, a formula has none"
         hint = "use it in a condition behind `where`, or under the dataset's `fields`"
         findings.error("row-function", message, expr.span, hint)
+    elif function.kind == "funnel":  # in formulas of KPIs it is the name of one
+        message = f"`{expr.function}` stands in formulas of KPIs, and in nothing else"
+        findings.error("wrong-arguments", message, expr.span, "give it a name of its own under `kpis`, and write that")
     else:
         return True
     return False

@@ -273,6 +273,7 @@ def _check_kpis(
         for name in cycle:
             left_out.setdefault(name, cause)
             broken.setdefault(name, cause)
+    told: set[tuple[object, ...]] = set()
     for name in order:
         if name in left_out:
             continue
@@ -287,7 +288,7 @@ def _check_kpis(
             if typed.missing:
                 lacking = ", ".join(f"`{event}`" for event in typed.missing)
                 findings.note("unavailable", f"`{name}` has no value: no dataset provides {lacking}", spec.span)
-        found.extend(findings.diagnostics)
+        found.extend(one for one in findings.diagnostics if not spec.part_of or _is_new(spec.part_of, one, told))
     _check_beside(kpis, order, space, compared_before(catalog), left_out, broken, found)
     for name, spec in catalog.spoiled.items():
         findings = Findings(f"kpi:{name}")
@@ -327,6 +328,15 @@ def _check_beside(
             left_out[name] = broken[name] = findings.cause
         elif made:
             kpis[name] = replace(kpi, judging=replace(kpi.judging, beside=tuple(made)))
+
+
+def _is_new(whole: str, one: Diagnostic, told: set[tuple[object, ...]]) -> bool:
+    """Return whether what is said of a part of something is not said of another part already, nor follows from that."""
+    key = (whole, one.code, *((one.message, one.span) if one.severity is Severity.ERROR else ()))
+    if one.code == "depends-on-broken" or key in told:
+        return False
+    told.add(key)
+    return True
 
 
 def _references(spec: Kpi, catalog: Catalog) -> Iterator[str]:

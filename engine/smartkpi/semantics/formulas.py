@@ -46,6 +46,11 @@ def type_formula(expr: syntax.Expr, space: Namespace, findings: Findings) -> Exp
                 return across(expr, space, type_formula, findings)
             if function is not None and function.kind == "time":
                 return timed(expr, space, type_formula, findings)
+            if function is not None and function.kind == "funnel":
+                for name in (one.parts[0] for one in expr.args if isinstance(one, syntax.Name)):
+                    if name in space.broken:
+                        findings.depend(name, space.broken[name])
+                        return FAILED
             if (function is None or function.kind != "scalar") and not fits(expr, Place.FORMULA, findings):
                 return FAILED
             args = tuple(type_formula(arg, space, findings) for arg in expr.args)

@@ -238,6 +238,7 @@ def _left_out(pattern: str, left_out: Mapping[str, Diagnostic]) -> bool:
 
 
 def _unknown(pattern: str, kpis: Mapping[str, TypedKpi], findings: Findings) -> None:
+    known = [name for name, kpi in kpis.items() if not kpi.spec.part_of]
     if pattern.startswith("tag:"):
         tags = sorted({tag for kpi in kpis.values() for tag in kpi.spec.tags})
         tag = pattern.removeprefix("tag:")
@@ -245,10 +246,10 @@ def _unknown(pattern: str, kpis: Mapping[str, TypedKpi], findings: Findings) -> 
             "unknown-kpi", f"no KPI has the tag `{tag}`", None, did_you_mean(tag, tags), listing("tags", tags)
         )
     elif any(sign in pattern for sign in "*?["):
-        findings.error("unknown-kpi", f"no KPI fits `{pattern}`", None, "", listing("KPIs", kpis))
+        findings.error("unknown-kpi", f"no KPI fits `{pattern}`", None, "", listing("KPIs", known))
     else:
-        hint = did_you_mean(pattern, kpis)
-        findings.error("unknown-kpi", f"no KPI is named `{pattern}`", None, hint, listing("KPIs", kpis))
+        hint = did_you_mean(pattern, kpis if "(" in pattern else known)
+        findings.error("unknown-kpi", f"no KPI is named `{pattern}`", None, hint, listing("KPIs", known))
 
 
 def _stop(findings: Findings) -> None:

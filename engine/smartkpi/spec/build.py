@@ -22,6 +22,8 @@ from smartkpi.spec.definitions import KINDS, SPOKEN, Definition, View, gather
 from smartkpi.spec.dimensions import build_dimension, parent_cycles
 from smartkpi.spec.document import Document
 from smartkpi.spec.events import build_derived, is_derived
+from smartkpi.spec.expand import Expansion, kpis_of_funnel
+from smartkpi.spec.funnels import build_funnel
 from smartkpi.spec.goal import Goal
 from smartkpi.spec.goals import build_goal, goals_of_kpi
 from smartkpi.spec.include import Part
@@ -36,6 +38,7 @@ from smartkpi.spec.model import (
     Derived,
     Diagnosis,
     Dimension,
+    Funnel,
     Kpi,
 )
 from smartkpi.spec.names import check_name
@@ -45,6 +48,7 @@ from smartkpi.spec.rename import (
     rename_dataset,
     rename_derived,
     rename_diagnosis,
+    rename_funnel,
     rename_goal,
     rename_kpi,
 )
@@ -74,6 +78,7 @@ class _State:
     cases: list[Case] = field(default_factory=list)
     goals: dict[str, Goal] = field(default_factory=dict)
     diagnoses: dict[str, Diagnosis] = field(default_factory=dict)
+    funnels: dict[str, Funnel] = field(default_factory=dict)
 
     def report(self, problems: Iterable[Diagnostic], subject: str) -> None:
         """Keep problems of a definition; an error leaves it out."""
@@ -104,9 +109,33 @@ def build(
     for definition in named:
         _build_definition(state, definition, sets)
     state.report(parent_cycles(state.dimensions), "")
+    _expand(state)
     _check_sets(state, live, sets)
     _spread(state, live)
     return _catalog(state, root), tuple(state.found)
+
+
+def _expand(state: _State) -> None:
+    """Let funnels become KPIs, and formulas name these."""
+    broken = frozenset(key.partition(":")[2] for key in state.broken if key.startswith("funnel:"))
+    funnels = {name: one for name, one in state.funnels.items() if name not in broken}
+    expansion = Expansion(funnels, broken)
+    for name, kpi in list(state.kpis.items()):
+        problems: Problems = []
+        state.kpis[name] = expansion.kpi(kpi, problems)
+        if problems:  # it names no KPI then, which check would say once more
+            state.report(problems, f"kpi:{name}")
+            del state.kpis[name]
+    for name, diagnosis in list(state.diagnoses.items()):
+        problems = []
+        state.diagnoses[name] = replace(diagnosis, when=expansion.formula(diagnosis.when, problems))
+        if problems:
+            state.report(problems, f"diagnosis:{name}")
+            del state.diagnoses[name]
+    for funnel in funnels.values():
+        state.kpis |= {kpi.name: kpi for kpi in kpis_of_funnel(funnel)}
+        if (cause := state.broken.get("calendar")) is not None:
+            state.broken |= {f"kpi:{kpi.name}": cause for kpi in kpis_of_funnel(funnel)}
 
 
 def _documents(part: Part) -> Iterator[tuple[Document, Path, tuple[Diagnostic, ...]]]:
@@ -132,6 +161,7 @@ def _catalog(state: _State, root: Path) -> Catalog:
         goals={name: item for name, item in state.goals.items() if f"goal:{name}" not in broken},
         derived={name: item for name, item in state.derived.items() if f"event:{name}" not in broken},
         diagnoses={name: item for name, item in state.diagnoses.items() if f"diagnosis:{name}" not in broken},
+        funnels={name: item for name, item in state.funnels.items() if f"funnel:{name}" not in broken},
     )
 
 
@@ -278,6 +308,11 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
                 _keep_goal(state, goal, definition)
         case "dimension":
             _keep(state.dimensions, name, build_dimension(name, value, span, problems))
+        case "funnel":
+            funnel = build_funnel(name, value, span, problems)
+            if funnel is not None:
+                funnel = replace(rename_funnel(funnel, state.view.names), origin=definition.origin)
+            _keep(state.funnels, name, funnel)
         case "diagnosis":
             diagnosis = build_diagnosis(name, value, span, problems)
             _keep(state.diagnoses, name, None if diagnosis is None else rename_diagnosis(diagnosis, state.view.names))

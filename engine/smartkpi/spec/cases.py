@@ -11,6 +11,7 @@ from smartkpi.source import Span, Text
 from smartkpi.spec.model import Case, Expect, Given
 from smartkpi.spec.names import name_of
 from smartkpi.spec.nodes import Entry, Fields, Items, Node, Scalar
+from smartkpi.spec.parts import one_spelling
 from smartkpi.spec.scalars import Plain, resolve
 from smartkpi.spec.values import Problems, moment, text, texts
 
@@ -122,7 +123,7 @@ def _expect(node: Fields, problems: Problems) -> Expect:
     names = {key: text(named) if key == about else None for key in _ABOUT}
     place = node.span if named is None else named.span
     return Expect(
-        names["kpi"] or "",
+        one_spelling(names["kpi"] or ""),
         text(node.get("period")),
         segment,
         fields,

@@ -11,7 +11,6 @@ from smartkpi.spec.nodes import Entry, Fields, Node, Scalar
 SECTIONS = {
     "currency": "`currency`",
     "groups": "`groups`",
-    "funnels": "`funnels`",
     "cohorts": "`cohorts`",
 }
 _KPI = ("lint",)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from smartkpi.diagnostics import Diagnostic
-from smartkpi.language.syntax import Band, Duration, Expr
+from smartkpi.language.syntax import Apply, Band, Duration, Expr, Name
 from smartkpi.language.types import Unit
 from smartkpi.periods.calendar import PLAIN, Calendar
 from smartkpi.periods.grain import Grain
@@ -361,11 +361,37 @@ class Kpi:
     revisions: tuple[Revision, ...] = ()
     origin: Origin | None = None
     rules: Rules = Rules()
+    part_of: str = ""
+    """What it is a part of, and shown with: a problem of several parts is told once."""
 
     @property
     def formulas(self) -> tuple[Formula, ...]:
         """Its formula, and those that revisions put in its place."""
         return (self.formula, *(one.formula for one in self.revisions if one.formula is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelStep:
+    """A step of a funnel: its name, its event."""
+
+    name: str
+    event: Formula
+    span: Span = field(compare=False, repr=False)
+    label: Labels = Labels()
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """Events in a row: with ``by`` those of one entity, each after the one before; else each counted by itself."""
+
+    name: str
+    steps: tuple[FunnelStep, ...]
+    by: tuple[Name | Apply, ...]
+    within: Duration | Name | None
+    span: Span = field(compare=False, repr=False)
+    label: Labels = Labels()
+    description: Labels = Labels()
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,3 +472,4 @@ class Catalog:
     goals: Mapping[str, Goal] = field(default_factory=lambda: EMPTY)
     derived: Mapping[str, Derived] = field(default_factory=lambda: EMPTY)
     diagnoses: Mapping[str, Diagnosis] = field(default_factory=lambda: EMPTY)
+    funnels: Mapping[str, Funnel] = field(default_factory=lambda: EMPTY)

@@ -10,12 +10,24 @@ from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.syntax import Expr
 from smartkpi.source import Span
+from smartkpi.spec.funnels import head
 from smartkpi.spec.goal import Goal
-from smartkpi.spec.model import Column, Contract, Dataset, Derived, Diagnosis, Formula, Kpi, Rules, Threshold
+from smartkpi.spec.model import (
+    Column,
+    Contract,
+    Dataset,
+    Derived,
+    Diagnosis,
+    Formula,
+    Funnel,
+    Kpi,
+    Rules,
+    Threshold,
+)
 from smartkpi.tree import rewrite
 
 _Written = TypeVar("_Written", Formula, Formula | None, Formula | Column | None)
-_FIRST_ONLY = ("segment", "time")  # functions of which the other arguments are fields and grains
+_FIRST_ONLY = ("segment", "time", "funnel")  # functions whose other arguments are fields, grains and steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +140,14 @@ def rename_derived(derived: Derived, files: Files) -> Derived:
     return replace(derived, formula=_whole(derived.formula, files))
 
 
+def rename_funnel(funnel: Funnel, files: Files) -> Funnel:
+    """Return a funnel of included events by the names that they have here; its steps keep theirs."""
+    if not _prefix(funnel.span, files):
+        return funnel
+    steps = tuple(replace(step, event=_whole(step.event, files)) for step in funnel.steps)
+    return replace(funnel, steps=steps, within=_length(funnel.within, files))
+
+
 def _names(span: Span, files: Files) -> Names | None:
     known = files.get(id(span.source))
     return known if known is not None and known.prefix else None
@@ -204,9 +224,14 @@ def _spoken(expr: Expr, files: Files) -> Expr:
 
 def _step(step: syntax.Step, files: Files) -> syntax.Step:
     operands = tuple(_operand(operand, files) for operand in step.operands)
-    within = _row(step.within, files) if isinstance(step.within, syntax.Name) else step.within
     condition = None if step.condition is None else _row(step.condition, files)
-    return replace(step, operands=operands, within=within, condition=condition)  # type: ignore[arg-type]
+    return replace(step, operands=operands, within=_length(step.within, files), condition=condition)
+
+
+def _length(within: syntax.Duration | syntax.Name | None, files: Files) -> syntax.Duration | syntax.Name | None:
+    renamed = _row(within, files) if isinstance(within, syntax.Name) else within
+    assert renamed is None or isinstance(renamed, syntax.Duration | syntax.Name)
+    return renamed
 
 
 def _operand(operand: Expr, files: Files) -> Expr:
@@ -214,18 +239,5 @@ def _operand(operand: Expr, files: Files) -> Expr:
     renamed = _spoken(operand, files)
     if isinstance(operand, syntax.Alias):
         return renamed
-    before, after = _head(operand), _head(renamed)
+    before, after = head(operand), head(renamed)
     return renamed if before == after else syntax.Alias(renamed, before, operand.span)
-
-
-def _head(expr: Expr) -> str:
-    """Return the name of the event whose rows an operand has."""
-    match expr:
-        case syntax.Where(operand=inner) | syntax.Alias(operand=inner):
-            return _head(inner)
-        case syntax.Step(operands=(first, *_)):
-            return _head(first)
-        case syntax.Name():
-            return expr.text
-        case _:
-            return ""

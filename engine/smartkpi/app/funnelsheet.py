@@ -1,0 +1,65 @@
+"""What `kpi show` says of a funnel: its steps, and the KPIs that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from smartkpi.api import Project
+from smartkpi.language.format import format_expr
+from smartkpi.spec.parts import measures_of, part_name
+
+
+def funnel_facts(project: Project, name: str, lang: str) -> dict[str, Any]:
+    """Return all that is known of a funnel, as plain data."""
+    funnel = project.catalog.funnels[name]
+    span = funnel.span
+    return {
+        "funnel": name,
+        "label": funnel.label.get(lang),
+        "description": funnel.description.get(lang),
+        "steps": [
+            {
+                "step": step.name,
+                "label": step.label.get(lang),
+                "event": format_expr(step.event.expr),
+                "kpis": [part_name(measure, name, step.name) for measure in measures_of(funnel, place)],
+            }
+            for place, step in enumerate(funnel.steps)
+        ],
+        "by": [format_expr(key) for key in funnel.by],
+        "within": None if funnel.within is None else format_expr(funnel.within),
+        "used_by": _users(project, name),
+        "place": f"{span.source.name}:{span.line}",
+        "included": None if funnel.origin is None else funnel.origin.text,
+    }
+
+
+def _users(project: Project, name: str) -> list[str]:
+    """Return the KPIs that name a part of a funnel."""
+    kpis = project.typed().kpis
+    parts = {one.name for one in project.catalog.kpis.values() if one.part_of == name}
+    return sorted(kpi.name for kpi in kpis.values() if kpi.name not in parts and not parts.isdisjoint(kpi.kpis))
+
+
+def funnel_lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is known of a funnel as lines of a name and a value."""
+    if facts["description"]:
+        yield "description", facts["description"]
+    for step in facts["steps"]:
+        label = f" ({step['label']})" if step["label"] else ""
+        event = "" if step["event"] == step["step"] else f": {step['event']}"
+        yield "step", f"{step['step']}{label}{event}"
+    if facts["by"]:
+        yield "by", ", ".join(facts["by"])
+    else:
+        yield "counts", "each step by itself: its rates may be above 100 %"
+    if facts["within"]:
+        yield "within", facts["within"]
+    for step in facts["steps"]:
+        yield "KPIs", "; ".join(step["kpis"])
+    if facts["used_by"]:
+        yield "used by", ", ".join(facts["used_by"])
+    yield "defined at", facts["place"]
+    if facts["included"]:
+        yield "comes from", facts["included"]
