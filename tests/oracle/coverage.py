@@ -28,8 +28,16 @@ def as_of(world: World, datasets: Iterable[Dataset]) -> datetime | None:
     """The first instant that no longer counts: after the as-of asked for, else after the latest time in the data."""
     if world.cut is not None:
         return world.cut
+    datasets = [one for dataset in datasets for one in reaching(world, dataset)]
     ends = [known_from(world, dataset, time) for dataset in datasets for time in times(world, dataset)]
     return max(ends, default=None)
+
+
+def reaching(world: World, dataset: Dataset) -> Iterator[Dataset]:
+    """A dataset, the one that it covers as far as, and so on."""
+    yield dataset
+    if dataset.covers and dataset.covers.upto:
+        yield from reaching(world, world.catalog.datasets[dataset.covers.upto])
 
 
 def known_from(world: World, dataset: Dataset, time: date) -> datetime:
@@ -52,6 +60,10 @@ def coverage(world: World, dataset: Dataset, edge: datetime | None) -> Coverage:
     stale_from = None
     if stated and stated.end:
         last = min(last, stated.end)
+    elif stated and stated.upto and (other := coverage(world, world.catalog.datasets[stated.upto], edge)).days:
+        reached = max((*active[-1:], max(other.days)))
+        if reached < last:
+            last, stale_from = reached, other.stale_from and midnight(reached + DAY, world.zone)
     elif active and is_stale(world, dataset, active, last):
         last = active[-1]
         stale_from = midnight(last + DAY, world.zone)

@@ -138,6 +138,10 @@ def period_of(grain: str, moment: date | datetime, zone: str, begins: Begins) ->
 
 def made_of(grain: str, part: str, begins: Begins = USUAL) -> bool:
     """Whether each period of a grain is a number of whole periods of another."""
+    if parts := begins.listed(part):
+        days = [parts[0] + DAY * i for i in range((parts[-1] - parts[0]).days)]
+        inside = [day for day in days if grain not in ("hour", "all") and starts(grain, day, begins)]
+        return grain in (part, "all") or (grain not in ("hour", "day") and {*inside} <= {*parts})
     if days := begins.listed(grain):
         return part == "hour" or all(starts(part, day, begins) for day in days)
     calendar = ("day", "month", "quarter", "year", "all")

@@ -656,6 +656,10 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
     for name, table in found.items():
         definitions[name], own = draw(datasets(table, names[name][: draw(st.integers(1, 2))], first, span))
         events += own
+    dated = [name for name, table in found.items() if not table.timeless]
+    if len(dated) > 1 and draw(st.integers(0, 3)) == 0:
+        one, other = draw(st.permutations(dated))[:2]
+        definitions[one]["covers"] = {"to": other}
     contracts: dict[str, Any] = {"promised": {"fields": {"revenue": {"unit": "money"}}}}
     if len(found) > 1 and draw(st.integers(0, 2)) == 0:
         events[0] = draw(shared(events[0], definitions, found))

@@ -17,7 +17,7 @@ from smartkpi.assess.book import Book, period_keys
 from smartkpi.assess.rollup import roll_up, scorecards
 from smartkpi.assess.series import Span, merge, read_series, span_of
 from smartkpi.assess.standing import Standing, history, stand, stand_in_period
-from smartkpi.derive.coverage import Cover, cover, cover_timeless
+from smartkpi.derive.coverage import cover_of
 from smartkpi.derive.derive import Derived, derive
 from smartkpi.derive.levels import derive_totals
 from smartkpi.diagnostics import Diagnostic, Severity, errors
@@ -289,13 +289,7 @@ class _Asked:
         """Return the days that all datasets of a goal's own value cover."""
         value = goal.questions["value"]
         edge = self.edges.get(value.name)
-        covers: list[Cover | None] = []
-        for name in sorted(value.datasets):
-            dataset, known = self.plan.datasets[name], self.answer.coverage.get(name)
-            if dataset.timeless:
-                covers.append(cover_timeless(dataset, known))
-            else:
-                covers.append(None if edge is None else cover(calendar, dataset, known, edge))
+        covers = [cover_of(self.plan, self.answer.coverage, name, edge) for name in sorted(value.datasets)]
         return span_of(calendar, covers, edge, goal.first(calendar), goal.last())
 
 

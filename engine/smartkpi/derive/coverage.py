@@ -44,8 +44,25 @@ def cover_timeless(dataset: TypedDataset, found: Coverage | None) -> Cover | Non
     return Cover(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), timeless=True)
 
 
-def cover(calendar: Calendar, dataset: TypedDataset, found: Coverage | None, edge: datetime) -> Cover | None:
-    """Return what a dataset covers up to an edge, or None where it covers nothing."""
+def cover_of(plan: Plan, coverage: Mapping[str, Coverage], name: str, edge: datetime | None) -> Cover | None:
+    """Return what a dataset of a plan covers up to an edge, or None where it covers nothing."""
+    dataset, found = plan.datasets[name], coverage.get(name)
+    if dataset.timeless:
+        return cover_timeless(dataset, found)
+    if edge is None:
+        return None
+    other = dataset.spec.upto
+    upto = None if other is None or other not in plan.datasets else cover_of(plan, coverage, other, edge)
+    return cover(plan.calendar, dataset, found, edge, upto)
+
+
+def cover(
+    calendar: Calendar, dataset: TypedDataset, found: Coverage | None, edge: datetime, upto: Cover | None = None
+) -> Cover | None:
+    """Return what a dataset covers up to an edge, or None where it covers nothing.
+
+    ``upto`` is what the dataset covers that it says to cover as far as, where its own rows do not go further.
+    """
     period = dataset.spec.period
     if period is not None and period.rank > Grain.DAY.rank:
         edge = calendar.whole(period, edge)[0]
@@ -58,6 +75,10 @@ def cover(calendar: Calendar, dataset: TypedDataset, found: Coverage | None, edg
     begin, end, stale = calendar.midnight(first), edge, False
     if stated and stated.end:
         end = min(edge, calendar.midnight(stated.end + DAY))
+    elif upto is not None:
+        own = calendar.midnight(active[-1] + DAY) if active else upto.end
+        end = min(edge, max(upto.end, own))
+        stale = upto.stale and end < edge
     elif active and _is_stale(calendar, period, active, last):
         end, stale = calendar.midnight(active[-1] + DAY), True
     if begin >= end:
@@ -118,7 +139,7 @@ def describe(
             continue
         readers = {edges.get(output.kpi) for output in plan.outputs if name in output.datasets}
         dataset = plan.datasets[name]
-        covers = [cover(plan.calendar, dataset, known, e) for e in readers if e is not None and not dataset.timeless]
+        covers = [cover_of(plan, coverage, name, e) for e in readers if e is not None and not dataset.timeless]
         days = stood_for(plan.calendar, dataset.spec.period, known.days)
         found[name] = {
             "first": days[0] if days else None,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import polars as pl
 
-from smartkpi.derive.coverage import FULL, Cover, cover, cover_timeless
+from smartkpi.derive.coverage import FULL, Cover, cover_of
 from smartkpi.derive.folds import folds_of
 from smartkpi.derive.pieces import Pieces, Where, as_pieces, divide
 from smartkpi.derive.reached import (
@@ -93,7 +93,7 @@ def read(
     stretches = answer.stretches.get(group.grain, ())
     grids = answer.frames.get(grid_of(group.grain), ()) if gridded else ()
     answers = gather(frames, group.grain, by, plan.components, wanted, dimensions, stretches, grids, gridded, segments)
-    covers = {name: _cover(plan, answer, name, group.edge) for name in group.datasets}
+    covers = {name: cover_of(plan, answer.coverage, name, group.edge) for name in group.datasets}
     begins = (found.begin for found in covers.values() if found is not None and not found.timeless)
     known = {step.id: step for step in plan.steps}
     return Read(known, steps, by, wanted, answers, gridded, covers, min(begins, default=None))
@@ -138,13 +138,6 @@ def _missing(
             at = reached.follow(path).to_list()
             found |= {number for number, row in zip(rows, at, strict=True) if row is not None and rows[row] in where}
     return found
-
-
-def _cover(plan: Plan, answer: Answer, name: str, edge: datetime | None) -> Cover | None:
-    dataset, found = plan.datasets[name], answer.coverage.get(name)
-    if dataset.timeless:
-        return cover_timeless(dataset, found)
-    return None if edge is None else cover(plan.calendar, dataset, found, edge)
 
 
 def _judge(

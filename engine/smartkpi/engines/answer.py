@@ -15,6 +15,7 @@ import polars as pl
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Plan
+from smartkpi.semantics.covering import covering
 from smartkpi.semantics.formula import TypedDataset
 
 DAY = timedelta(days=1)
@@ -78,7 +79,7 @@ def edge_of(plan: Plan, coverage: Mapping[str, Coverage], datasets: Iterable[str
         case date():
             return plan.calendar.midnight(plan.as_of + DAY)
         case None:
-            edges = ((name, coverage[name].edge) for name in datasets if name in coverage)
+            edges = ((name, coverage[name].edge) for name in covering(plan.datasets, datasets) if name in coverage)
             ends = (_end(plan, plan.datasets[name], edge) for name, edge in edges if edge is not None)
             return max(ends, default=None)
 

@@ -34,6 +34,7 @@ from smartkpi.plan.relations import histories_of, open_in, provided, relations_o
 from smartkpi.plan.scans import is_late, join, scans_of
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.comparisons import shift_to
+from smartkpi.semantics.covering import covering
 from smartkpi.semantics.formula import (
     Across,
     Aggregate,
@@ -188,7 +189,7 @@ def _plan(
         range=Range(question.since, question.until, question.first_hour, question.last_hour),
         as_of=question.as_of,
         datasets={**checked.datasets, **relations.datasets},
-        profiles=tuple(sorted({d for output in outputs if output.step for d in output.datasets})),
+        profiles=tuple(sorted(covering(checked.datasets, (d for one in outputs if one.step for d in one.datasets)))),
         scorecard=question.scorecard,
         totals=totals,
         compare=question.compare,

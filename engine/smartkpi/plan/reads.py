@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from smartkpi.plan.nodes import Cell, Plan, Scan, Step
+from smartkpi.semantics.covering import covering
 from smartkpi.semantics.formula import Expr, LookedUp, TypedDataset
 from smartkpi.tree import walk
 
@@ -18,7 +19,7 @@ def datasets_read(plan: Plan) -> Mapping[str, frozenset[str]]:
             scans.setdefault(cell.id, []).append((scan, cell))
     found = {}
     for output in plan.outputs:
-        names = set(output.datasets)
+        names = set(covering(plan.datasets, output.datasets))
         if output.step is not None:
             asked = with_series(steps, [steps[output.step]])
             for id in {id for step in asked for id in (*step.components, *step.presence, *step.inside)}:

@@ -130,7 +130,7 @@ def _check_datasets(catalog: Catalog, zone: ZoneInfo, constants: Constants, sche
     checked: dict[str, CheckedDataset] = {}
     for name in order:
         targets = {key: Target(one.typed, one.scope, one.broken, one.cause) for key, one in checked.items()}
-        others = Others(tuple(catalog.datasets), targets, broken, cycles, _spellings(catalog), dimensions)
+        others = Others(catalog.datasets, targets, broken, cycles, _spellings(catalog), dimensions)
         spec = catalog.datasets[name]
         checked[name] = check_dataset(spec, catalog.calendar.timezone, zone, constants, schemas.get(name), others)
     return [checked[name] for name in catalog.datasets]

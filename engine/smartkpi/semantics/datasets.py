@@ -12,6 +12,7 @@ from smartkpi.language import syntax
 from smartkpi.language.types import BARE as BARE_UNIT
 from smartkpi.language.types import BOOLEAN, DATE, PLAIN, TEXT, TIME, Kind, Type, Unit
 from smartkpi.language.units import describe, of_unit
+from smartkpi.semantics.covering import check_covering
 from smartkpi.semantics.findings import SHOWN, Findings, circle
 from smartkpi.semantics.formula import Apply, Column, Expr, Literal, TypedBinding, TypedDataset, TypedLookup
 from smartkpi.semantics.graph import in_order
@@ -98,6 +99,7 @@ def check_dataset(
     key = tuple(row_name(name, scope, whole, column=True) for name in named)
     keep = None if spec.keep is None else _check_keep(spec.keep, scope, whole)
     lookups = _check_lookups(work, others, whole)
+    check_covering(spec, others.specs, others.broken, whole)
     reason = work.settle(whole, f"dataset `{spec.name}`", spec.span)
     lost: dict[str, Diagnostic] = {}
     events: dict[str, TypedBinding] = {}

@@ -10,6 +10,7 @@ from smartkpi.language import syntax
 from smartkpi.language.types import Kind
 from smartkpi.language.units import describe
 from smartkpi.nearest import did_you_mean
+from smartkpi.semantics.covering import covering
 from smartkpi.semantics.findings import SHOWN, Findings, circle, listing
 from smartkpi.semantics.formula import Expr, LookedUp, TypedDataset, TypedLookup
 from smartkpi.semantics.graph import in_order
@@ -34,12 +35,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """What a dataset sees of others: their names, those it may look up, what an error left out, errors of cycles.
+    """What a dataset sees of others: them as written, those it may look up, what an error left out, errors of cycles.
 
     ``spellings`` are those of dimensions, ``dimensions`` the errors of broken ones.
     """
 
-    names: tuple[str, ...] = ()
+    specs: Mapping[str, model.Dataset] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)
     broken: Mapping[str, Diagnostic] = field(default_factory=dict)
     cycles: Mapping[tuple[str, str], Diagnostic] = field(default_factory=dict)
@@ -77,7 +78,7 @@ def reach(spec: model.Lookup, others: Others, findings: Findings) -> Reach:
     if target is None:
         if spec.dataset in others.broken:
             return _nothing(spec, others.broken[spec.dataset])
-        hint, notes = did_you_mean(spec.dataset, others.names), listing("datasets", others.names)
+        hint, notes = did_you_mean(spec.dataset, others.specs), listing("datasets", others.specs)
         findings.error("unknown-dataset", f"no dataset is named `{spec.dataset}`", spec.place, hint, notes)
         return _nothing(spec, findings.cause)
     if target.cause is not None:
@@ -198,9 +199,9 @@ def refuse_circular_time(
 
 
 def reached_datasets(datasets: Mapping[str, TypedDataset], names: Iterable[str]) -> frozenset[str]:
-    """Return the datasets that some datasets look up, directly and through others."""
-    found: set[str] = set()
-    stack = list(names)
+    """Return the datasets that some datasets look up, or cover as far as, directly and through others."""
+    found = set(covering(datasets, names))
+    stack = list(found)
     while stack:
         dataset = datasets.get(stack.pop())
         for lookup in dataset.lookups.values() if dataset is not None else ():

@@ -14,7 +14,6 @@ from smartkpi.language.parse import parse_binding
 from smartkpi.language.syntax import AllRows
 from smartkpi.periods.grain import GRAINS, Grain
 from smartkpi.source import Span
-from smartkpi.spec.later import not_yet
 from smartkpi.spec.model import (
     Binding,
     Column,
@@ -361,11 +360,13 @@ def _when(node: Node | None, problems: Problems) -> tuple[Formula | None, bool]:
 def _covers(node: Node | None, problems: Problems) -> Covers | None:
     if not isinstance(node, Fields):
         return None
-    start, end, to = day(node.get("from"), problems), day(node.get("to"), problems), node.get("to")
+    start, to = day(node.get("from"), problems), node.get("to")
     if isinstance(to, Scalar) and isinstance(to.data, str) and not is_date(to.written):
-        named = not_yet("coverage as far as that of another dataset", to)
-        wrong = Diagnostic("bad-value", f"`{to.written}` is no date", to.span, hint="write it as 2026-01-31")
-        problems.append(named if to.written.isidentifier() else wrong)
+        if to.written.isidentifier():
+            return Covers(start, None, to.written, to.span)
+        hint = "write it as 2026-01-31, or name a dataset"
+        problems.append(Diagnostic("bad-value", f"`{to.written}` is no date", to.span, hint))
+    end = day(to, problems)
     if start is not None and end is not None and end < start:
         message = f"this coverage ends before it begins ({start})"
         problems.append(Diagnostic("bad-value", message, node.entries["to"].value.span))

@@ -145,10 +145,12 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Covers:
-    """Stated coverage: local dates, both ends in."""
+    """Stated coverage: local dates, both ends in; or as far as that of the dataset ``upto``."""
 
     start: date | None
     end: date | None
+    upto: str | None = None
+    place: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,11 @@ class Dataset:
     keep: Formula | None = None
     places: Mapping[str, Span] = field(default_factory=lambda: EMPTY, compare=False, repr=False)
     """Where the parts of its key stand."""
+
+    @property
+    def upto(self) -> str | None:
+        """The dataset that it covers as far as, if it says so."""
+        return None if self.covers is None else self.covers.upto
 
     @property
     def period(self) -> Grain | None:

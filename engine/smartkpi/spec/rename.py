@@ -123,7 +123,10 @@ def rename_dataset(dataset: Dataset, files: Files) -> Dataset:
         name: replace(one, dataset=_dataset(one.dataset, one.span, files)) for name, one in dataset.lookups.items()
     }
     time, keep = _of_rows(dataset.time, files), _of_rows(dataset.keep, files)
-    return replace(dataset, time=time, keep=keep, fields=fields, events=events, lookups=lookups)
+    covers = dataset.covers
+    if covers is not None and covers.upto is not None and covers.place is not None:
+        covers = replace(covers, upto=_dataset(covers.upto, covers.place, files))
+    return replace(dataset, time=time, keep=keep, fields=fields, events=events, lookups=lookups, covers=covers)
 
 
 def rename_contract(contract: Contract, files: Files) -> Contract:
