@@ -94,3 +94,27 @@ def test_the_command_shows_tables(tmp_path: Path) -> None:
     assert shown["tables"][0]["columns"][2] == {
         "name": "size", "type": "Int64", "missing": 0, "not_numbers": 0, "least": 0, "largest": 199,
     }  # fmt: skip
+
+
+def test_an_error_about_a_text_names_the_value_that_makes_it_one(tmp_path: Path) -> None:
+    rows = [f"2026-01-{day:02},{day}.50,{day}" for day in range(1, 29)]
+    rows[8] = "2026-01-09,9.5o,n/a"
+    (tmp_path / "o.csv").write_text("\n".join(["day,amount,pieces", *rows, ""]), encoding="utf-8")
+    fields = {"total": {"is": "amount * 2", "unit": "money"}, "count_of": {"column": "pieces"}}
+    project = {
+        "datasets": {
+            "o": {"read": str(tmp_path / "o.csv"), "time": "day", "fields": fields, "events": {"e": "all rows"}}
+        },
+        "kpis": {"a": "sum(e.amount)", "b": "count(e where pieces > 3)", "c": "sum(e.count_of)", "d": "sum(e.total)"},
+    }
+    found = smartkpi.load(project, allow=tmp_path).check(data=True).diagnostics
+    wrong = {
+        one.span.source.text[one.span.start : one.span.end]: one
+        for one in found
+        if one.code == "type-mismatch" and one.span
+    }
+    for name, cause in {"amount": "`9.5o` in row 9", "3": "`n/a` in row 9", "count_of": "`n/a` in row 9"}.items():
+        assert wrong[name].hint == ""
+        assert cause in wrong[name].notes[-2].message
+        assert "nulls: [" in wrong[name].notes[-1].message
+    assert len(wrong) == 3

@@ -13,6 +13,7 @@ from smartkpi.api.beside import benchmarks_of, diagnosed, follow, kpi_of, part, 
 from smartkpi.api.drill import check_parents, drill_down
 from smartkpi.api.failures import DataError, DefinitionError, UsageError, failing_as
 from smartkpi.api.question import Ask, check_order, understand
+from smartkpi.api.spoilt import accused
 from smartkpi.assess.diagnoses import diagnose
 from smartkpi.assess.held import Asked, hold
 from smartkpi.assess.standing import Standing
@@ -209,7 +210,7 @@ def open_data(loaded: Loaded, handed: Mapping[str, object], names: Iterable[str]
     with failing_as(DataError):
         tables, problems = open_tables(part, {name: one for name, one in handed.items() if name in wanted})
     checked = check(catalog, {name: one.schema for name, one in tables.items()})
-    definitions = (*loaded.diagnostics, *checked.diagnostics)
+    definitions = accused((*loaded.diagnostics, *checked.diagnostics), catalog, tables)
     return Opened(checked, tables, tuple(dict.fromkeys(definitions)), tuple(problems))
 
 

@@ -89,8 +89,33 @@ def _facts(name: str, dtype: pl.DataType, found: Mapping[str, Any]) -> ColumnFac
     return ColumnFacts(name, str(dtype), get(f"missing {name}", 0), get(f"odd {name}") or 0, *ends)
 
 
-def mixed(table: Table) -> Iterator[Diagnostic]:
-    """Yield notes on columns that are text for a few values only: those that are no numbers, dates or times."""
+@dataclass(frozen=True, slots=True)
+class Spoilt:
+    """A column that is text for a few values only: what the others are, how many are none, the first by row."""
+
+    column: str
+    what: str
+    wrong: int
+    every: int
+    first: tuple[tuple[int, str], ...]
+
+    @property
+    def said(self) -> str:
+        """What makes it text, in words."""
+        are = "is none" if self.wrong == 1 else "are none"
+        row, value = self.first[0]
+        few = f"{self.wrong:,} of {self.every:,} {are}"
+        return f"its values are {self.what}, but {few}, such as `{value[:LONGEST]}` in row {row:,}"
+
+    @property
+    def way(self) -> str:
+        """The way out, in words."""
+        value = self.first[0][1].replace("\\", "\\\\").replace('"', '\\"')
+        return f'mend them, or say that they stand for no value: `read: {{path: …, nulls: ["{value}"]}}`'
+
+
+def spoilt(table: Table) -> Iterator[Spoilt]:
+    """Yield the columns that are text for a few values only: those that are no numbers, dates or times."""
     if table.audit is None or table.mark is None:
         return
     texts = [name for name, dtype in table.polars.items() if dtype == pl.String]
@@ -105,7 +130,17 @@ def mixed(table: Table) -> Iterator[Diagnostic]:
         if not 0 < counts[0] <= FEW * counts[1]:
             continue
         first = table.frame.with_row_index("__row").filter(wrong).select("__row", name).head(3).collect()
-        yield _mixed(table, name, MEANT[kind], counts, first)
+        rows = tuple((row + 1, value) for row, value in first.rows())
+        yield Spoilt(name, MEANT[kind], counts[0], counts[1], rows)
+
+
+def mixed(table: Table) -> Iterator[Diagnostic]:
+    """Yield notes on columns that are text for a few values only."""
+    for one in spoilt(table):
+        message = f"column `{one.column}` of dataset `{table.name}` is text: {one.said}"
+        notes = tuple(Note(f"and `{value[:LONGEST]}` in row {row:,} below the header") for row, value in one.first[1:])
+        notes += (Note(one.way),)
+        yield Diagnostic("mixed-values", message, table.span, "", notes, Severity.NOTE, f"dataset:{table.name}")
 
 
 def _nearly(name: str, head: pl.DataFrame) -> str | None:
@@ -116,16 +151,3 @@ def _nearly(name: str, head: pl.DataFrame) -> str | None:
         if share is not None and share >= 1 - FEW:
             return kind
     return None
-
-
-def _mixed(table: Table, name: str, what: str, counts: tuple[int, ...], first: pl.DataFrame) -> Diagnostic:
-    wrong, every = counts
-    are = "is none" if wrong == 1 else "are none"
-    (row, value), *others = first.rows()
-    message = (
-        f"column `{name}` of dataset `{table.name}` is text: its values are {what}, "
-        f"but {wrong:,} of {every:,} {are}, such as `{value[:LONGEST]}` in row {row + 1:,}"
-    )
-    notes = tuple(Note(f"and `{value[:LONGEST]}` in row {row + 1:,} below the header") for row, value in others)
-    notes += (Note(f'mend them, or say that they stand for no value: `read: {{path: …, nulls: ["{value}"]}}`'),)
-    return Diagnostic("mixed-values", message, table.span, "", notes, Severity.NOTE, f"dataset:{table.name}")
