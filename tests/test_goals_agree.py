@@ -1,4 +1,5 @@
-"""Goals over drawn rows agree with a plain reading of their formulas, rows looped over in Python."""
+"""Goals over drawn rows agree with a plain reading of their formulas, rows looped over in Python: where they stand,
+where they may end, and how likely they are to hit."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import smartkpi
+from tests.oracle import projected
 
 FIRST, DAY = date(2026, 1, 1), timedelta(days=1)
 START, DEADLINE = date(2026, 1, 11), date(2026, 2, 19)
@@ -28,6 +30,7 @@ PROJECT: dict[str, Any] = {
     "kpis": {
         "wins": {"formula": "won", "direction": "higher"},
         "rate": {"formula": "won / lost", "direction": "higher"},
+        "part": {"formula": "count(won where person == 'A') / won", "direction": "higher"},
         "people": {"formula": "distinct(won.person)", "direction": "lower"},
         "recent": {"formula": "won", "window": "7d", "direction": "higher"},
     },
@@ -37,6 +40,7 @@ PROJECT: dict[str, Any] = {
             "total": {"kpi": "wins", "target": 40},
             "parts": {"kpi": "wins", "by": {"person": TARGETS}},
             "ratio": {"kpi": "rate", "target": 2, "baseline": 0.5},
+            "share": {"kpi": "part", "target": 0.4, "baseline": 0.1, "commitment": "aspirational"},
             "budget": {"kpi": "people", "target": 2},
             "level": {"kpi": "recent", "target": 12, "baseline": 2},
             "scoped": {"kpi": "wins", "target": 15, "where": {"person": "A"}},
@@ -49,29 +53,50 @@ rows = st.lists(
 )
 
 
-def status_of(pace: float | None, done: int) -> str:
+def status_of(
+    pace: float | None,
+    done: int,
+    chance: float | None = None,
+    attained: float = 1.0,
+    sure: tuple[float, float] = (0.7, 0.3),
+) -> str | None:
+    """Return the status, None where it hangs on the last digit of a probability."""
     if done < 3 or done / DAYS < 0.1:
         return "too_early"
+    if chance is not None:
+        if any(abs(chance - one) < 1e-6 for one in sure) or abs(attained - 0.95) < 1e-8:
+            return None
+        return "on_track" if chance >= sure[0] else "off_track" if chance < sure[1] and attained < 0.95 else "at_risk"
     if pace is None:
         return "no_data"
     pace = round(pace, 9)
     return "on_track" if pace >= 0.95 else "at_risk" if pace >= 0.8 else "off_track"
 
 
-def of_total(value: float, target: float, done: int) -> tuple[float, float, str]:
-    expected = target * done / DAYS
-    pace = value / expected
-    return expected, pace, "achieved" if value >= target else status_of(pace, done)
+def by_day(days: list[date], first: date | None, as_of: date) -> dict[date, float]:
+    """Return how many of some rows each day has, from the first one on."""
+    found = {} if first is None else {first + DAY * i: 0.0 for i in range((as_of - first).days + 1)}
+    for day in days:
+        found[day] += 1
+    return found
+
+
+def agrees(row: dict[str, Any], estimate: tuple[float, ...] | None) -> None:
+    """Hold an estimate to the row; a probability has two digits there."""
+    assert (row["projection"] is None) is (estimate is None), row
+    if estimate is not None:
+        assert isclose(row["projection"], estimate[0], rel_tol=1e-9, abs_tol=1e-9), (row, estimate)
+        assert abs(row["p"] - estimate[1]) <= 0.005 + 1e-6, (row, estimate)
 
 
 @given(rows, st.integers(0, 34))
 def test_values_paces_and_statuses(drawn: list[tuple[int, str, int]], late: int) -> None:
     as_of = START + late * DAY
-    done = late + 1
+    done, left = late + 1, DAYS - late - 1
     seen = [(FIRST + day * DAY, person, kind) for day, person, kind in drawn if FIRST + day * DAY <= as_of]
     won = [(day, person) for day, person, kind in seen if kind == 1]
     mine = [(day, person) for day, person in won if day >= START]
-    lost = sum(kind == 2 and day >= START for day, _, kind in seen)
+    lost = [day for day, _, kind in seen if kind == 2]
     frame = pl.DataFrame(
         {
             "day": [FIRST + day * DAY for day, _, _ in drawn],
@@ -85,22 +110,30 @@ def test_values_paces_and_statuses(drawn: list[tuple[int, str, int]], late: int)
     got = {(row["goal"], row["segment"]): row for row in found.to_dicts()}
 
     def hold(
-        goal: str, segment: str | None, value: float | None, expected: float, pace: float | None, status: str
+        goal: str, segment: str | None, value: float | None, expected: float, pace: float | None, status: str | None
     ) -> None:
         row = got[goal, segment]
         for name, wanted in (("value", value), ("expected", expected), ("pace", pace)):
             assert (row[name] is None) is (wanted is None), (goal, name, row[name], wanted)
             assert wanted is None or isclose(row[name], wanted, rel_tol=1e-9, abs_tol=1e-9), (goal, name)
-        assert row["status"] == status, (goal, row)
+        assert status is None or row["status"] == status, (goal, row)
 
-    hold("total", None, len(mine), *of_total(len(mine), 40, done))
-    ours = [person for _, person in mine if person == "A"]
-    hold("scoped", None, len(ours), *of_total(len(ours), 15, done))
+    def hold_total(goal: str, segment: str | None, days: list[date], target: float) -> None:
+        value, expected = sum(day >= START for day in days), target * done / DAYS
+        history = by_day(days, min(days, default=None), as_of)
+        estimate = projected.total(history, as_of, left, value, target)
+        agrees(got[goal, segment], estimate)
+        status: str | None = "achieved"
+        if value < target:
+            status = status_of(value / expected, done, *((estimate[1], estimate[0] / target) if estimate else ()))
+        hold(goal, segment, value, expected, value / expected, status)
+
+    hold_total("total", None, [day for day, _ in won], 40)
+    hold_total("scoped", None, [day for day, person in won if person == "A"], 15)
     if {"A", "B"} <= {person for _, person in won}:
-        hold("parts", None, len(mine), *of_total(len(mine), 40, done))
+        hold_total("parts", None, [day for day, _ in won], 40)
         for person, target in TARGETS.items():
-            count = sum(one == person for _, one in mine)
-            hold("parts", person, count, *of_total(count, target, done))
+            hold_total("parts", person, [day for day, one in won if one == person], target)
     people = len({person for _, person in mine})
     burn = people / 2 / (done / DAYS)
     pace = None if burn == 0 else 1 / burn
@@ -109,13 +142,52 @@ def test_values_paces_and_statuses(drawn: list[tuple[int, str, int]], late: int)
     recent = sum(as_of - 7 * DAY < day for day, _ in won)
     expected = 2 + 10 * done / DAYS
     hold("level", None, recent, expected, (recent - 2) / (expected - 2), status_of((recent - 2) / (expected - 2), done))
+    hold_ratio(got["ratio", None], [day for day, _ in won], lost, as_of)
+    hold_share(got["share", None], won, as_of)
+
+
+def hold_ratio(row: dict[str, Any], won: list[date], lost: list[date], as_of: date) -> None:
+    """Hold a ratio of counts to the row: it may be secured, whatever comes."""
+    done = (as_of - START).days + 1
+    mine, theirs = (sum(day >= START for day in days) for days in (won, lost))
+    if not theirs:
+        assert row["status"] == "no_data"
+        return
     expected = 0.5 + 1.5 * done / DAYS
-    if lost:
-        pace = (len(mine) / lost - 0.5) / (expected - 0.5)
-        left = (2 * (lost + lost * (DAYS - done) / done) - len(mine)) / (lost * (DAYS - done) / done)
-        verdict = "on_track" if left <= 0 else status_of(pace, done)
-        assert got["ratio", None]["value"] == pytest.approx(len(mine) / lost, rel=1e-9)
-        assert got["ratio", None]["pace"] == pytest.approx(pace, rel=1e-9)
-        assert got["ratio", None]["status"] == verdict
-    else:
-        assert got["ratio", None]["status"] == "no_data"
+    pace = (mine / theirs - 0.5) / (expected - 0.5)
+    first = min(*won, *lost) if won else min(lost)
+    over, under = by_day(won, first, as_of), by_day(lost, first, as_of)
+    estimate = projected.rate(over, under, as_of, DAYS - done, (mine, theirs), 2)
+    agrees(row, estimate)
+    later = estimate[2] if estimate else theirs * (DAYS - done) / done
+    need = (2 * (theirs + later) - mine) / later
+    attained = (estimate[0] - 0.5) / 1.5 if estimate else 1.0
+    verdict = "on_track" if need <= 0 else status_of(pace, done, estimate[1] if estimate else None, attained)
+    assert row["value"] == pytest.approx(mine / theirs, rel=1e-9)
+    assert row["pace"] == pytest.approx(pace, rel=1e-9)
+    assert row["required"] == pytest.approx(need, rel=1e-6, abs=1e-9)
+    assert abs(need) < 1e-9 or verdict is None or row["status"] == verdict
+
+
+def hold_share(row: dict[str, Any], won: list[tuple[date, str]], as_of: date) -> None:
+    """Hold a share of rows to the row: its rest lies between none and all of them."""
+    done, days = (as_of - START).days + 1, [day for day, _ in won]
+    ours = [day for day, person in won if person == "A"]
+    hits, trials = (sum(day >= START for day in some) for some in (ours, days))
+    if not trials:
+        assert row["status"] == "no_data"
+        return
+    first, wanted = min(days), 0.1 + 0.3 * done / DAYS
+    over, under = by_day(ours, first, as_of), by_day(days, first, as_of)
+    estimate = projected.share(over, under, as_of, DAYS - done, (hits, trials), 0.4)
+    agrees(row, estimate)
+    later = estimate[2] if estimate else trials * (DAYS - done) / done
+    need = (0.4 * (trials + later) - hits) / later
+    assert row["required"] == pytest.approx(need, rel=1e-6, abs=1e-9)
+    if min(abs(need), abs(need - 1)) < 1e-9:
+        return
+    pace = (hits / trials - 0.1) / (wanted - 0.1)
+    attained = (estimate[0] - 0.1) / 0.3 if estimate else 1.0
+    verdict = status_of(pace, done, estimate[1] if estimate else None, attained, (0.5, 0.15))
+    verdict = "on_track" if need <= 0 else "off_track" if need > 1 else verdict
+    assert verdict is None or row["status"] == verdict, row

@@ -158,7 +158,11 @@ def test_wrong_questions(aimed: Path, kpi: Kpi, words: tuple[str, ...], code: in
         ("targets: {by: country}, deadline: 2026-03-31", "goal-targets"),
         ("targets: {rows: [{country: BR}]}, deadline: 2026-03-31", "goal-targets"),
         ("target: 4, settle: soon, deadline: 2026-03-31", "bad-value"),
-        ("target: 4, commitment: aspirational, deadline: 2026-03-31", "not-yet"),
+        ("target: 4, commitment: aspired, deadline: 2026-03-31", "bad-value"),
+        ("target: 4, achievable: {because: luck}, deadline: 2026-03-31", "not-yet"),
+        ("target: 4, evidence: {days: 14}, deadline: 2026-03-31", "bad-value"),
+        ("target: 4, evidence: {days: 1000}, deadline: 2026-03-31", "bad-value"),
+        ("target: 4, evidence: {projection: magic}, deadline: 2026-03-31", "bad-value"),
     ],
 )
 def test_wrong_goals(aimed: Path, kpi: Kpi, written: str, code: str) -> None:

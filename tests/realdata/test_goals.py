@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import polars as pl
 import pytest
 
 import smartkpi
+from tests.oracle.projected import share as share_of
 
 Open = Callable[..., smartkpi.Project]
 Aim = Callable[[str, str], smartkpi.Project]
@@ -59,10 +59,19 @@ goals:
     early = only(project, "kept", as_of="2018-03-31")
     assert early["value"] == pytest.approx(share, rel=1e-11)
     assert early["n"] == part.height
-    rest = (0.9 * (1 + 91 / 90) - share) / (91 / 90)  # as many a day as so far
+    counted = orders.group_by(delivered.alias("day")).agg(pl.len().alias("n"), (delivered <= promised).sum().alias("k"))
+    hits, trials = ({row["day"]: row[name] for row in counted.to_dicts() if row["day"]} for name in ("k", "n"))
+    gapless = [date(2018, 1, 1) + timedelta(days=i) for i in range(90)]
+    over, under = ({day: float(some.get(day, 0)) for day in gapless} for some in (hits, trials))
+    so_far = (share * part.height, part.height)
+    estimate = share_of(over, under, date(2018, 3, 31), 91, so_far, 0.9)
+    assert estimate is not None
+    end, chance, later = estimate
+    rest = (0.9 * (part.height + later) - share * part.height) / later
     assert early["required"] == pytest.approx(rest, rel=1e-9)
-    half_width = 1.96 * math.sqrt(share * (1 - share) / part.height)
-    assert early["status"] == ("on_track" if share >= 0.9 else "at_risk" if share + half_width > 0.9 else "off_track")
+    assert (early["projection"], early["method"]) == (pytest.approx(end, rel=1e-9), "share")
+    assert early["p"] == pytest.approx(chance, abs=0.005)
+    assert early["status"] == ("on_track" if chance >= 0.7 else "off_track" if end < 0.9 * 0.95 else "at_risk")
     days = part.group_by(delivered.alias("day")).agg((delivered <= promised).mean().alias("share"))
     assert (early["kept"], early["counted"]) == (days.filter(pl.col("share") >= 0.9).height, days.height)
     closed = orders.filter(delivered.is_between(date(2018, 1, 1), date(2018, 6, 30)))

@@ -105,6 +105,13 @@ def path(argument: str, given: Any) -> str | None:
     return text(argument, os.fspath(given) if isinstance(given, os.PathLike) else given, "a path")
 
 
+def projector(given: Any) -> Any:
+    """Return an object that projects, or None."""
+    if given is not None and not callable(getattr(given, "project", None)):
+        refuse("projector", given, "an object with a method `project(history, calendar, days)`")
+    return given
+
+
 def paths(argument: str, given: Any) -> tuple[Path, ...]:
     """Return a path, or several, as a tuple."""
     several = [given] if isinstance(given, str | os.PathLike) else given

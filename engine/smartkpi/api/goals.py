@@ -14,6 +14,7 @@ from smartkpi.api.failures import DataError, DefinitionError, UsageError, failin
 from smartkpi.api.pipeline import Opened, collect, info_of, open_data
 from smartkpi.api.question import parse_moment_of
 from smartkpi.assess.book import Book, period_keys
+from smartkpi.assess.projection import Projector
 from smartkpi.assess.rollup import roll_up, scorecards
 from smartkpi.assess.series import Span, merge, read_series, span_of
 from smartkpi.assess.standing import Standing, history, stand, stand_in_period
@@ -48,7 +49,7 @@ WIDTH = 100
 
 @dataclass(frozen=True, slots=True)
 class GoalAsk:
-    """A question about goals as it was put; ``whole``: only over all segments."""
+    """A question about goals as it was put; ``whole``: only over all segments. A ``projector`` projects totals."""
 
     goals: tuple[str, ...] = ()
     owner: str | None = None
@@ -57,6 +58,7 @@ class GoalAsk:
     history: bool = False
     optimize: bool = True
     whole: bool = False
+    projector: Projector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +232,7 @@ def judge(
             if any(kpi.name in asked.left_out for kpi in goal.questions.values()):
                 left_out[goal.name] = "data"
                 continue
-            book = asked.book(goal)
+            book = replace(asked.book(goal), projector=ask.projector)
             wrong = list(_unknown_segments(goal, book, checked))
             problems += wrong
             if wrong:

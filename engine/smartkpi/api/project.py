@@ -21,6 +21,7 @@ from smartkpi.spec.model import Catalog
 
 if TYPE_CHECKING:  # a check of definitions waits for no engine
     from smartkpi.api.cases import Outcome
+    from smartkpi.assess.projection import Projector
     from smartkpi.engines.polars.meter import Progress
     from smartkpi.result import Change, Goals, Result
     from smartkpi.sources.inspect import DatasetFacts
@@ -183,8 +184,12 @@ class Project:
         lang: str = "en",
         optimize: bool = True,
         progress: Progress | None = None,
+        projector: Projector | None = None,
     ) -> Goals:
         """Return how goals stand: status with its reason, value, expected, pace, what is required, since when.
+
+        Where history tells, an estimate says where they may end, and how likely they are to hit. A ``projector`` of
+        your own takes the place of the methods by which totals are projected (`smartkpi.assess.projection.Projector`).
 
         ``goals`` are names, globs or KPIs; none: all. ``owner`` is an owner, a contributor, or who a segment names;
         ``period`` one such as `2026-Q3`: of a goal for each period it shows those periods. With ``history`` there is a
@@ -199,6 +204,7 @@ class Project:
             arguments.moment("as_of", as_of),
             arguments.flag("history", history),
             arguments.flag("optimize", optimize),
+            projector=arguments.projector(projector),
         )
         project = self.with_sets(arguments.constants("sets", sets))
         return answer_goals(project.usable(), project.data, ask, arguments.language(lang), arguments.function(progress))

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
+from smartkpi.assess.daily import Daily
 from smartkpi.assess.goals import Facts, is_met
 from smartkpi.assess.intervals import wilson
 from smartkpi.assess.paths import Path, Piece, by_weekday, expected_after, like_before, linear, through, weekday_weights
+from smartkpi.assess.projection import Projector
 from smartkpi.assess.series import DAY, Point, Segment, Series, Span
 from smartkpi.language.syntax import Duration
 from smartkpi.periods.calendar import Calendar
@@ -16,6 +18,8 @@ from smartkpi.periods.grain import Grain
 from smartkpi.semantics.goal import HISTORY, Bounds, TypedGoal, a_year_before
 
 NONE = Series()
+HALVES = ("over", "under")
+EMPTY = Point(0.0, 0, immature=False)
 COUNTS, RATIOS = ("additive", "accumulating", "stock"), ("proportion", "rate")
 OPERATORS = {">=": (True, True), "<=": (False, True), ">": (True, False), "<": (False, False)}
 
@@ -28,11 +32,25 @@ class Book:
     calendar: Calendar
     series: Mapping[str, Series]
     span: Span
+    projector: Projector | None = None
     paths: dict[tuple[Segment | None, int], Path | None] = field(default_factory=dict)
+    histories: dict[tuple[str, Segment | None], Daily] = field(default_factory=dict)
 
     def of(self, role: str) -> Series:
         """Return the values of a role."""
         return self.series.get(role, NONE)
+
+    def history(self, role: str, segment: Segment | None) -> Daily:
+        """Return the daily values of a role on covered days, from its first row on; of a ratio that of either half."""
+        key = (role, segment)
+        if key not in self.histories:
+            points = self.of(role).points.get(segment, {})
+            both = HALVES if role in HALVES else (role,)
+            first = min((day for one in both for day in self.of(one).points.get(segment, {})), default=date.max)
+            known = ((day, points.get(day, EMPTY)) for day in self.span.days if day >= first)
+            values = {day: point.value for day, point in known if point.value is not None}
+            self.histories[key] = Daily.of(values)
+        return self.histories[key]
 
 
 def _last(book: Book, segment: Segment | None, span: Span, due: date) -> date | None:
@@ -98,6 +116,7 @@ def facts_of(book: Book, segment: Segment | None, target: Bounds, span: Span, du
         revised=len(pieces) > 1 or due != goal.deadline,
         derived_baseline=derived,
         evidence=spec.evidence,
+        commitment=spec.commitment,
         begun=clock.begun,
         gone=clock.gone,
         passed=clock.passed,
@@ -146,7 +165,7 @@ def point_at(book: Book, segment: Segment | None, day: date) -> Point | None:
     """Return the value up to a day; of a total without a row yet it is zero, where days are covered."""
     point = book.of("value").at(segment, _key(book, day))
     if point is None and book.goal.kind == "total":
-        return Point(0.0, 0, immature=False)
+        return EMPTY
     return point
 
 
@@ -316,7 +335,7 @@ def facts_each(book: Book, segment: Segment | None, span: Span) -> Facts:
             continue
         point = values.at(segment, key)
         if point is None and goal.nature in ("additive", "accumulating"):
-            point = Point(0.0, 0, immature=False)
+            point = EMPTY
         if point is not None and point.value is not None and not point.immature and not _is_small(goal, point):
             done.append((end - DAY, point, bounds))
     kept = sum(is_met(goal.aim, point.value, b.low, b.high) for _, point, b in done if point.value is not None)

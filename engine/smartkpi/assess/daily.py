@@ -111,6 +111,11 @@ class Daily:
         low, high = self._places(first, last)
         return self._sums[high] - self._sums[low]
 
+    def sum(self, first: date, last: date) -> float:
+        """Return the sum of the days that have a value."""
+        low, high = self._places(first, min(last, self.last))
+        return self._sums[high] - self._sums[low] if high > low else 0.0
+
     def _places(self, first: date, last: date) -> tuple[int, int]:
         if self._first is None:
             return 0, 0
@@ -119,11 +124,13 @@ class Daily:
         return low, min(max((last - self._first).days + 1, 0), most)
 
     def known(self, days: int) -> dict[date, float]:
-        """Return the values of the last days, of those that have one."""
-        if self._first is None:
-            return {}
-        span = (self.last - DAY * i for i in reversed(range(days)))
-        return {day: self.values[day] for day in span if day in self.values}
+        """Return the values of the last days, of whole weeks back: of one that lacks a day nothing is taken."""
+        found: dict[date, float] = {}
+        for week in reversed(range(days // 7 if self._first is not None else 0)):
+            last = self.last - DAY * 7 * week
+            if self.count(last - DAY * 6, last) == 7:
+                found |= {last - DAY * i: self.values[last - DAY * i] for i in reversed(range(7))}
+        return found
 
     def rhythm(self, days: int = EVIDENCE) -> Rhythm | None:
         """Return what the last days are like; None with fewer than three full weeks, or nothing but zeros."""

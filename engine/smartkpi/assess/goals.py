@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isclose
 
+from smartkpi.assess.outlook import Outlook
 from smartkpi.semantics.goal import Aim, Kind
 from smartkpi.spec.goal import Evidence
 
 ON_TRACK, AT_RISK = 0.95, 0.80
 """The least pace of these statuses."""
+LIKELY = {"committed": (0.70, 0.30), "aspirational": (0.50, 0.15)}
+"""From which probability on a goal is on track, and below which it is off."""
+TREND = "trend"
+"""The method that knows no probability."""
 
 STATUSES = (
     *("draft", "cancelled", "scheduled", "too_early", "no_data", "paused", "settling"),
@@ -28,7 +33,8 @@ class Facts:
     deadline is over; ``closed``: and all data is there. ``kept`` of ``counted`` days or periods were as wanted, of
     ``periods`` there are in all, ``allowed`` of which may miss. ``later`` is the sample that is still expected.
     ``guardrail`` names what is broken. ``guarded``: too few rows are no evidence; ``monotone``: no part of the value
-    is below zero, so that a total cannot fall.
+    is below zero, so that a total cannot fall. ``outlook`` is where it may end, None where history does not tell; so it
+    is where nothing but zeros came (``silent``).
     """
 
     aim: Aim
@@ -64,6 +70,9 @@ class Facts:
     revised: bool = False
     derived_baseline: bool = False
     evidence: Evidence = field(default_factory=Evidence)
+    outlook: Outlook | None = None
+    commitment: str = "committed"
+    silent: bool = False
 
     @property
     def rising(self) -> bool:
@@ -97,7 +106,8 @@ class Facts:
 class Measures:
     """The numbers of a goal on a day: p, pace, gap, required rate and lift; burn of a budget or of allowed misses.
 
-    ``exhausted`` is after how many days a budget is used up. ``at_start``: the target was met at the start.
+    ``exhausted`` is after how many days a budget is used up. ``at_start``: the target was met at the start. ``chance``
+    is the probability to hit, ``attainment`` how much of the target the projection reaches.
     """
 
     progress: float | None = None
@@ -111,6 +121,8 @@ class Measures:
     unreachable: bool = False
     exceeded: bool = False
     at_start: bool = False
+    chance: float | None = None
+    attainment: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +160,7 @@ def required_rate(target: float, hits: float, trials: float, later: float) -> fl
 
 def assess(facts: Facts) -> Verdict:
     """Return how a goal stands: the first rule that holds, from the most certain to the pace."""
-    measures = measure(facts)
+    measures = foresee(facts, measure(facts))
     for rule in RULES:
         if rule.holds(facts, measures):
             final = rule.final if isinstance(rule.final, bool) else rule.final(facts)
@@ -156,6 +168,33 @@ def assess(facts: Facts) -> Verdict:
                 return Verdict("at_risk", "guardrail", False, measures)
             return Verdict(rule.status, rule.reason, final, measures)
     raise AssertionError("the last rule holds always")
+
+
+def foresee(facts: Facts, measures: Measures) -> Measures:
+    """Return the numbers with the probability to hit, and how much of the target the projection reaches."""
+    outlook, target = facts.outlook, facts.target
+    if outlook is None or target is None or outlook.method == TREND:
+        return measures
+    match facts.aim:
+        case "stay_within":
+            chance = outlook.within(target, target if facts.upper is None else facts.upper)
+        case "increase" | "stay_above":
+            chance = outlook.above(target)
+        case _:
+            chance = outlook.below(target)
+    return replace(measures, chance=chance, attainment=attain(facts, measures, outlook.mean, target))
+
+
+def attain(facts: Facts, measures: Measures, mean: float, target: float) -> float | None:
+    """Return (mean − B)/(T − B); of what is to stay, and of a budget, the smaller of mean and target over the other."""
+    if facts.aim == "stay_within":
+        target = min(max(mean, target), target if facts.upper is None else facts.upper)
+        return min(mean / target, target / mean) if mean > 0 and target > 0 else None
+    way = facts.reaching and not facts.budget and not measures.at_start and facts.baseline is not None
+    if way and facts.baseline is not None and facts.baseline != target:
+        return (mean - facts.baseline) / (target - facts.baseline)
+    over, under = (mean, target) if facts.rising else (target, mean)
+    return over / under if under > 0 else None
 
 
 def measure(facts: Facts) -> Measures:
@@ -310,6 +349,24 @@ def _paced(least: float) -> Callable[[Facts, Measures], bool]:
     return holds
 
 
+def _chance(facts: Facts, measures: Measures) -> float | None:
+    """Return the probability to hit, where a status follows from it."""
+    told = measures.chance is None or facts.outlook is None or facts.outlook.informs
+    return None if told or measures.chance is None else round(measures.chance, 9)
+
+
+def _likely(facts: Facts, measures: Measures) -> bool:
+    chance = _chance(facts, measures)
+    return chance is not None and chance >= LIKELY[facts.commitment][0]
+
+
+def _unlikely(facts: Facts, measures: Measures) -> bool:
+    """Return whether it is unlikely to hit, and by more than a little: nobody stops for the last percents."""
+    chance = _chance(facts, measures)
+    short = measures.attainment is None or round(measures.attainment, 9) < ON_TRACK
+    return chance is not None and chance < LIKELY[facts.commitment][1] and short
+
+
 RULES = (
     Rule(lambda f, _: f.stage == "draft", "draft", "draft"),
     Rule(lambda f, _: f.stage == "cancelled", "cancelled", "cancelled", final=True),
@@ -330,6 +387,9 @@ RULES = (
     Rule(lambda _, m: m.secured, "on_track", "secured", capped=True),
     Rule(lambda _, m: m.unreachable, "off_track", "unreachable"),
     Rule(_is_early, "too_early", "warm_up"),
+    Rule(_likely, "on_track", "probability", capped=True),
+    Rule(_unlikely, "off_track", "probability"),
+    Rule(lambda f, m: _chance(f, m) is not None, "at_risk", "probability", capped=True),
     Rule(lambda f, m: _judged(f, m) and f.met, "on_track", "in_band", capped=True),
     Rule(_maybe_inside, "at_risk", "within_interval", capped=True),
     Rule(_judged, "off_track", "out_of_band"),
@@ -339,4 +399,4 @@ RULES = (
     Rule(lambda f, _: f.kind == "level" and _maybe(f, f.expected), "at_risk", "within_interval", capped=True),
     Rule(lambda _, __: True, "off_track", "pace"),
 )
-"""From what is stated, through what is certain, to the pace; the first that holds counts."""
+"""From what is stated, through what is certain and what is likely, to the pace; the first that holds counts."""

@@ -109,12 +109,17 @@ def method_of(rest: Distribution) -> str:
 
 
 def project_total(
-    history: Daily, calendar: Calendar, days: int, value: float, projector: Projector | None = None
+    history: Daily,
+    calendar: Calendar,
+    days: int,
+    value: float,
+    projector: Projector | None = None,
+    evidence: int = EVIDENCE,
 ) -> Outlook | None:
     """Return where a total ends that is at a value when so many days are left."""
-    rest = (projector or Weekly()).project(history, calendar, days)
+    rest = (projector or Weekly(evidence)).project(history, calendar, days)
     if rest is None:
         return None
     method = method_of(rest)
-    known = len(history.known(EVIDENCE)) if method in ("deterministic", "weekly") else len(history)
+    known = len(history.known(evidence)) if method in ("deterministic", "weekly") else len(history)
     return Outlook(rest, method, known, now=value)

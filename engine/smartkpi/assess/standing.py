@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from smartkpi.assess.book import Book, days_of, facts_each, facts_of, point_at
+from smartkpi.assess.estimate import project
 from smartkpi.assess.goals import Facts, Verdict, assess, is_met
 from smartkpi.assess.paths import day_of
 from smartkpi.assess.series import DAY, Segment, Span
@@ -101,7 +102,10 @@ def _stand(book: Book, segment: Segment | None, target: Bounds, span: Span) -> S
     goal = book.goal
     today = (span.ended or goal.start) if span.edge is not None else goal.start
     due = goal.due(today)
-    facts = facts_each(book, segment, span) if goal.kind == "each" else facts_of(book, segment, target, span, due)
+    if goal.kind == "each":
+        facts = facts_each(book, segment, span)
+    else:
+        facts = project(facts_of(book, segment, target, span, due), book, segment)
     verdict = assess(facts)
     path = book.paths.get((segment, facts.days)) if goal.kind == "total" else None
     behind = None
@@ -171,6 +175,7 @@ def stand_in_period(book: Book, segment: Segment | None, key: date, target: Boun
         targets={(None, ()): target},
     )
     values = {"value": book.of("running" if running else "value")}
-    values |= {role: one for role, one in book.series.items() if role.startswith("rail")}
-    one = stand(Book(inner, book.calendar, values, book.span), segment, target)
+    also = ("daily",) if total else ("over", "under")
+    values |= {role: one for role, one in book.series.items() if role.startswith("rail") or role in also}
+    one = stand(Book(inner, book.calendar, values, book.span, book.projector), segment, target)
     return replace(one, goal=goal, period=period_text(book.calendar, goal.each, key))

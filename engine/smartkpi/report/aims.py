@@ -28,6 +28,9 @@ SCHEMA: dict[str, Any] = {
     "final": pl.Boolean,
     **dict.fromkeys(("value", "expected", "target", "upper", "baseline", "progress", "share", "pace"), pl.Float64),
     **dict.fromkeys(("gap", "required", "lift", "burn", "exhausted", "behind"), pl.Float64),
+    **dict.fromkeys(("projection", "low80", "high80", "p"), pl.Float64),
+    "method": pl.String,
+    "history_days": pl.Int64,
     **dict.fromkeys(("days", "done", "days_left"), pl.Int64),
     **dict.fromkeys(("kept", "counted", "periods"), pl.Int64),
     "n": pl.Int64,
@@ -76,6 +79,7 @@ def _row(one: Standing) -> dict[str, Any]:
             ("coverage", facts.coverage), ("provisional", one.provisional), ("score", one.score),
             ("children_progress", one.children_progress),
         )},
+        **_estimate(one),
         "days": facts.days,
         "done": facts.done,
         "days_left": one.days_left,
@@ -95,6 +99,22 @@ def _row(one: Standing) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _estimate(one: Standing) -> dict[str, Any]:
+    """Return where a goal may end: no probability has more than two digits, as none is known better."""
+    outlook, chance = one.facts.outlook, one.verdict.measures.chance
+    if outlook is None:
+        return dict.fromkeys(("projection", "low80", "high80", "p", "method", "history_days"))
+    low, high = (None, None) if chance is None else outlook.interval
+    return {
+        "projection": digits(outlook.mean),
+        "low80": digits(low),
+        "high80": digits(high),
+        "p": None if chance is None else round(chance, 2),
+        "method": outlook.method,
+        "history_days": outlook.days,
+    }
+
+
 def digits(value: float | None) -> float | None:
     """Return a number with 12 significant digits, as all values have."""
     return None if value is None else float(f"{value:.12g}")
@@ -111,6 +131,7 @@ def flags(one: Standing) -> list[str]:
         "revised": facts.revised,
         "derived_baseline": facts.derived_baseline and one.goal.kind != "total",
         "provisional": one.provisional is not None,
+        "zero_history": facts.silent,
     }
     return [name for name, holds in said.items() if holds]
 
@@ -137,10 +158,34 @@ def status_text(one: Standing, style: Style) -> tuple[str, str]:
     return f"{glyphs[tone]} {word(style.lang, status)}", tone or "faint"
 
 
+def chance_text(one: Standing) -> str:
+    """Return the probability to hit in whole percents: nothing in between is known."""
+    chance = one.verdict.measures.chance
+    if chance is None:
+        return ""
+    return "<1%" if 0 < chance < 0.005 else ">99%" if 0.995 <= chance < 1 else f"{chance:.0%}"
+
+
+def projection_text(info: KpiInfo | None, one: Standing) -> str:
+    """Return where a goal may end, with the 80 % interval where one is known."""
+    outlook = one.facts.outlook
+    if outlook is None:
+        return ""
+    form, money = form_of(info.format if info else None, info.unit if info else None), info.currency if info else None
+    ends = () if one.verdict.measures.chance is None else outlook.interval
+    mean, *some = (format_number(rough(value, form), form, None, money) for value in (outlook.mean, *ends))
+    return f"{mean} ({some[0]}..{some[1]})" if some else mean
+
+
+def rough(value: float, form: str) -> float:
+    """Return an estimate without the digits that nobody knows: whole from ten on, else, and of a share, three."""
+    return float(f"{value:.3g}") if abs(value) < 10 or form == "percent" else float(round(value))
+
+
 def reason_text(one: Standing, style: Style) -> str:
     """Return why a goal stands as it does, in words."""
     reason = one.verdict.reason
-    if reason in ("pace", one.verdict.status):
+    if reason in ("pace", "probability", one.verdict.status):
         return ""
     text = word(style.lang, f"reason_{reason}")
     return text.format(one.facts.guardrail) if reason == "guardrail" else text

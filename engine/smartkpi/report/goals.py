@@ -15,7 +15,17 @@ from smartkpi.periods.calendar import Calendar
 from smartkpi.report import csv, markdown
 from smartkpi.report import html as pages
 from smartkpi.report import table as tables
-from smartkpi.report.aims import amount_text, digits, plain_value, reason_text, rows_of, status_text, target_text
+from smartkpi.report.aims import (
+    amount_text,
+    chance_text,
+    digits,
+    plain_value,
+    projection_text,
+    reason_text,
+    rows_of,
+    status_text,
+    target_text,
+)
 from smartkpi.report.build import as_of_text
 from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.json import provenance_data
@@ -45,20 +55,22 @@ def _board(goals: Goals, style: Style) -> Grid:
     fields: list[tuple[str, Column, Callable[[Standing], Cell]]] = [
         ("goal", Column(word(style.lang, "goal"), fold=True), lambda one: Cell(_title(one, style))),
         ("segment", Column(word(style.lang, "segment")), lambda one: _segment(one, style)),
-        ("period", Column(word(style.lang, "period"), drop=3), lambda one: Cell(_period(one, goals.calendar))),
-        ("owner", Column(word(style.lang, "owner"), drop=2), lambda one: Cell(plain(one.goal.spec.owner or ""))),
+        ("period", Column(word(style.lang, "period"), drop=6), lambda one: Cell(_period(one, goals.calendar))),
+        ("owner", Column(word(style.lang, "owner"), drop=4), lambda one: Cell(plain(one.goal.spec.owner or ""))),
         ("day", Column(word(style.lang, "day")), lambda one: Cell(one.day.isoformat())),
         ("value", Column(word(style.lang, "value"), right=True), lambda one: _amount(goals, one, one.facts.value)),
-        ("expected", Column(word(style.lang, "expected"), right=True, drop=4),
+        ("expected", Column(word(style.lang, "expected"), right=True, drop=7),
          lambda one: _amount(goals, one, one.facts.expected)),
         ("target", Column(word(style.lang, "target"), right=True), lambda one: _target(goals, one)),
-        ("pace", Column(word(style.lang, "pace"), right=True), lambda one: _pace(one, style)),
+        ("pace", Column(word(style.lang, "pace"), right=True, drop=9), lambda one: _pace(one, style)),
+        ("projection", Column(word(style.lang, "projection"), right=True, drop=8), lambda one: _projection(goals, one)),
+        ("p", Column(word(style.lang, "p"), right=True, drop=10), lambda one: Cell(chance_text(one), _tone(one))),
         ("required", Column(word(style.lang, "required"), right=True, drop=1),
          lambda one: _required(goals, one, style)),
         ("left", Column(word(style.lang, "days_left"), right=True, drop=5), lambda one: Cell(str(one.days_left))),
         ("status", Column(word(style.lang, "status")), lambda one: Cell(*status_text(one, style))),
-        ("reason", Column(word(style.lang, "reason"), drop=1), lambda one: Cell(reason_text(one, style), "faint")),
-        ("since", Column(word(style.lang, "since"), drop=2), lambda one: Cell(_date(one.since))),
+        ("reason", Column(word(style.lang, "reason"), drop=2), lambda one: Cell(reason_text(one, style), "faint")),
+        ("since", Column(word(style.lang, "since"), drop=3), lambda one: Cell(_date(one.since))),
     ]  # fmt: skip
     kept = [field for field in fields if optional.get(field[0], True)]
     body, above = [], ""
@@ -71,7 +83,7 @@ def _board(goals: Goals, style: Style) -> Grid:
     columns = tuple(column for _, column, _ in kept)
     shown = [i for i, column in enumerate(columns) if not column.drop or any(row[i].text for row in body)]
     title = " · ".join(_as_ofs(goals, style))
-    notes = tuple(dict.fromkeys(note for one in rows for note in _notes(goals, one, style)))
+    notes = (*_estimates(goals, style), *dict.fromkeys(note for one in rows for note in _notes(goals, one, style)))
     return Grid(
         title if style.unicode else title.replace("·", "-"),
         tuple(columns[i] for i in shown),
@@ -122,6 +134,15 @@ def _pace(one: Standing, style: Style) -> Cell:
     return Cell("" if pace is None else f"{pace:.2f}")
 
 
+def _projection(goals: Goals, one: Standing) -> Cell:
+    return Cell(projection_text(goals.kpis.get(one.goal.kpi.name), one), _tone(one))
+
+
+def _tone(one: Standing) -> str:
+    """Return how an estimate is meant: one that no status follows from is faint."""
+    return "faint" if one.facts.outlook is not None and one.facts.outlook.informs else ""
+
+
 def _required(goals: Goals, one: Standing, style: Style) -> Cell:
     """Return what is required from now on: a day of a total, and of a level; of a ratio the rate of the rest."""
     required = one.verdict.measures.required
@@ -129,6 +150,19 @@ def _required(goals: Goals, one: Standing, style: Style) -> Cell:
         return Cell("")
     text = amount_text(goals.kpis.get(one.goal.kpi.name), required)
     return Cell(text if one.facts.kind == "whole" else word(style.lang, "a_day").format(text))
+
+
+def _estimates(goals: Goals, style: Style) -> Iterator[str]:
+    """Yield by which method, and from how much history, it is estimated where goals may end."""
+    found: dict[tuple[str, int], dict[str, None]] = {}
+    for one in goals.standings:
+        outlook = one.facts.outlook
+        if outlook is not None and not (goals.history and one.day < max(o.day for o in goals.standings)):
+            found.setdefault((outlook.method, outlook.days), {})[_title(one, style)] = None
+    for (method, days), names in found.items():
+        how = word(style.lang, f"method_{method}")
+        some = word(style.lang, "comma").join(names)
+        yield f"{some}{word(style.lang, 'colon')}{word(style.lang, 'estimate').format(how, days)}"
 
 
 def _notes(goals: Goals, one: Standing, style: Style) -> Iterator[str]:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 
 from smartkpi.language import syntax
 from smartkpi.language.syntax import Expr
+from smartkpi.language.types import BOOLEAN, WHOLE
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Length
 from smartkpi.semantics.findings import Findings
-from smartkpi.semantics.formula import TypedKpi
+from smartkpi.semantics.formula import Aggregate, Apply, Reference, TypedKpi
+from smartkpi.semantics.formula import Expr as TypedExpr
 from smartkpi.semantics.goal import DAY, TypedGoal
 from smartkpi.semantics.kpis import check_kpi
+from smartkpi.semantics.natures import nature_of
 from smartkpi.semantics.scope import Namespace
 from smartkpi.source import Span
 from smartkpi.spec.model import Formula, Kpi
 
+Conditions = tuple[tuple[str, tuple[TypedExpr, ...]], ...]
 TO_DATE = (Grain.WEEK, Grain.MONTH, Grain.QUARTER, Grain.YEAR)
 
 
@@ -39,7 +44,49 @@ def questions_of(goal: TypedGoal, space: Namespace, findings: Findings) -> dict[
             else:
                 message = f"`{goal.kpi.name}` has no value over this goal: {one.message}"
                 findings.error("goal-window", message, goal.spec.at("over"), one.hint)
+    daily = found.get("daily")
+    halves = None if daily is None else halves_of(goal.kpi, space.kpis)
+    if daily is not None and halves is not None:
+        for role, formula in zip(("over", "under"), halves.formulas, strict=True):
+            where = _both(daily.where, halves.where)
+            found[role] = replace(daily, name=f"goal {goal.name}: {role}", formula=formula, where=where)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """The numerator and the denominator of a ratio, each of which adds up, under the conditions of its KPIs."""
+
+    formulas: tuple[TypedExpr, TypedExpr]
+    where: Conditions
+
+
+def halves_of(kpi: TypedKpi, kpis: Mapping[str, TypedKpi]) -> Halves | None:
+    """Return the halves of a ratio of two totals, or of a mean; None of else, and of what becomes another."""
+    where: Conditions = ()
+    while not kpi.dated:
+        where = _both(where, kpi.where)
+        match kpi.formula:
+            case Reference(kpi=name, where=added):
+                where, kpi = _both(where, added), kpis[name]
+            case Apply(function="/", args=(over, under)):
+                sums = nature_of(over, kpis) == nature_of(under, kpis) == "additive"
+                return Halves((over, under), where) if sums else None
+            case Aggregate(function="avg", argument=argument) as mean if argument is not None:
+                there = Apply("is not null", (argument,), BOOLEAN)
+                count = replace(mean, function="count", argument=None, where=(*mean.where, there), type=WHOLE)
+                return Halves((replace(mean, function="sum"), count), where)
+            case _:
+                return None
+    return None
+
+
+def _both(one: Conditions, other: Conditions) -> Conditions:
+    """Return the conditions by event of both."""
+    found = dict(one)
+    for event, some in other:
+        found[event] = tuple(dict.fromkeys((*found.get(event, ()), *some)))
+    return tuple(sorted(found.items()))
 
 
 def _inside(span: Span, formula: Formula) -> bool:
@@ -58,6 +105,7 @@ def _specs(goal: TypedGoal) -> Iterator[tuple[str, Kpi]]:
             if goal.each in TO_DATE and goal.grain is Grain.DAY and not (goal.kpi.windows or goal.kpi.shifts):
                 running = _call(goal, "to_date", name, syntax.Name((goal.each.value,), goal.spec.span))
                 yield "running", _spec(goal, "running", running, goal.grain)
+                yield "daily", _spec(goal, "daily", name, goal.grain)
         case "level":
             yield "value", _spec(goal, "value", _level(goal, name), goal.grain)
         case _:

@@ -16,12 +16,14 @@ from smartkpi.spec.goal import Goal
 DAY = timedelta(days=1)
 HISTORY = 56
 """How many days before a goal's start tell how weekdays differ."""
+LONG = 730
+"""How many days before it tell how projections turned out."""
 
 Aim = Literal["increase", "decrease", "stay_above", "stay_below", "stay_within"]
 Kind = Literal["total", "whole", "level", "each"]
 Nature = Literal["additive", "accumulating", "proportion", "rate", "stat", "stock"]
 Segment = tuple[str, ...]
-Role = Literal["value", "daily", "running", "baseline", "known"]
+Role = Literal["value", "daily", "running", "baseline", "known", "over", "under"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,12 @@ class TypedGoal:
         """The segments that have targets of their own."""
         return tuple(dict.fromkeys(segment for _, segment in self.targets if segment))
 
+    @property
+    def projected(self) -> bool:
+        """Whether its days tell where it may end."""
+        wanted = self.grain is Grain.DAY and self.spec.evidence.projection != "none" and self.spec.stage == "active"
+        return wanted and (self.kind == "level" or any(role in self.questions for role in ("daily", "over")))
+
     def due(self, day: date) -> date:
         """Return the deadline in force on a day."""
         known = [one.deadline for one in self.revisions if one.deadline is not None and one.start <= day]
@@ -122,6 +130,9 @@ class TypedGoal:
             days.append(self.start - DAY * HISTORY)
         if self.spec.path == "last_year":
             days.append(a_year_before(self.start))
+        if self.projected:
+            evidence = self.spec.evidence
+            days.append(self.start - DAY * (LONG if evidence.projection == "historic" else evidence.days))
         return calendar.days(self.grain, calendar.key(self.grain, min(days)))[0]
 
 

@@ -19,12 +19,26 @@ _WRITTEN = frozenset(("start", "end", "reason", "unit", "currency", "grain", "le
 # What an expected row says about the result; any other key but kpi and period is a dimension.
 RESULT_KEYS = _WRITTEN | {"value", "money", "n", "flags"}
 _GOAL_WRITTEN = frozenset(
-    ("start", "deadline", "reason", "unit", "currency", "status", "since", "previous", "original", "aim", "day")
+    (
+        "start",
+        "deadline",
+        "reason",
+        "unit",
+        "currency",
+        "status",
+        "since",
+        "previous",
+        "original",
+        "aim",
+        "day",
+        "method",
+    )
 ) | {"owner", "parent", "final", "children", "children_status"}
 GOAL_KEYS = (
     _GOAL_WRITTEN
     | {"value", "expected", "target", "upper", "baseline", "progress", "share", "pace", "gap", "required", "lift"}
     | {"burn", "exhausted", "behind", "days", "done", "days_left", "kept", "counted", "periods", "n", "coverage"}
+    | {"projection", "low80", "high80", "p", "history_days"}
     | {"provisional", "weight", "score", "flags", "children_progress"}
 )
 """What an expected row of a goal says; any other key but goal and period is a dimension."""

@@ -90,12 +90,18 @@ class GoalRevision:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What it takes to judge a goal: rows of a ratio, the share of days with data, days, the share of the way."""
+    """What it takes to judge a goal: rows of a ratio, the share of days with data, days, the share of the way.
+
+    ``days`` are how many of the last ones tell how it goes on, ``projection`` by which method; without one no
+    probability is known.
+    """
 
     min_sample: int = 30
     min_coverage: float = 0.8
     min_periods: int = 3
     warmup: float = 0.1
+    days: int = 56
+    projection: Literal["weekly", "historic", "none"] = "weekly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,7 @@ class Goal:
     settle: Duration | None = None
     revisions: tuple[GoalRevision, ...] = ()
     stage: Literal["draft", "active", "paused", "cancelled"] = "active"
+    commitment: Literal["committed", "aspirational"] = "committed"
     origin: Origin | None = None
     places: Mapping[str, Span] = field(default_factory=lambda: EMPTY, compare=False, repr=False)
     """Where its keys stand."""

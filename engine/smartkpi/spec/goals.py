@@ -34,6 +34,7 @@ from smartkpi.spec.values import Problems, day, formula, labels, parsed, text, t
 
 OPERATORS = {"at_least": ">=", "at_most": "<=", "above": ">", "below": "<"}
 YEARS = range(1900, 2501)
+EVIDENCE = range(21, 367)
 BASELINES = ("previous_period", "same_period_last_year")
 _POINTS = re.compile(r"\s*([+-]?)\s*(\d+(?:\.\d+)?)\s*pp\s*", re.ASCII)
 _OVER = re.compile(r"(trailing|each)\s+(\S+)")
@@ -100,6 +101,7 @@ def build_goal(name: str, node: Fields, span: Span, folder: Folder, problems: Pr
         settle=_duration(node.get("settle"), problems),
         revisions=tuple(_revisions(node.get("revisions"), problems)),
         stage=_word(node.get("stage"), "active"),
+        commitment=_word(node.get("commitment"), "committed"),
         places={key: entry.key.span for key, entry in node.entries.items()},
     )
 
@@ -287,11 +289,18 @@ def _evidence(node: Node | None, problems: Problems) -> Evidence:
     usual = Evidence()
     if not isinstance(node, Fields):
         return usual
+    days = _whole(written := node.get("days"), usual.days)
+    if written is not None and days not in EVIDENCE:
+        message = f"{days} days are too {'few' if days < EVIDENCE[0] else 'many'} to tell how it goes on"
+        hint = f"{EVIDENCE[0]} to {EVIDENCE[-1]}: at least three weeks"
+        problems.append(Diagnostic("bad-value", message, written.span, hint))
     return Evidence(
         min_sample=_whole(node.get("min_sample"), usual.min_sample),
         min_coverage=float(_decimal(node.get("min_coverage"), Decimal(str(usual.min_coverage)), problems)),
         min_periods=_whole(node.get("min_periods"), usual.min_periods),
         warmup=float(_decimal(node.get("warmup"), Decimal(str(usual.warmup)), problems)),
+        days=days,
+        projection=_word(node.get("projection"), usual.projection),
     )
 
 

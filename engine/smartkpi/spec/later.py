@@ -14,7 +14,7 @@ SECTIONS = {
     "cohorts": "`cohorts`",
 }
 _KPI = ("lint",)
-_GOAL = ("achievable", "commitment", "lint")
+_GOAL = ("achievable", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
 _DATASET = ("additive",)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
