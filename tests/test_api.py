@@ -297,3 +297,13 @@ def test_complete_only_leaves_out_what_is_not_over() -> None:
     )
     assert opened.run(grain="month").frame["value"].to_list() == [2, 1]
     assert opened.run(grain="month", complete_only=True).frame["value"].to_list() == [2]
+
+
+def test_what_follows_what_nobody_provides_is_unavailable_and_no_error() -> None:
+    events = {"inquiry": {"fields": {"no": None}}, "reply": {"fields": {"no": None}}}
+    project = {"events": events, "kpis": {"wait": "avg((inquiry then reply by no).delay)", "waits": "wait * 2"}}
+    result = smartkpi.load(project).run()
+    assert {row["kpi"]: row["reason"] for row in result.to_dicts()} == dict.fromkeys(
+        ("wait", "waits"), "no dataset provides `inquiry`, `reply`"
+    )
+    assert result.left_out == {}

@@ -228,7 +228,8 @@ PACKS = sorted((ROOT / "metrics").glob("*.yml"))
 
 
 def test_packs_stand_side_by_side() -> None:
-    project = smartkpi.load({"include": [pack.stem for pack in PACKS]})
+    hours = {"hours": {"mon-fri": "09:00-18:00"}}
+    project = smartkpi.load({"include": [pack.stem for pack in PACKS], "calendar": hours})
     assert errors(project.check().diagnostics) == ()
     assert len(project.catalog.kpis) == sum(len(smartkpi.load(pack).catalog.kpis) for pack in PACKS)
 

@@ -353,7 +353,7 @@ def files(draw: st.DrawFn) -> bytes:
 
 
 NAMES = st.sampled_from(["rows.csv", "orders.tsv", "visits.txt", "rows.jsonl", "rows.parquet"])
-NAMED = ("ads", "b2b", "customers", "finance", "marketplace", "store_business", "store_operations")
+NAMED = ("ads", "b2b", "customers", "finance", "marketplace", "store_business", "store_hours", "store_operations")
 PACKS = st.sampled_from([(), *(("--pack", name) for name in NAMED)])
 
 
@@ -381,3 +381,19 @@ def test_a_column_that_is_called_like_one_of_results_gets_a_name_of_its_own(here
     assert "# segments: order_state, order_currency" in Path("kpis.yml").read_text(encoding="utf-8")
     frame = holds("kpis.yml").run("orders", by=["order_state", "order_currency"], grain="all").frame
     assert frame.select("order_state", "order_currency", "value").rows() == [("open", "EUR", 14), ("paid", "USD", 14)]
+
+
+def test_a_pack_that_asks_when_one_works_is_drafted_with_hours(here: Path, kpi: Kpi) -> None:
+    rows = [
+        f"2026-01-{day:02}T{hour}:00,{event},{day}"
+        for day in range(5, 29)
+        for hour, event in ((10, "inquiry"), (11, "reply"))
+    ]
+    write("inbox.csv", "\n".join(["ts,event,inquiry_id", *rows, ""]))
+    assert kpi("init inbox.csv --pack store_hours").exit_code == FINE
+    assert "\ncalendar: {hours: {mon-fri: 09:00-18:00}}\n" in Path("kpis.yml").read_text(encoding="utf-8")
+    project = holds("kpis.yml")
+    assert project.check().diagnostics == ()  # its own hours hold: that the pack has others is no news
+    values = {row["kpi"]: row["value"] for row in project.run(grain="all").to_dicts()}
+    assert values["replied_in_working_hours"] == 1
+    assert values["working_response_time"] == 3_600 * 18 / 24  # of 24 days in a row 18 are worked on

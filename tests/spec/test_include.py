@@ -202,7 +202,7 @@ def test_a_lone_text_is_a_path_by_its_form() -> None:
 def test_every_pack_is_found_by_its_name(tmp_path: Path) -> None:
     assert "ads" in packs()
     for name in packs():
-        loaded = project(tmp_path, f"include: [{name}]\n")
+        loaded = project(tmp_path, f"include: [{name}]\ncalendar: {{hours: {{mon-fri: 09:00-18:00}}}}\n")
         assert not loaded.diagnostics
         kpi = next(iter(loaded.catalog.kpis.values()))
         assert kpi.span.source.name.startswith(f"<pack {name}>")

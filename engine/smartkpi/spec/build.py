@@ -355,6 +355,7 @@ def _build_sections(state: _State, part: Part) -> None:
     The calendar and the tests are those of the project: what is included has neither here.
     """
     calendars: list[Scalar] = []
+    others: list[Scalar] = []
     own = {id(document) for document, _, _ in part.documents}
     for document, base, _ in _documents(part):
         root = document.root
@@ -367,13 +368,15 @@ def _build_sections(state: _State, part: Part) -> None:
         if (calendar := root.get("calendar")) is not None:
             key = root.entries["calendar"].key
             if id(document) not in own:
-                state.report((_calendar_of_others(key),), "")
+                others.append(key)
             else:
                 calendars.append(key)
                 _build_calendar(state, calendar, base, calendars)
         cases = root.get("tests")
         for item in cases.items if isinstance(cases, Items) and id(document) in own else ():
             _build_case(state, item)
+    if not calendars:  # of a project that states its own nobody expects another's
+        state.report([_calendar_of_others(key) for key in others], "")
 
 
 def _calendar_of_others(key: Scalar) -> Diagnostic:

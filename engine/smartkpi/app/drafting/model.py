@@ -36,7 +36,7 @@ class DraftDataset:
 class Draft:
     """A whole project: its datasets and KPIs, what is to be included, what is said at its top and at its end.
 
-    ``allow`` are the folders beside its own that it reads.
+    ``allow`` are the folders beside its own that it reads; ``hours``: what it includes asks for working hours.
     """
 
     datasets: tuple[DraftDataset, ...]
@@ -45,3 +45,4 @@ class Draft:
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    hours: bool = False

@@ -57,8 +57,9 @@ def draft_project(seen: Seen, folder: Path, pack: str | None = None) -> Draft:
     if pack is None:
         made = draft(seen.tables, seen.relations, reads, notes)
     else:
-        contracts = load(packs()[pack]).catalog.contracts
-        made = draft_pack(pack, contracts, seen.tables, seen.relations, reads, notes)
+        catalog = load(packs()[pack]).catalog
+        made = draft_pack(pack, catalog.contracts, seen.tables, seen.relations, reads, notes)
+        made = replace(made, hours=catalog.calendar.worked is not None)
     return replace(made, allow=_allowed(seen, folder))
 
 

@@ -25,6 +25,11 @@ def write_yaml(draft: Draft, head: Sequence[str]) -> str:
         lines += [f"allow_paths: {_flow(draft.allow)}", ""]
     if draft.include:
         lines += ["include:", *(f"  - {_flow(one)}" for one in draft.include), ""]
+    if draft.hours:
+        lines += [
+            "# The pack asks when you work: put in your hours, your zone (`timezone: Asia/Shanghai`) and your holidays"
+        ]
+        lines += ["calendar: {hours: {mon-fri: 09:00-18:00}}", ""]
     if draft.datasets:
         lines.append("datasets:")
         for dataset in draft.datasets:
