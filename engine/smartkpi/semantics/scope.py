@@ -129,7 +129,7 @@ class EventScope:
     @property
     def reads(self) -> tuple[str, ...]:
         """The datasets with the rows that it is, or is made of."""
-        return self.datasets if self.lineage is None else self.stands_on  # of steps that nobody provides none
+        return self.stands_on or self.datasets
 
 
 RowScope = DatasetScope | EventScope

@@ -283,7 +283,7 @@ def _scope(
         fields=fields,
         broken=broken,
         lookups=lookups,
-        datasets=(f"@{own}",),
+        datasets=() if dataset is None else (dataset,),
         additive={name: how for name, how in base.additive.items() if name},
         stands_on=reads,
         lineage=lineage,
