@@ -21,13 +21,14 @@ from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.compared import Row, change_cells, change_columns, marked_in
 from smartkpi.report.funnel import columns_of as funnel_columns
 from smartkpi.report.funnel import lines_of as funnel_lines
-from smartkpi.report.funnel import measures_shown
+from smartkpi.report.funnel import measures_shown, step_label
 from smartkpi.report.funnel import notes_of as funnel_notes
 from smartkpi.report.judged import benchmark_of, finding_lines, judged_notes, place_of
 from smartkpi.report.numbers import form_of, format_number, sparkline
 from smartkpi.report.style import Style, plain
 from smartkpi.report.words import reason_text, word
 from smartkpi.result import FunnelInfo, KpiInfo, PeriodNote, Result
+from smartkpi.spec.parts import COUNT
 
 GLYPHS = {"good": "●", "warning": "▲", "critical": "■", "inconclusive": "◌", "pending": "…"}
 GLYPHS_ASCII = {"good": "+", "warning": "!", "critical": "x", "inconclusive": "?", "pending": "."}
@@ -70,6 +71,13 @@ def segment_text(value: object, style: Style) -> str:
             return value.isoformat()
         case _:
             return plain(str(value))
+
+
+def _called(result: Result, name: str, style: Style) -> str:
+    """Return what a KPI is called below a table: one of a funnel as its step."""
+    steps = result.funnel.steps if result.funnel is not None else ()
+    own = next((step for step in steps if name in step.kpis.values()), None)
+    return label(result.kpis.get(name), name, style) if own is None else step_label(own, style)
 
 
 def dimension_label(result: Result, name: str, style: Style) -> str:
@@ -241,9 +249,11 @@ def _funnel(result: Result, funnel: FunnelInfo, rows: Sequence[Row], style: Styl
 
         lines = funnel_lines(funnel, blocks[key], measures, value, style)
         body += [(*(heads if not n else [Cell("")] * len(heads)), *line) for n, line in enumerate(lines)]
-    as_of, others = _as_ofs(result, rows, style)
+    counts = [row for row in rows if row["measure"] == COUNT]
+    as_of, others = _as_ofs(result, counts, style)
     title = [plain(funnel.label.get(style.lang) or funnel.name), *([] if dated else periods), *as_of]
-    notes = (*_notes(result, rows, style), *funnel_notes(funnel, style), *others)
+    known = [*counts, *(row for row in rows if row["state"] != "unavailable")]  # what a count lacks its rates lack too
+    notes = (*_notes(result, known, style), *funnel_notes(funnel, style), *others)
     return _filled(Grid(_separate(" · ".join(title), style), tuple(columns), tuple(body), keys, notes=notes))
 
 
@@ -417,11 +427,11 @@ def _by_grain(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
 
 def _as_ofs(result: Result, rows: Sequence[Row], style: Style) -> tuple[list[str], list[str]]:
     """Return `as of …` for the title, as most KPIs have it, and a note for each other one, with its KPIs."""
-    groups: dict[datetime, list[str]] = {}
+    groups: dict[datetime, dict[str, None]] = {}
     for name in dict.fromkeys(row["kpi"] for row in rows):
         moment = result.provenance.as_of.get(name)
         if moment is not None:
-            groups.setdefault(moment, []).append(label(result.kpis.get(name), name, style))
+            groups.setdefault(moment, {})[_called(result, name, style)] = None
     zone = ZoneInfo(result.provenance.timezone)
     texts = {moment: as_of_text(moment.astimezone(zone), style) for moment in groups}
     most = max(groups, key=lambda moment: len(groups[moment]), default=None)
@@ -452,7 +462,7 @@ def _notes(result: Result, rows: Sequence[Row], style: Style) -> list[str]:
     reasons: dict[str, dict[str, None]] = {}
     for row in rows:
         if row["state"] == "unavailable" and row["reason"]:
-            name = label(result.kpis.get(row["kpi"]), row["kpi"], style)
+            name = _called(result, row["kpi"], style)
             reasons.setdefault(reason_text(style.lang, row["reason"]), {})[name] = None
     unavailable = word(style.lang, "unavailable")
     return notes + [f"{comma.join(names)}{colon}{unavailable}{colon}{plain(why)}" for why, names in reasons.items()]

@@ -99,12 +99,12 @@ def _grid(change: Change, style: Style) -> Grid:
     if ratio:
         rate = sum((one.rate or Fraction(0) for one in change.parts), Fraction(0))
         mix = sum((one.mix or Fraction(0) for one in change.parts), Fraction(0))
-        blank[2:] = [Cell(_amount(change, rate)), Cell(_amount(change, mix))]
+        blank[2:] = [Cell(_amount(change, rate, style)), Cell(_amount(change, mix, style))]
     head = [Cell(word(lang, "total"), "faint"), *(Cell("") for _ in range(keys - 1))]
-    rows.append((*head, *(Cell(text) for text in middle), *blank, Cell(_amount(change, change.change))))
+    rows.append((*head, *(Cell(text) for text in middle), *blank, Cell(_amount(change, change.change, style))))
     arrow = "→" if style.unicode else "->"
-    title = f"{label}: {middle[0]} ({change.against}) {arrow} {middle[1]} ({change.period})"
-    notes = (word(lang, "adds_up").format(_amount(change, change.change)), *change.notes)
+    title = f"{label}{word(lang, 'colon')}{middle[0]} ({change.against}) {arrow} {middle[1]} ({change.period})"
+    notes = (word(lang, "adds_up").format(_amount(change, change.change, style)), *change.notes)
     return Grid(title, tuple(columns), tuple(rows), keys, notes=notes)
 
 
@@ -126,8 +126,8 @@ def _cells(change: Change, one: Contribution, style: Style) -> Iterator[Cell]:
     if one.weights is not None:
         yield from (Cell(format_number(float(weight), "percent")) for weight in one.weights)
     if one.rate is not None and one.mix is not None:
-        yield from (Cell(_amount(change, one.rate)), Cell(_amount(change, one.mix)))
-    yield Cell(_amount(change, one.amount))
+        yield from (Cell(_amount(change, one.rate, style)), Cell(_amount(change, one.mix, style)))
+    yield Cell(_amount(change, one.amount, style))
 
 
 def _value(change: Change, value: Fraction) -> str:
@@ -140,12 +140,12 @@ def _plain(_: Change, value: Fraction) -> str:
     return format_number(float(value), "number")
 
 
-def _amount(change: Change, value: Fraction) -> str:
+def _amount(change: Change, value: Fraction, style: Style) -> str:
     """Return an amount of a change with its sign, of percentages in points."""
     if change.kpi.format != "percent":
         text = _value(change, abs(value)) if _digits(change) is None else f"{abs(float(value)):,.{_digits(change)}f}"
     else:
-        text = f"{abs(float(value * 100)):,.{(_digits(change) or 4) - 2}f} pp"
+        text = f"{abs(float(value * 100)):,.{(_digits(change) or 4) - 2}f} {word(style.lang, 'points')}"
     return f"-{text}" if value < 0 else f"+{text}" if value else text
 
 
