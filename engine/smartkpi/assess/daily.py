@@ -30,6 +30,11 @@ class Rhythm:
     level: float
     weeks: tuple[float | None, ...]
     days: int
+    _sums: tuple[float, ...] = field(default=(), repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Add up two weeks of weights once: what any days weigh is a difference of two of the sums."""
+        object.__setattr__(self, "_sums", tuple(accumulate(self.weights * 2, initial=0.0)))
 
     @property
     def full(self) -> list[float]:
@@ -39,7 +44,8 @@ class Rhythm:
     def weight(self, first: date, days: int) -> float:
         """Return the weight of so many days from one on."""
         weeks, rest = divmod(days, 7)
-        return weeks * sum(self.weights) + sum(self.weights[(first.weekday() + i) % 7] for i in range(rest))
+        begin = first.weekday()
+        return weeks * self._sums[7] + self._sums[begin + rest] - self._sums[begin]
 
     def variance(self, *, steady: float = 0.0) -> float:
         """Return the variance of a day as weeks show it; more where a week resembles the one before.
@@ -70,8 +76,8 @@ class Daily:
 
     values: Mapping[date, float]
     last: date
-    _sums: tuple[float, ...] = field(default=(), repr=False, compare=False)
-    _counts: tuple[int, ...] = field(default=(), repr=False, compare=False)
+    _sums: tuple[float, ...] = field(default=(0.0,), repr=False, compare=False)
+    _counts: tuple[int, ...] = field(default=(0,), repr=False, compare=False)
     _first: date | None = field(default=None, repr=False, compare=False)
     _rhythms: dict[tuple[date, int], Rhythm | None] = field(default_factory=dict, repr=False, compare=False)
 
@@ -106,9 +112,9 @@ class Daily:
 
     def total(self, first: date, last: date) -> float | None:
         """Return the sum from one day to another; None where a day has no value."""
-        if last > self.last or self.count(first, last) < (last - first).days + 1:
-            return None
         low, high = self._places(first, last)
+        if last > self.last or self._counts[high] - self._counts[low] < (last - first).days + 1:
+            return None
         return self._sums[high] - self._sums[low]
 
     def sum(self, first: date, last: date) -> float:
@@ -132,23 +138,13 @@ class Daily:
                 found |= {last - DAY * i: self.values[last - DAY * i] for i in reversed(range(7))}
         return found
 
-    def rhythm(self, days: int = EVIDENCE) -> Rhythm | None:
-        """Return what the last days are like; None with fewer than three full weeks, or nothing but zeros."""
-        key = (self.last, days)
+    def rhythm(self, days: int = EVIDENCE, day: date | None = None) -> Rhythm | None:
+        """Return what the last days are like, as of a day; None with fewer than three full weeks, or only zeros."""
+        last = self.last if day is None else day
+        key = (last, days)
         if key not in self._rhythms:
-            self._rhythms[key] = self._rhythm(days)
+            self._rhythms[key] = _rhythm_of(self.upto(last), days)
         return self._rhythms[key]
-
-    def _rhythm(self, days: int) -> Rhythm | None:
-        known = self.known(days)
-        if not any(known.values()):
-            return None
-        weights = weekday_weights(known)
-        level = sum(known.values()) / sum(weights[day.weekday()] for day in known)
-        left = {day: value - level * weights[day.weekday()] for day, value in known.items()}
-        weeks = residual_weeks(left, self.last, days)
-        found = Rhythm(weights, level, weeks, len(known))
-        return found if len(found.full) >= LEAST_WEEKS else None
 
     def anchors(self, days: int, before: int) -> Iterator[date]:
         """Yield the days, a week apart, that so many days follow and so many were known before, the latest first."""
@@ -156,6 +152,18 @@ class Daily:
         while self._first is not None and day - DAY * (before - 1) >= self._first:
             yield day
             day -= DAY * 7
+
+
+def _rhythm_of(history: Daily, days: int) -> Rhythm | None:
+    known = history.known(days)
+    if not any(known.values()):
+        return None
+    weights = weekday_weights(known)
+    level = sum(known.values()) / sum(weights[day.weekday()] for day in known)
+    left = {day: value - level * weights[day.weekday()] for day, value in known.items()}
+    weeks = residual_weeks(left, history.last, days)
+    found = Rhythm(weights, level, weeks, len(known))
+    return found if len(found.full) >= LEAST_WEEKS else None
 
 
 def residual_weeks(left: Mapping[date, float], last: date, days: int) -> tuple[float | None, ...]:

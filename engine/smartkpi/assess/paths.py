@@ -69,10 +69,13 @@ def weekday_weights(history: Mapping[date, float]) -> tuple[float, ...]:
     mean = sum(history.values()) / len(history) if history else 0.0
     if mean <= 0:
         return (1.0,) * 7
-    found = []
-    for weekday in range(7):
-        values = [value for day, value in history.items() if day.weekday() == weekday]
-        found.append(max((sum(values) + SHRINK * mean) / (len(values) + SHRINK) / mean, 0.0))
+    sums, counts = [0.0] * 7, [0] * 7
+    for day, value in history.items():
+        weekday = day.weekday()
+        sums[weekday] += value
+        counts[weekday] += 1
+    drawn = ((one + SHRINK * mean) / (count + SHRINK) / mean for one, count in zip(sums, counts, strict=True))
+    found = [max(one, 0.0) for one in drawn]
     middle = sum(found) / 7
     return tuple(one / middle for one in found)
 

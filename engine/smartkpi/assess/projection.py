@@ -73,7 +73,7 @@ def turnouts(history: Daily, days: int, evidence: int = EVIDENCE) -> list[float]
     """Return what came of projections at earlier weeks: what so many days really brought / what was projected."""
     found = []
     for day in history.anchors(days, evidence):
-        actual, rhythm = history.total(day + DAY, day + DAY * days), history.upto(day).rhythm(evidence)
+        actual, rhythm = history.total(day + DAY, day + DAY * days), history.rhythm(evidence, day)
         projected = 0.0 if rhythm is None else rhythm.level * rhythm.weight(day + DAY, days)
         if actual is not None and projected > 0:
             found.append(actual / projected)

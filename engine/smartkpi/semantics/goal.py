@@ -18,6 +18,8 @@ HISTORY = 56
 """How many days before a goal's start tell how weekdays differ."""
 LONG = 730
 """How many days before it tell how projections turned out."""
+MANY = 200
+"""Of more segments than these so many days are not read."""
 
 Aim = Literal["increase", "decrease", "stay_above", "stay_below", "stay_within"]
 Kind = Literal["total", "whole", "level", "each"]
@@ -132,7 +134,8 @@ class TypedGoal:
             days.append(a_year_before(self.start))
         if self.projected:
             evidence = self.spec.evidence
-            days.append(self.start - DAY * (LONG if evidence.projection == "historic" else evidence.days))
+            long = evidence.projection == "historic" and len(self.segments) <= MANY
+            days.append(self.start - DAY * (LONG if long else evidence.days))
         return calendar.days(self.grain, calendar.key(self.grain, min(days)))[0]
 
 

@@ -101,7 +101,7 @@ class Evidence:
     min_periods: int = 3
     warmup: float = 0.1
     days: int = 56
-    projection: Literal["weekly", "historic", "none"] = "weekly"
+    projection: Literal["historic", "weekly", "none"] = "historic"
 
 
 @dataclass(frozen=True, slots=True)
