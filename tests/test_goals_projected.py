@@ -14,6 +14,8 @@ from smartkpi.api.failures import UsageError
 from smartkpi.assess.daily import Daily
 from smartkpi.assess.outlook import Quantiles
 from smartkpi.periods.calendar import Calendar
+from smartkpi.report.burnup import draw
+from smartkpi.report.style import Style, cells
 
 DAY = timedelta(days=1)
 KPIS: dict[str, Any] = {
@@ -95,8 +97,8 @@ def test_days_before_the_start_tell_too() -> None:
 def test_a_long_history_may_tell_how_estimates_turned_out() -> None:
     days = [[{"amount": 1}] * (5 + (i * 5) % 7 + (i // 40) % 2) for i in range(330)]
     goal = {"kpi": "orders", "target": 800, "start": "2027-04-01", "deadline": "2027-06-30"}
-    weekly = stand(days, goal)
-    historic = stand(days, {**goal, "evidence": {"projection": "historic"}})
+    weekly = stand(days, {**goal, "evidence": {"projection": "weekly"}})
+    historic = stand(days, goal)
     assert (weekly["method"], weekly["history_days"]) == ("weekly", 56)
     assert (historic["method"], historic["history_days"]) == ("historic", 330)
     assert historic["projection"] != weekly["projection"]
@@ -140,3 +142,59 @@ def test_a_projector_of_ones_own() -> None:
     assert row["status"] == "at_risk"
     with pytest.raises(UsageError, match="`projector` takes an object with a method"):
         stand([[{"amount": 1}]], goal, projector=lambda: None)
+
+
+def project_of(goal: dict[str, Any], days: int) -> smartkpi.Project:
+    rows = [{"day": date(2026, 7, 1) + DAY * i} for i in range(days) for _ in range(4 + (i * 3) % 5)]
+    events = {"log": {"time": "day", "events": {"sale": "all rows"}}}
+    kpis = {"orders": KPIS["orders"]}
+    return smartkpi.load({"datasets": events, "kpis": kpis, "goals": {"g": goal}}, data={"log": pl.DataFrame(rows)})
+
+
+def test_what_if_days_bring_more() -> None:
+    project = project_of({"kpi": "orders", "target": 580, "deadline": "2026-09-30"}, 46)
+    now, more, less = project.goals(what_if=["rate=+20%", "rate=-50%"]).to_dicts()
+    assert (now["what_if"], more["what_if"], less["what_if"]) == (None, 0.2, -0.5)
+    left = now["projection"] - now["value"]
+    assert more["projection"] == pytest.approx(now["value"] + 1.2 * left)
+    assert less["projection"] == pytest.approx(now["value"] + 0.5 * left)
+    assert less["p"] <= now["p"] <= more["p"]
+    assert more["status"] == "on_track"
+    assert len(project.goals(what_if="rate=+20%").scores) == len(project.goals().scores)
+    for wrong in ("rate=20", "speed=+10%", "rate=-100%", "rate=nan%"):
+        with pytest.raises(UsageError, match="nothing that is known"):
+            project.goals(what_if=[wrong])
+    with pytest.raises(UsageError, match="no estimate says"):
+        project.goals(what_if="rate=+1%", as_of="2026-07-10")
+
+
+@pytest.mark.parametrize(
+    ("aim", "target"), [("increase", 600), ("decrease", 600), ("increase", 500), ("decrease", 520)]
+)
+def test_what_days_must_bring_to_be_on_track(aim: str, target: int) -> None:
+    project = project_of({"kpi": "orders", "aim": aim, "target": target, "deadline": "2026-09-30"}, 46)
+    (row,) = project.goals().to_dicts()
+    assert row["rate"] == pytest.approx(row["value"] / 46)
+    enough, closer = (row["needed"] * 100 + slack for slack in ((0.1, -0.1) if aim == "increase" else (-0.1, 0.1)))
+    _, over, under = project.goals(what_if=[f"rate={enough:+.4f}%", f"rate={closer:+.4f}%"]).to_dicts()
+    assert over["status"] == "on_track"
+    assert over["p"] >= 0.7 >= under["p"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("unicode", [True, False])
+def test_a_goal_is_drawn_no_wider_than_the_reader_shows(width: int, unicode: bool) -> None:
+    project = project_of({"kpi": "orders", "target": 600, "deadline": "2026-09-30"}, 46)
+    found = project.goals(course=True)
+    (one,) = found.standings
+    assert one.course is not None
+    assert one.course.values[:2] == (0, 4)
+    assert (one.course.values[-1], one.course.expected[46], one.course.expected[-1]) == (one.facts.value, 300, 600)
+    chart = draw(one, found.kpis["orders"], Style(width=width, unicode=unicode))
+    lines = chart.splitlines()
+    assert len(lines) >= 12
+    assert max(map(cells, lines)) <= width
+    assert chart.isascii() is not unicode
+    assert "2026-07-01" in chart
+    assert "2026-09-30" in chart
+    assert project.goals().standings[0].course is None

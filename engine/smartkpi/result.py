@@ -276,6 +276,7 @@ class Goals(_Table):
     diagnostics: tuple[Diagnostic, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     history: bool = False
+    required: bool = False
     calendar: Calendar = PLAIN
     display: Callable[[Goals, str], str] | None = None
 

@@ -17,7 +17,7 @@ from smartkpi.assess.book import Book, period_keys
 from smartkpi.assess.projection import Projector
 from smartkpi.assess.rollup import roll_up, scorecards
 from smartkpi.assess.series import Span, merge, read_series, span_of
-from smartkpi.assess.standing import Standing, history, stand, stand_in_period
+from smartkpi.assess.standing import Standing, history, retrace, stand, stand_in_period, suppose
 from smartkpi.derive.coverage import cover_of
 from smartkpi.derive.derive import Derived, derive
 from smartkpi.derive.levels import derive_totals
@@ -59,6 +59,9 @@ class GoalAsk:
     optimize: bool = True
     whole: bool = False
     projector: Projector | None = None
+    what_if: tuple[float, ...] = ()
+    required: bool = False
+    course: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +99,31 @@ def answer_goals(
     diagnostics = tuple(dict.fromkeys((*mine, *opened.data, *judged.problems)))
     if names and not rows and left_out and errors(diagnostics):
         raise (DataError if set(left_out.values()) == {"data"} else DefinitionError)(*errors(diagnostics))
+    _check_supposed(rows, ask)
     frame = to_frame(rows)
     shown = {one.goal.kpi.name for one in rows}
     return Goals(
         frame=frame,
         standings=tuple(rows),
-        scores=tuple(scorecards((one for one in rows if _is_last(one, rows, ask)), catalog.calendar)),
+        scores=tuple(scorecards((one for one in rows if _counts(one, rows, ask)), catalog.calendar)),
         kpis={name: info_of(opened.checked.kpis[name]) for name in opened.checked.kpis if name in shown},
         provenance=judged.provenance,
         diagnostics=diagnostics,
         left_out=left_out,
         history=ask.history,
+        required=ask.required,
         calendar=catalog.calendar,
         display=partial(_display, lang),
     )
+
+
+def _check_supposed(rows: Sequence[Standing], ask: GoalAsk) -> None:
+    """Refuse to suppose anything of goals none of which has an estimate."""
+    if not ask.what_if or not rows or any(one.what_if is not None for one in rows):
+        return
+    names = ", ".join(dict.fromkeys(f"`{one.goal.name}`" for one in rows))
+    hint = "it takes three full weeks of history, days that are left, and a value that adds up over days"
+    raise UsageError(Diagnostic("no-estimate", f"no estimate says where {names} may end", hint=hint))
 
 
 def _display(lang: str, goals: Goals, form: str) -> str:
@@ -117,8 +131,10 @@ def _display(lang: str, goals: Goals, form: str) -> str:
     return report.html(goals, style) if form == "html" else report.table(goals, style)
 
 
-def _is_last(one: Standing, rows: Sequence[Standing], ask: GoalAsk) -> bool:
-    """Return whether a row counts in a scorecard: of a history the last day alone."""
+def _counts(one: Standing, rows: Sequence[Standing], ask: GoalAsk) -> bool:
+    """Return whether a row counts in a scorecard: nothing supposed does, and of a history the last day alone."""
+    if one.what_if is not None:
+        return False
     return not ask.history or one.day == max(o.day for o in rows if o.goal is one.goal and o.segment == one.segment)
 
 
@@ -366,12 +382,17 @@ def _rows(book: Book, ask: GoalAsk, period: tuple[date, date] | None) -> Iterato
         if book.goal.kind == "each" and period is not None:
             inside = [(key, bounds) for key, bounds in period_keys(book, segment) if period[0] <= key < period[1]]
             if inside and not ask.history:
-                yield from (stand_in_period(book, segment, key, bounds) for key, bounds in inside)
+                for key, bounds in inside:
+                    now = stand_in_period(book, segment, key, bounds)
+                    yield now
+                    yield from (one for one in (suppose(now, more) for more in ask.what_if) if one is not None)
                 continue
         if ask.history:
             yield from history(book, segment, target)
-        else:
-            yield stand(book, segment, target)
+            continue
+        now = stand(book, segment, target)
+        yield retrace(book, segment, target, now) if ask.course else now
+        yield from (one for one in (suppose(now, more) for more in ask.what_if) if one is not None)
 
 
 def _targets(book: Book) -> Iterator[tuple[Segment | None, Bounds]]:

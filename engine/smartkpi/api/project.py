@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from smartkpi.api import arguments
 from smartkpi.api.failures import DataError, UsageError
-from smartkpi.api.question import Ask, Period
+from smartkpi.api.question import Ask, Period, parse_rates
 from smartkpi.diagnostics import Diagnostic, errors, render
 from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.question import Question
@@ -185,6 +185,9 @@ class Project:
         optimize: bool = True,
         progress: Progress | None = None,
         projector: Projector | None = None,
+        what_if: str | Sequence[str] = (),
+        required: bool = False,
+        course: bool = False,
     ) -> Goals:
         """Return how goals stand: status with its reason, value, expected, pace, what is required, since when.
 
@@ -193,7 +196,8 @@ class Project:
 
         ``goals`` are names, globs or KPIs; none: all. ``owner`` is an owner, a contributor, or who a segment names;
         ``period`` one such as `2026-Q3`: of a goal for each period it shows those periods. With ``history`` there is a
-        row for each day since the start.
+        row for each day since the start. ``what_if`` adds how they would stand if the days to come brought more or
+        less, `rate=+10%`; with ``required`` it shows what they must bring, with ``course`` each standing has its days.
         """
         from smartkpi.api.goals import GoalAsk, answer_goals
 
@@ -205,6 +209,9 @@ class Project:
             arguments.flag("history", history),
             arguments.flag("optimize", optimize),
             projector=arguments.projector(projector),
+            what_if=parse_rates(arguments.names("what_if", what_if)),
+            required=arguments.flag("required", required),
+            course=arguments.flag("course", course),
         )
         project = self.with_sets(arguments.constants("sets", sets))
         return answer_goals(project.usable(), project.data, ask, arguments.language(lang), arguments.function(progress))

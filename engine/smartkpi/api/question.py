@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import assert_never
@@ -200,3 +202,19 @@ def parse_moment_of(calendar: Calendar, moment: str | date | datetime | None) ->
             return parse_moment(calendar, moment)
         case _:
             return moment
+
+
+_RATE = re.compile(r"\s*rate\s*=\s*([+-]?\s*\d+(?:\.\d+)?)\s*%\s*", re.ASCII)
+
+
+def parse_rates(texts: Sequence[str]) -> tuple[float, ...]:
+    """Return by how much the days to come are supposed to bring more: `rate=+10%` is 0.1. Raises UsageError."""
+    found = []
+    for text in texts:
+        match = _RATE.fullmatch(text)
+        more = float(match[1].replace(" ", "")) / 100 if match else -1.0
+        if not -1 < more <= 100:
+            hint = "`rate=+10%`: the days to come bring a tenth more each; above -100%"
+            raise UsageError(Diagnostic("bad-what-if", f"`{text}` supposes nothing that is known", hint=hint))
+        found.append(more)
+    return tuple(dict.fromkeys(found))

@@ -36,8 +36,9 @@ def goals(
     if form not in FORMATS:
         raise click.UsageError(f"goals are written as {', '.join(FORMATS)}, not as {form}")
     project = load(path, sets=sets)
+    chart = form == "table" and len(names) == 1 and not (question.get("history") or question.get("required"))
     with progress_bar() as progress:
-        found = project.goals(names, lang=lang, progress=progress, **question)
+        found = project.goals(names, lang=lang, progress=progress, course=chart, **question)
     say(found.diagnostics)
     if output is not None:
         content = FORMATS[form](found, Style(lang=lang)).encode()

@@ -158,6 +158,8 @@ def run(args: Sequence[str], project: str | None, sets: Sequence[str], **options
 @click.option("--period", metavar="PERIOD", help="Goals of a period such as 2026-Q3; of monthly ones its months.")
 @click.option("--as-of", metavar="TIME", help="Take no later data: a date or time. [the latest in the data]")
 @click.option("--history", is_flag=True, help="A row for each day since the start.")
+@click.option("--what-if", metavar="rate=+10%", multiple=True, help="Also how goals would stand if days brought more.")
+@click.option("--required", is_flag=True, help="What each day must bring from now on.")
 @click.option("--fail-on", type=click.Choice(JUDGEMENTS), help="End with 1 if a goal stands so, or worse.")
 @click.option("--lang", metavar="LANG", default="en", show_default=True, help="Language of labels: en, zh.")
 @click.option("--format", "form", type=click.Choice(GOAL_FORMATS), help="[table; else by the name of --output]")

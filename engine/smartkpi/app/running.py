@@ -81,7 +81,7 @@ def _judge(result: Result, fail_on: str | None) -> int:
 def judge_goals(standings: Iterable[Standing], fail_on: str | None) -> int:
     """Return 1 where some goal stands as badly as that, and name the goals on stderr."""
     bad = WORSE.get(fail_on or "", ())
-    found = dict.fromkeys(one.goal.name for one in standings if one.verdict.status in bad)
+    found = dict.fromkeys(one.goal.name for one in standings if one.what_if is None and one.verdict.status in bad)
     if not found:
         return FINE
     print(f"{' or '.join(bad)}: {', '.join(found)}", file=sys.stderr, flush=True)

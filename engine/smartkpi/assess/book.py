@@ -125,6 +125,18 @@ def facts_of(book: Book, segment: Segment | None, target: Bounds, span: Span, du
     return _on_path(facts, book, segment, pieces, last)
 
 
+def expected_on(book: Book, segment: Segment | None, target: Bounds, done: int) -> float | None:
+    """Return what is expected after so many days; of what is to stay, its target."""
+    goal = book.goal
+    baseline = _baseline(book, segment, book.span)[0]
+    resolved = target.over(baseline)
+    if resolved is None or (goal.kind != "total" and goal.aim not in ("increase", "decrease")):
+        return None if resolved is None else resolved.low
+    came = 0.0 if goal.kind == "total" else baseline
+    pieces = _pieces(book, segment, came, resolved.low, book.span)
+    return expected_after(came, pieces, done) if pieces and came is not None else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Clock:
     """Where in time a goal is: begun, how many days are gone, its deadline passed, and closed with all its data."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import isclose
 
+from smartkpi.assess.distributions import halve
 from smartkpi.assess.outlook import Outlook
 from smartkpi.semantics.goal import Aim, Kind
 from smartkpi.spec.goal import Evidence
@@ -183,6 +184,30 @@ def foresee(facts: Facts, measures: Measures) -> Measures:
         case _:
             chance = outlook.below(target)
     return replace(measures, chance=chance, attainment=attain(facts, measures, outlook.mean, target))
+
+
+def suppose(facts: Facts, factor: float) -> Facts:
+    """Return the facts if the days to come bring so many times as much. There must be an outlook."""
+    assert facts.outlook is not None
+    return replace(facts, outlook=facts.outlook.faster(factor))
+
+
+def needed(facts: Facts) -> float | None:
+    """Return how many times as much the days to come must bring, at most for what is to stay small, to be on track.
+
+    None where no estimate says so, and where not even a thousand times as much, or as little, would do.
+    """
+    if facts.outlook is None or facts.outlook.informs or facts.aim == "stay_within" or facts.target is None:
+        return None
+    sure = LIKELY[facts.commitment][0]
+
+    def enough(factor: float) -> bool:
+        return (foresee(suppose(facts, factor), Measures()).chance or 0.0) >= sure
+
+    low, high = 1e-3, 1e3
+    if enough(low) == enough(high):
+        return None
+    return halve(lambda factor: enough(factor) is facts.rising, low, high)
 
 
 def attain(facts: Facts, measures: Measures, mean: float, target: float) -> float | None:

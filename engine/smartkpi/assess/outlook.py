@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, inf, isclose
 from typing import Protocol
 
@@ -173,6 +173,31 @@ class Hits:
 
 
 @dataclass(frozen=True, slots=True)
+class Scaled:
+    """What may come, so many times as much."""
+
+    rest: Distribution
+    factor: float
+
+    @property
+    def mean(self) -> float:
+        """What is expected."""
+        return self.rest.mean * self.factor
+
+    def below(self, value: float) -> float:
+        """Return the probability of at most a value."""
+        return self.rest.below(value / self.factor)
+
+    def above(self, value: float) -> float:
+        """Return the probability of at least a value."""
+        return self.rest.above(value / self.factor)
+
+    def quantile(self, share: float) -> float:
+        """Return the value that is not exceeded with a probability."""
+        return self.rest.quantile(share) * self.factor
+
+
+@dataclass(frozen=True, slots=True)
 class Quantiles:
     """Values by the probability that they are not exceeded, ascending, as a projector of your own may give them.
 
@@ -227,6 +252,14 @@ class Outlook:
     def mean(self) -> float:
         """What is expected at the deadline."""
         return max((self.now + self.rest.mean) / self.scale, self.floor)
+
+    def faster(self, factor: float) -> Outlook:
+        """Return the same if the days to come bring so many times as much; of a share so many times the hits."""
+        if isinstance(self.rest, Hits):
+            a, b = self.rest.a, self.rest.b
+            more = min(a * factor, (a + b) * (1 - TIE))
+            return replace(self, rest=replace(self.rest, a=more, b=a + b - more))
+        return replace(self, rest=Scaled(self.rest, factor))
 
     @property
     def interval(self) -> tuple[float, float]:

@@ -23,14 +23,14 @@ def roll_up(standings: Sequence[Standing]) -> list[Standing]:
     """
     below: dict[str, list[Standing]] = {}
     for one in standings:
-        if one.goal.spec.parent is not None and one.segment is None and one.period is None:
+        if one.goal.spec.parent is not None and (one.segment, one.period, one.what_if) == (None, None, None):
             below.setdefault(one.goal.spec.parent, []).append(one)
     return [_with_children(one, below.get(one.goal.name, ())) for one in standings]
 
 
 def _with_children(one: Standing, below: Sequence[Standing]) -> Standing:
     contributing = [child for child in below if child.verdict.status in CONTRIBUTING]
-    if one.segment is not None or one.period is not None or not contributing:
+    if (one.segment, one.period, one.what_if) != (None, None, None) or not contributing:
         return one
     counts: dict[str, int] = {}
     for child in contributing:

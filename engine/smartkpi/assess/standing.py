@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from smartkpi.assess.book import Book, days_of, facts_each, facts_of, point_at
+from smartkpi.assess.book import Book, days_of, expected_on, facts_each, facts_of, point_at
 from smartkpi.assess.estimate import project
-from smartkpi.assess.goals import Facts, Verdict, assess, is_met
+from smartkpi.assess.goals import Facts, Verdict, assess, is_met, needed
+from smartkpi.assess.goals import suppose as supposed
 from smartkpi.assess.paths import day_of
 from smartkpi.assess.series import DAY, Segment, Span
 from smartkpi.periods.grain import Grain
@@ -16,6 +17,17 @@ from smartkpi.periods.text import period_text
 from smartkpi.semantics.goal import Bounds, TypedGoal
 
 COUNTS = ("additive", "accumulating")
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a goal came to where it is: its values after each day that is done, and what is expected after each of all.
+
+    The first of each is that of the start.
+    """
+
+    values: tuple[float | None, ...]
+    expected: tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,9 @@ class Standing:
     previous: str | None = None
     since: date | None = None
     original: str | None = None
+    what_if: float | None = None
+    needed: float | None = None
+    course: Course | None = field(default=None, repr=False)
     children: Mapping[str, int] = field(default_factory=dict)
     children_status: str | None = None
     children_progress: float | None = None
@@ -57,16 +72,43 @@ class Standing:
 
 def stand(book: Book, segment: Segment | None, target: Bounds) -> Standing:
     """Return how a goal stands now, since when, and how it stood before."""
-    now = _stand(book, segment, target, book.span)
+    now = _now(book, segment, target)
     since, previous = _since(book, segment, target, now)
     return replace(now, since=since, previous=previous)
+
+
+def _now(book: Book, segment: Segment | None, target: Bounds) -> Standing:
+    one = _stand(book, segment, target, book.span)
+    factor = needed(one.facts)
+    return one if factor is None else replace(one, needed=factor - 1)
+
+
+def suppose(one: Standing, more: float) -> Standing | None:
+    """Return how a goal would stand if the days to come brought so much more; None where there is no estimate."""
+    facts = one.facts
+    if facts.outlook is None or facts.outlook.informs:
+        return None
+    facts = supposed(facts, 1 + more)
+    return replace(one, facts=facts, verdict=assess(facts), what_if=more, since=None, previous=None)
+
+
+def retrace(book: Book, segment: Segment | None, target: Bounds, one: Standing) -> Standing:
+    """Return a standing with the course of its goal."""
+    facts = one.facts
+    if facts.kind == "each" or one.period is not None:
+        return one
+    days = [book.goal.start + DAY * day for day in range(facts.done)]
+    points = [point_at(book, segment, day) for day in days]
+    values = (facts.baseline, *(None if point is None else point.value for point in points))
+    expected = tuple(expected_on(book, segment, target, done) for done in range(facts.days + 1))
+    return replace(one, course=Course(values, expected))
 
 
 def history(book: Book, segment: Segment | None, target: Bounds) -> list[Standing]:
     """Return how a goal stood on each day since its start, the last one being now."""
     days = list(_days(book))
     past = [_stand(book, segment, target, book.span.before(day)) for day in days[:-1]]
-    found = [*past, _stand(book, segment, target, book.span)]
+    found = [*past, _now(book, segment, target)]
     since: date | None = None
     previous: str | None = None
     dated: list[Standing] = []

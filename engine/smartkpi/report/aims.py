@@ -31,6 +31,7 @@ SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("projection", "low80", "high80", "p"), pl.Float64),
     "method": pl.String,
     "history_days": pl.Int64,
+    **dict.fromkeys(("what_if", "rate", "needed"), pl.Float64),
     **dict.fromkeys(("days", "done", "days_left"), pl.Int64),
     **dict.fromkeys(("kept", "counted", "periods"), pl.Int64),
     "n": pl.Int64,
@@ -80,6 +81,9 @@ def _row(one: Standing) -> dict[str, Any]:
             ("children_progress", one.children_progress),
         )},
         **_estimate(one),
+        "what_if": digits(one.what_if),
+        "rate": digits(rate_of(one)),
+        "needed": digits(one.needed),
         "days": facts.days,
         "done": facts.done,
         "days_left": one.days_left,
@@ -97,6 +101,14 @@ def _row(one: Standing) -> dict[str, Any]:
         "unit": unit.name,
         "currency": unit.currency,
     }  # fmt: skip
+
+
+def rate_of(one: Standing) -> float | None:
+    """Return what each day so far has brought, of a ratio what it is."""
+    facts = one.facts
+    if facts.value is None or not facts.done or facts.kind not in ("total", "whole"):
+        return None
+    return facts.value / facts.done if facts.kind == "total" else facts.value
 
 
 def _estimate(one: Standing) -> dict[str, Any]:
@@ -164,6 +176,11 @@ def chance_text(one: Standing) -> str:
     if chance is None:
         return ""
     return "<1%" if 0 < chance < 0.005 else ">99%" if 0.995 <= chance < 1 else f"{chance:.0%}"
+
+
+def more_text(more: float | None) -> str:
+    """Return by how much more, or less: `+10%`."""
+    return "" if more is None else f"{more:+.0%}" if abs(more) >= 0.1 or more == round(more, 2) else f"{more:+.1%}"
 
 
 def projection_text(info: KpiInfo | None, one: Standing) -> str:

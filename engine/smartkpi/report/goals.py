@@ -12,15 +12,17 @@ from smartkpi.assess.rollup import Score, span_text
 from smartkpi.assess.standing import Standing
 from smartkpi.diagnostics import to_json
 from smartkpi.periods.calendar import Calendar
-from smartkpi.report import csv, markdown
+from smartkpi.report import burnup, csv, markdown
 from smartkpi.report import html as pages
 from smartkpi.report import table as tables
 from smartkpi.report.aims import (
     amount_text,
     chance_text,
     digits,
+    more_text,
     plain_value,
     projection_text,
+    rate_of,
     reason_text,
     rows_of,
     status_text,
@@ -32,6 +34,9 @@ from smartkpi.report.json import provenance_data
 from smartkpi.report.style import Style, plain
 from smartkpi.report.words import word
 from smartkpi.result import Goals
+
+FAR = 45
+"""Further ahead than so many days estimates proved too sure of themselves: docs/projection.md."""
 
 
 def grids(goals: Goals, style: Style) -> list[Grid]:
@@ -46,11 +51,15 @@ def grids(goals: Goals, style: Style) -> list[Grid]:
 
 def _board(goals: Goals, style: Style) -> Grid:
     rows = goals.standings
+    supposed = any(one.what_if is not None for one in rows)
     optional = {
         "segment": any(one.segment is not None or one.goal.by for one in rows),
         "period": any(one.period for one in rows) or len({(one.start, one.deadline) for one in rows}) > 1,
         "owner": any(one.goal.spec.owner for one in rows),
         "day": goals.history,
+        "what_if": supposed,
+        **dict.fromkeys(("rate", "lift", "needed"), goals.required),
+        **dict.fromkeys(("expected", "pace", "projection", "reason", "since"), not goals.required),
     }
     fields: list[tuple[str, Column, Callable[[Standing], Cell]]] = [
         ("goal", Column(word(style.lang, "goal"), fold=True), lambda one: Cell(_title(one, style))),
@@ -58,17 +67,24 @@ def _board(goals: Goals, style: Style) -> Grid:
         ("period", Column(word(style.lang, "period"), drop=6), lambda one: Cell(_period(one, goals.calendar))),
         ("owner", Column(word(style.lang, "owner"), drop=4), lambda one: Cell(plain(one.goal.spec.owner or ""))),
         ("day", Column(word(style.lang, "day")), lambda one: Cell(one.day.isoformat())),
+        ("what_if", Column(word(style.lang, "what_if"), right=True), lambda one: Cell(more_text(one.what_if))),
         ("value", Column(word(style.lang, "value"), right=True), lambda one: _amount(goals, one, one.facts.value)),
         ("expected", Column(word(style.lang, "expected"), right=True, drop=7),
          lambda one: _amount(goals, one, one.facts.expected)),
-        ("target", Column(word(style.lang, "target"), right=True), lambda one: _target(goals, one)),
+        ("target", Column(word(style.lang, "target"), right=True, drop=8 if goals.required else 0),
+         lambda one: _target(goals, one)),
         ("pace", Column(word(style.lang, "pace"), right=True, drop=9), lambda one: _pace(one, style)),
         ("projection", Column(word(style.lang, "projection"), right=True, drop=8), lambda one: _projection(goals, one)),
         ("p", Column(word(style.lang, "p"), right=True, drop=10), lambda one: Cell(chance_text(one), _tone(one))),
-        ("required", Column(word(style.lang, "required"), right=True, drop=1),
+        ("rate", Column(word(style.lang, "so_far"), right=True, drop=6),
+         lambda one: _a_day(goals, one, rate_of(one), style)),
+        ("required", Column(word(style.lang, "required"), right=True, drop=0 if goals.required else 1),
          lambda one: _required(goals, one, style)),
+        ("lift", Column(word(style.lang, "lift"), right=True, drop=5), _lift),
+        ("needed", Column(word(style.lang, "needed"), right=True), lambda one: Cell(more_text(one.needed))),
         ("left", Column(word(style.lang, "days_left"), right=True, drop=5), lambda one: Cell(str(one.days_left))),
-        ("status", Column(word(style.lang, "status")), lambda one: Cell(*status_text(one, style))),
+        ("status", Column(word(style.lang, "status"), drop=9 if goals.required or supposed else 0),
+         lambda one: Cell(*status_text(one, style))),
         ("reason", Column(word(style.lang, "reason"), drop=2), lambda one: Cell(reason_text(one, style), "faint")),
         ("since", Column(word(style.lang, "since"), drop=3), lambda one: Cell(_date(one.since))),
     ]  # fmt: skip
@@ -148,13 +164,26 @@ def _required(goals: Goals, one: Standing, style: Style) -> Cell:
     required = one.verdict.measures.required
     if required is None or one.verdict.final or one.facts.kind == "each":
         return Cell("")
-    text = amount_text(goals.kpis.get(one.goal.kpi.name), required)
+    return _a_day(goals, one, required, style)
+
+
+def _a_day(goals: Goals, one: Standing, value: float | None, style: Style) -> Cell:
+    if value is None:
+        return Cell("")
+    text = amount_text(goals.kpis.get(one.goal.kpi.name), value)
     return Cell(text if one.facts.kind == "whole" else word(style.lang, "a_day").format(text))
+
+
+def _lift(one: Standing) -> Cell:
+    lift = one.verdict.measures.lift
+    return Cell("" if lift is None or one.verdict.final else f"{lift:.2f}")
 
 
 def _estimates(goals: Goals, style: Style) -> Iterator[str]:
     """Yield by which method, and from how much history, it is estimated where goals may end."""
     found: dict[tuple[str, int], dict[str, None]] = {}
+    if any(one.facts.outlook is not None and one.days_left > FAR for one in goals.standings):
+        yield word(style.lang, "far_ahead").format(FAR)
     for one in goals.standings:
         outlook = one.facts.outlook
         if outlook is not None and not (goals.history and one.day < max(o.day for o in goals.standings)):
@@ -200,8 +229,10 @@ def _scores(scores: Sequence[Score], style: Style) -> Grid:
 
 
 def table(goals: Goals, style: Style) -> str:
-    """Return goals as tables of text."""
-    return tables.draw(grids(goals, style), style)
+    """Return goals as tables of text; with their courses, each that is whole as a chart below."""
+    text = tables.draw(grids(goals, style), style)
+    charts = (burnup.draw(one, goals.kpis.get(one.goal.kpi.name), style) for one in goals.standings if one.course)
+    return "\n".join((text, *(chart for chart in charts if chart)))
 
 
 def html(goals: Goals, style: Style) -> str:
