@@ -39,6 +39,7 @@ PAGES = [
             "funnels",
             "thresholds",
             "goals",
+            "smart",
             "packs",
             "cli",
             "python",
@@ -47,6 +48,7 @@ PAGES = [
     ),
 ]
 BUG = 70
+QUIET = " > /dev/null"
 BLOCK = re.compile(r"^```(?P<language>\w+)(?: (?P<name>\S+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)(?P<target>[^)#]+)(?:#[^)]*)?\)")
 
@@ -110,7 +112,8 @@ def _console(text: str) -> str:
     commands = [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ ")]
     out = []
     for command in commands:
-        printed = _call(shlex.split(command))
+        printed = _call(shlex.split(command.removesuffix(QUIET)))
+        printed = "" if command.endswith(QUIET) else printed
         lines = [line.rstrip() for line in printed.strip("\n").splitlines()]
         out.append("\n".join([f"$ {command}", *lines]))
     return "\n".join(out) + "\n"

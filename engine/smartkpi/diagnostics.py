@@ -96,8 +96,8 @@ def to_json(diagnostic: Diagnostic) -> dict[str, Any]:
         "message": diagnostic.message,
         "hint": diagnostic.hint,
         "subject": diagnostic.subject,
-        "place": _place(diagnostic.span),
-        "notes": [{"message": note.message, "place": _place(note.span)} for note in diagnostic.notes],
+        "place": place_of(diagnostic.span),
+        "notes": [{"message": note.message, "place": place_of(note.span)} for note in diagnostic.notes],
     }
 
 
@@ -105,7 +105,7 @@ def to_github(diagnostic: Diagnostic) -> str:
     """Return a diagnostic as a workflow command, which GitHub shows beside the line."""
     level = "notice" if diagnostic.severity is Severity.NOTE else str(diagnostic.severity)
     properties = {"title": diagnostic.code}
-    if (place := _place(diagnostic.span)) is not None:
+    if (place := place_of(diagnostic.span)) is not None:
         names = {"file": "file", "line": "line", "col": "column", "endLine": "end_line", "endColumn": "end_column"}
         properties = {name: str(place[key]) for name, key in names.items()} | properties
     text = ". ".join(part for part in (diagnostic.message, diagnostic.hint) if part)
@@ -113,7 +113,7 @@ def to_github(diagnostic: Diagnostic) -> str:
     return f"::{level} {written}::{_percent(text)}"
 
 
-def _place(span: Span | None) -> dict[str, Any] | None:
+def place_of(span: Span | None) -> dict[str, Any] | None:
     """Return a span's file, and its lines and columns from 1, the end exclusive."""
     if span is None:
         return None

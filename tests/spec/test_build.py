@@ -256,7 +256,7 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
             [("unreadable-file", "kpi:a")],
         ),
         ("kpis: {a: {formula: order, reviewed: 2026-02-30}}\n", [("bad-value", "kpi:a")]),
-        ("kpis: {a: {formula: order, lint: {long: fine}}}\n", [("not-yet", "kpi:a")]),
+        ("kpis: {a: {formula: order, lint: {long: fine}}}\n", [("unknown-rule", "kpi:a")]),
         ("kpis: {a: {extends: pack}}\n", [("nothing-to-extend", "kpi:a")]),
         ("kpis: {a: {formula: order, goal: {target: +6%, deadline: 2026-12-31}}}\n", [("signed-target", "goal:a")]),
         (
@@ -325,7 +325,7 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
         ('tests: [{name: t, given: {a: "x | y\\n1"}, expect: [{kpi: a}]}]\n', [("bad-table", "test:t")]),
         (
             "kpis: {a: {formula: x y, lint: {long: fine}, grain: z}}\n",
-            [("syntax", "kpi:a"), ("not-yet", "kpi:a"), ("unknown-grain", "kpi:a")],
+            [("syntax", "kpi:a"), ("unknown-rule", "kpi:a"), ("unknown-grain", "kpi:a")],
         ),
     ],
 )

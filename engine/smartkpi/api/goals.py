@@ -83,14 +83,14 @@ def answer_goals(
         period = None if ask.period is None else parse_period(catalog.calendar, ask.period)[1:]
         as_of = parse_moment_of(catalog.calendar, ask.as_of)
     checked = check(catalog)
-    lost = _lost(checked)
+    lost = lost_goals(checked)
     names = select_goals(checked, ask, lost)
     left_out = {name: "definition" for name in names if name in lost}
     kept = tuple(name for name in names if name in checked.goals)
     if not kept and names:
         raise DefinitionError(*errors((*loaded.diagnostics, *checked.diagnostics)))
     needed = _with_children(checked.goals, kept)
-    opened = open_data(loaded, handed, _datasets(checked, needed))
+    opened = open_data(loaded, handed, datasets_of(checked, needed))
     judged = judge(opened, needed, as_of, ask, period, optimized=ask.optimize, progress=progress)
     left_out |= {name: reason for name, reason in judged.left_out.items() if name in kept}
     rows = [one for one in judged.standings if one.goal.name in kept and _concerns(one, ask, period)]
@@ -145,7 +145,7 @@ def _is_about(one: Diagnostic, names: set[str], whole: bool) -> bool:
     return mine or (whole and one.severity is Severity.ERROR)
 
 
-def _lost(checked: Checked) -> dict[str, Diagnostic | None]:
+def lost_goals(checked: Checked) -> dict[str, Diagnostic | None]:
     """Return the goals that an error leaves out."""
     broken = {key.removeprefix("goal:"): one for key, one in checked.catalog.broken.items() if key.startswith("goal:")}
     return {**broken, **{name: None for name in checked.catalog.goals if name not in checked.goals}}
@@ -203,7 +203,7 @@ def _with_children(goals: Mapping[str, TypedGoal], names: Iterable[str]) -> tupl
     return tuple(found)
 
 
-def _datasets(checked: Checked, names: Iterable[str]) -> set[str]:
+def datasets_of(checked: Checked, names: Iterable[str]) -> set[str]:
     """Return the datasets that goals read."""
     asked = [kpi for name in names for kpi in checked.goals[name].questions.values()]
     providers = {dataset for kpi in asked for dataset in kpi.datasets}
@@ -237,7 +237,7 @@ def judge(
     engine = PolarsEngine(opened.tables, progress)
     for by, some in groups.items():
         try:
-            asked = _ask(checked, engine, by, some, as_of, optimized=optimized)
+            asked = ask_goals(checked, engine, by, some, as_of, optimized=optimized)
         except DataError as error:
             problems += error.diagnostics
             left_out |= {goal.name: "data" for goal in some}
@@ -249,7 +249,7 @@ def judge(
                 left_out[goal.name] = "data"
                 continue
             book = replace(asked.book(goal), projector=ask.projector)
-            wrong = list(_unknown_segments(goal, book, checked))
+            wrong = list(unknown_segments(goal, book, checked))
             problems += wrong
             if wrong:
                 left_out[goal.name] = "definition"
@@ -297,21 +297,21 @@ class _Asked:
     left_out: Mapping[str, str]
     problems: tuple[Diagnostic, ...]
 
-    def book(self, goal: TypedGoal) -> Book:
-        """Return what is known of a goal."""
+    def book(self, goal: TypedGoal, first: date | None = None) -> Book:
+        """Return what is known of a goal, from an earlier day on if one is given."""
         calendar = self.plan.calendar
         series = {role: self.series[kpi.name] for role, kpi in goal.questions.items() if kpi.name in self.series}
-        return Book(goal, calendar, series, self.span(goal, calendar))
+        return Book(goal, calendar, series, self.span(goal, calendar, first))
 
-    def span(self, goal: TypedGoal, calendar: Calendar) -> Span:
+    def span(self, goal: TypedGoal, calendar: Calendar, first: date | None = None) -> Span:
         """Return the days that all datasets of a goal's own value cover."""
         value = goal.questions["value"]
         edge = self.edges.get(value.name)
         covers = [cover_of(self.plan, self.answer.coverage, name, edge) for name in sorted(value.datasets)]
-        return span_of(calendar, covers, edge, goal.first(calendar), goal.last())
+        return span_of(calendar, covers, edge, first or goal.first(calendar), goal.last())
 
 
-def _ask(
+def ask_goals(
     checked: Checked,
     engine: PolarsEngine,
     by: tuple[str, ...],
@@ -319,6 +319,7 @@ def _ask(
     as_of: date | datetime | None,
     *,
     optimized: bool,
+    since: date | None = None,
 ) -> _Asked:
     """Ask for all values of goals at once, each by day or by its periods; with segments also over all of them."""
     calendar = checked.catalog.calendar
@@ -326,7 +327,7 @@ def _ask(
     question = Question(
         kpis=tuple(kpis),
         by=by,
-        since=min(goal.first(calendar) for goal in goals),
+        since=since or min(goal.first(calendar) for goal in goals),
         until=max(goal.last() for goal in goals) + DAY,
         as_of=as_of,
     )
@@ -350,7 +351,7 @@ def _joined(provenance: Provenance, asked: _Asked, goals: Sequence[TypedGoal]) -
     )
 
 
-def _unknown_segments(goal: TypedGoal, book: Book, checked: Checked) -> Iterator[Diagnostic]:
+def unknown_segments(goal: TypedGoal, book: Book, checked: Checked) -> Iterator[Diagnostic]:
     """Yield targets of segments that neither the data has nor a dimension describes, each at its line."""
     if not goal.by or book.span.edge is None or goal.spec.stage == "draft":
         return
@@ -376,7 +377,7 @@ def _described(checked: Checked, name: str) -> set[str]:
 
 def _rows(book: Book, ask: GoalAsk, period: tuple[date, date] | None) -> Iterator[Standing]:
     """Yield the rows of a goal: over all segments, then each segment; of its periods those that were asked for."""
-    for segment, target in _targets(book):
+    for segment, target in targets_of(book):
         if ask.whole and segment is not None:
             continue
         if book.goal.kind == "each" and period is not None:
@@ -395,7 +396,7 @@ def _rows(book: Book, ask: GoalAsk, period: tuple[date, date] | None) -> Iterato
         yield from (one for one in (suppose(now, more) for more in ask.what_if) if one is not None)
 
 
-def _targets(book: Book) -> Iterator[tuple[Segment | None, Bounds]]:
+def targets_of(book: Book) -> Iterator[tuple[Segment | None, Bounds]]:
     """Yield what is judged, with its target: all together, where that has one or a sum; and each segment."""
     goal = book.goal
     whole = goal.targets.get((None, ()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -22,10 +22,12 @@ from smartkpi.spec.model import Catalog
 if TYPE_CHECKING:  # a check of definitions waits for no engine
     from smartkpi.api.cases import Outcome
     from smartkpi.assess.projection import Projector
+    from smartkpi.assess.smart import Score
     from smartkpi.engines.polars.meter import Progress
     from smartkpi.result import Change, Goals, Result
     from smartkpi.sources.inspect import DatasetFacts
 
+WIDTH = 100
 Stage = Literal["syntax", "typed", "plan", "optimized", "polars"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 DataSource = str | Path | Mapping[str, Any]
@@ -36,11 +38,14 @@ class Report:
     """What a check found: problems of the definitions, and of the data where that was looked at.
 
     ``tables`` has the facts of each table that could be read: rows, columns, what is missing or out of the ordinary.
+    ``smart`` has goals by the rules of SMART, if that was asked for.
     """
 
     definitions: tuple[Diagnostic, ...]
     data: tuple[Diagnostic, ...] = ()
     tables: tuple[DatasetFacts, ...] = ()
+    smart: tuple[Score, ...] | None = None
+    display: Callable[[Report], str] | None = field(default=None, compare=False, repr=False)
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -49,10 +54,12 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error."""
-        return not errors(self.diagnostics)
+        """Whether there is no error, and no goal that fails a rule."""
+        return not errors(self.diagnostics) and all(one.smart != "no" for one in self.smart or ())
 
     def __repr__(self) -> str:
+        if self.display is not None:
+            return self.display(self)
         return "\n\n".join(map(render, self.diagnostics)) or "no problems"
 
 
@@ -93,12 +100,24 @@ class Project:
         """Return the definitions, names resolved and types known, without a look at the data."""
         return check(self.catalog)
 
-    def check(self, data: bool = False) -> Report:
+    def check(
+        self,
+        data: bool = False,
+        smart: bool | str | Sequence[str] = False,
+        as_of: str | date | datetime | None = None,
+        progress: Progress | None = None,
+    ) -> Report:
         """Check all definitions; with ``data`` hold them against columns and types, and read every row once.
 
         Where that finds no error, no question about the project meets a problem of definitions or data.
+
+        With ``smart`` goals (True: all; or names, globs, KPIs) are held against the rules of SMART; with ``data`` too
+        those that look at values and at the past, as they were known at ``as_of``.
         """
-        if not arguments.flag("data", data):
+        data, as_of = arguments.flag("data", data), arguments.moment("as_of", as_of)
+        if smart is not False:
+            return self._lint(data, () if smart is True else arguments.names("smart", smart), as_of, progress)
+        if not data:
             return Report(_unique((*self.loaded.diagnostics, *self.typed().diagnostics)))
         from smartkpi.api.pipeline import evaluate, inspect_data, open_data
 
@@ -113,6 +132,20 @@ class Project:
                 found = error.diagnostics
         facts, noted = inspect_data(opened)
         return Report(opened.definitions, _unique((*opened.data, *found, *noted)), facts)
+
+    def _lint(
+        self, data: bool, goals: tuple[str, ...], as_of: str | date | datetime | None, progress: Progress | None
+    ) -> Report:
+        from smartkpi.api.smart import score_goals
+        from smartkpi.report.smart import render as shown
+        from smartkpi.report.style import Style
+
+        checked = self.typed()
+        found = score_goals(self.usable(), self.data, checked, goals, as_of, progress, data=data)
+        definitions = _unique((*self.loaded.diagnostics, *checked.diagnostics))
+        return Report(
+            definitions, found[1], smart=found[0], display=lambda one: shown(one.smart or (), Style(width=WIDTH))
+        )
 
     def run(
         self,

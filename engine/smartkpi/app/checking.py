@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from smartkpi.api import Report, load
 from smartkpi.app.edge import DATA, DEFINITIONS, FINE, USAGE, worst
-from smartkpi.app.terminal import style_of, write
+from smartkpi.app.terminal import progress_bar, style_of, write
 from smartkpi.diagnostics import Severity, errors, render, to_github, to_json
 from smartkpi.report.style import Style, cells, pad, plain
 from smartkpi.spec.constants import SET
@@ -21,6 +21,29 @@ if TYPE_CHECKING:  # a check of definitions waits for no engine
 
 SHOWN = 4
 """How many columns with the same remark are named."""
+
+
+def lint(path: Path, sets: Mapping[str, str], names: Sequence[str], form: str, *, data: bool, as_of: str | None) -> int:
+    """Hold goals against the rules of SMART, write what was found to stdout, and return the exit code."""
+    from smartkpi.report import smart
+
+    project = load(path, sets=sets)
+    with progress_bar() as progress:
+        report = project.check(data=data, smart=tuple(names), as_of=as_of, progress=progress)
+    style, scores = style_of(sys.stdout), report.smart or ()
+    told = [
+        one for one in report.diagnostics if not one.subject.startswith("goal:") and one.severity is not Severity.NOTE
+    ]
+    match form:
+        case "json":
+            write(smart.as_json(scores, report.diagnostics, style, ok=report.ok))
+        case "github":
+            write("".join(f"{to_github(one)}\n" for one in told) + smart.as_github(scores))
+        case _:
+            boxes = "".join(f"{render(one, style.color)}\n\n" for one in told) if form == "text" else ""
+            write(boxes + smart.FORMATS[form](scores, style))
+    failed = DEFINITIONS if errors(report.definitions) or any(one.smart == "no" for one in scores) else FINE
+    return worst((failed, DATA if errors(report.data) else FINE))
 
 
 def check(path: Path, sets: Mapping[str, str], data: bool, form: str) -> int:

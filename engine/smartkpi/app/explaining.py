@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from smartkpi import errors
+from smartkpi import errors, rules
 from smartkpi.api import Stage, load
 from smartkpi.app.edge import FINE
 from smartkpi.app.terminal import style_of, write
@@ -24,7 +24,7 @@ def explain(path: Path, sets: Mapping[str, str], name: str, stage: Stage, form: 
 
 def explain_code(name: str, form: str, path: Path | None) -> int | None:
     """Write what a code means and return the exit code; None where the name is no code, or a KPI of the project."""
-    text = errors.explain(name)
+    text = errors.explain(name) or rules.explain(name)
     if text is None or (path is not None and name in load(path).catalog.kpis):
         return None
     _write({"code": name, "text": text}, text, form)
@@ -33,7 +33,8 @@ def explain_code(name: str, form: str, path: Path | None) -> int | None:
 
 def no_code(name: str, path: Path | None) -> str:
     """Return what to say of a name that is no code, where it can be no KPI either."""
-    hint = did_you_mean(name, errors.codes()) or ("for a KPI, name its project with -p PATH" if path is None else "")
+    known = (*errors.codes(), *rules.rules())
+    hint = did_you_mean(name, known) or ("for a KPI, name its project with -p PATH" if path is None else "")
     return f"no error has the code `{name}`{': ' if hint else ''}{hint}"
 
 

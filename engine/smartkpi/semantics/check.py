@@ -45,7 +45,7 @@ class Checked:
 
     ``events`` maps every event to its providers (none where it is only declared); ``order`` has the KPIs, each after
     those it refers to; ``scopes`` is what conditions on an event's rows may name; ``left_out`` maps a KPI that is not
-    in ``kpis`` to the error that left it out.
+    in ``kpis`` to the error that left it out; ``space`` is what more KPIs may be checked in.
     """
 
     catalog: Catalog
@@ -58,6 +58,7 @@ class Checked:
     left_out: Mapping[str, Diagnostic] = field(default_factory=dict)
     goals: Mapping[str, TypedGoal] = field(default_factory=dict)
     diagnoses: Mapping[str, TypedDiagnosis] = field(default_factory=dict)
+    space: Namespace | None = field(default=None, compare=False, repr=False)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -98,10 +99,11 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
     space = replace(space, derived=DerivedEvents(scopes, events, datasets))
     derive_events(catalog.derived, space, broken, found)
     kpis, order, left_out = _check_kpis(catalog, space, broken, found)
-    diagnoses = check_diagnoses(catalog, replace(space, kpis=kpis), left_out, found)
+    space = replace(space, kpis=kpis)
+    diagnoses = check_diagnoses(catalog, space, left_out, found)
     found.extend(dict.fromkeys(cause for cause in left_out.values() if cause.code == "unequal-fields"))
     found.extend(without_field(catalog, (dataset.typed for dataset in checked)))
-    goals = check_goals(catalog, replace(space, kpis=kpis), left_out, found)
+    goals = check_goals(catalog, space, left_out, found)
     aim(kpis, goals, catalog.calendar, found)
     found.extend(_check_cases(catalog, events, scopes, broken))
     return Checked(
@@ -115,6 +117,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
         left_out=left_out,
         goals=goals,
         diagnoses=diagnoses,
+        space=space,
     )
 
 

@@ -69,11 +69,12 @@ class Rail:
 class TypedGoal:
     """A goal, checked.
 
-    ``kind`` says how its value comes about, ``nature`` what its KPI is. ``targets`` are by the first day of a period
-    (None: the whole goal) and by segment (): all of them together). ``grain`` is that of its days: coarser where rows
-    stand for more. ``each`` is the grain of its periods, ``length`` the window of a level. The baseline is a number,
-    or the KPI from ``before`` to its end; ``fallback``: it may be the first value there is. ``monotone``: its total
-    cannot fall. ``questions`` are the KPIs, by role, whose values it is made of; ``rails`` those of its guardrails.
+    ``kind`` says how its value comes about, ``nature`` what its KPI is. ``targets`` are by the first day of a
+    period (None: the whole goal) and by segment (): all of them together). ``grain`` is that of its days: coarser
+    where rows stand for more. ``each`` is the grain of its periods, ``length`` the window of a level. The baseline
+    is a number, or the KPI from ``before`` to its end; ``fallback``: it may be the first value there is.
+    ``monotone``: its total cannot fall. ``possible`` are the bounds of what it takes to be possible. ``questions``
+    are the KPIs, by role, whose values it is made of; ``rails`` those of its guardrails.
     """
 
     name: str
@@ -96,6 +97,7 @@ class TypedGoal:
     revisions: tuple[Revised, ...] = ()
     rails: tuple[Rail, ...] = ()
     monotone: bool = False
+    possible: tuple[float | None, float | None] = (None, None)
     questions: Mapping[str, TypedKpi] = field(default_factory=dict, repr=False)
 
     @property

@@ -135,6 +135,10 @@ def _check_goal(
         revisions=type_revisions(goal, kpi, nature, dates, space, findings),
         rails=_rails(goal, space, left_out, findings),
         monotone=not (goal.corrections if goal.corrections is not None else may_fall(kpi.formula, space.kpis)),
+        possible=(
+            amount_of(goal.achievable.low, kpi, nature, space, findings),
+            amount_of(goal.achievable.high, kpi, nature, space, findings),
+        ),
     )
     _check_path(typed, findings)
     _check_direction(typed, findings)

@@ -294,7 +294,6 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
                 before = state.contracts.get(name)
                 _keep(state.contracts, name, contract if before is None else agree(before, contract, problems))
         case "kpi":
-            problems += later.later_in_kpi(value)
             grains = () if "calendar" in state.broken else state.calendar.grains
             kpi = build_kpi(name, value, span, grains, Folder(definition.base, state.bounds), problems)
             if kpi is not None:
@@ -302,7 +301,6 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
                 _keep(state.kpis, name, replace(kpi, hidden=kpi.hidden or definition.hidden))
             _build_goals(state, definition)
         case "goal":
-            problems += later.later_in_goal(value)
             if isinstance(value, Fields):
                 goal = build_goal(name, value, span, Folder(definition.base, state.bounds), problems)
                 _keep_goal(state, goal, definition)

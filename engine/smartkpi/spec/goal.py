@@ -10,7 +10,7 @@ from typing import Literal
 
 from smartkpi.language.syntax import Duration
 from smartkpi.source import Span
-from smartkpi.spec.model import EMPTY, Formula, Labels, Origin
+from smartkpi.spec.model import EMPTY, Formula, Labels, Origin, Silence
 
 UNSAID = Labels()
 
@@ -105,6 +105,16 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Achievable:
+    """What speaks for reaching a goal: how far back to look, between which values it lies, what makes it possible."""
+
+    history: Duration | None = None
+    low: Formula | None = None
+    high: Formula | None = None
+    because: Labels = UNSAID
+
+
+@dataclass(frozen=True, slots=True)
 class Goal:
     """A goal as written. ``parts`` are targets by period, segment or both, ``by`` the fields of those segments."""
 
@@ -133,7 +143,9 @@ class Goal:
     weight: Decimal = Decimal(1)
     guardrails: tuple[Guardrail, ...] = ()
     evidence: Evidence = Evidence()
+    achievable: Achievable = Achievable()
     corrections: bool | None = None
+    lint: tuple[Silence, ...] = ()
     settle: Duration | None = None
     revisions: tuple[GoalRevision, ...] = ()
     stage: Literal["draft", "active", "paused", "cancelled"] = "active"

@@ -16,6 +16,7 @@ from smartkpi.nearest import did_you_mean
 from smartkpi.source import Span, Text
 from smartkpi.spec.bounds import Folder
 from smartkpi.spec.goal import (
+    Achievable,
     Baseline,
     Evidence,
     Goal,
@@ -25,7 +26,7 @@ from smartkpi.spec.goal import (
     Over,
     Target,
 )
-from smartkpi.spec.later import later_in_goal
+from smartkpi.spec.lint import silences
 from smartkpi.spec.model import Formula, Labels
 from smartkpi.spec.nodes import CUT, Fields, Items, Node, Scalar
 from smartkpi.spec.revisions import dated_items
@@ -51,13 +52,13 @@ def goals_of_kpi(kpi: str, node: Node, folder: Folder, found: dict[str, Problems
         return
     if isinstance(one := node.get("goal"), Fields):
         key = node.entries["goal"].key
-        found.setdefault(kpi, []).extend(later_in_goal(one))
+        found.setdefault(kpi, [])
         yield build_goal(kpi, one, key.span, folder, found[kpi], kpi)
     some = node.get("goals")
     for entry in some.entries.values() if isinstance(some, Fields) else ():
         if isinstance(entry.value, Fields):
             name = f"{kpi}.{entry.key.written}"
-            found.setdefault(name, []).extend(later_in_goal(entry.value))
+            found.setdefault(name, [])
             yield build_goal(name, entry.value, entry.key.span, folder, found[name], kpi)
 
 
@@ -97,7 +98,9 @@ def build_goal(name: str, node: Fields, span: Span, folder: Folder, problems: Pr
         weight=_decimal(node.get("weight"), Decimal(1), problems),
         guardrails=tuple(_guardrails(node.get("guardrails"), problems)),
         evidence=_evidence(evidence, problems),
+        achievable=_achievable(node.get("achievable"), problems),
         corrections=_flag(node.get("corrections")),
+        lint=tuple(silences(node.get("lint"), problems)),
         settle=_duration(node.get("settle"), problems),
         revisions=tuple(_revisions(node.get("revisions"), problems)),
         stage=_word(node.get("stage"), "active"),
@@ -302,6 +305,14 @@ def _evidence(node: Node | None, problems: Problems) -> Evidence:
         days=days,
         projection=_word(node.get("projection"), usual.projection),
     )
+
+
+def _achievable(node: Node | None, problems: Problems) -> Achievable:
+    if not isinstance(node, Fields):
+        return Achievable()
+    bounds = node.get("bounds")
+    low, high = (formula(bounds.get(key), problems) if isinstance(bounds, Fields) else None for key in ("min", "max"))
+    return Achievable(_duration(node.get("history"), problems), low, high, _labels(node.get("because")))
 
 
 def _revisions(node: Node | None, problems: Problems) -> Iterator[GoalRevision]:

@@ -13,6 +13,7 @@ from smartkpi.periods.grain import Grain
 from smartkpi.source import Span
 from smartkpi.spec.bounds import Folder
 from smartkpi.spec.later import later_in_thresholds
+from smartkpi.spec.lint import silences
 from smartkpi.spec.model import Kpi, Labels, Revision
 from smartkpi.spec.nodes import Fields, Node, Scalar
 from smartkpi.spec.revisions import dated_items
@@ -35,6 +36,7 @@ def build_kpi(
     reviewed = day(node.get("reviewed"), problems)
     measure = unit(node, problems)
     revisions = tuple(_revisions(node.get("revisions"), problems))
+    lint = tuple(silences(node.get("lint"), problems))
     if written is None:
         return None
     return Kpi(
@@ -60,6 +62,7 @@ def build_kpi(
         deprecated=_deprecated(node.get("deprecated")),
         revisions=revisions,
         rules=rules,
+        lint=lint,
     )
 
 

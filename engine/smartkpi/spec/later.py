@@ -13,8 +13,6 @@ SECTIONS = {
     "groups": "`groups`",
     "cohorts": "`cohorts`",
 }
-_KPI = ("lint",)
-_GOAL = ("achievable", "lint")
 _THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
 _DATASET = ("additive",)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -23,16 +21,6 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 def not_yet(what: str, node: Node) -> Diagnostic:
     """Return the error that a feature is not supported yet."""
     return Diagnostic("not-yet", f"{what} is not supported yet", node.span)
-
-
-def later_in_kpi(node: Node) -> Iterator[Diagnostic]:
-    """Yield what a KPI asks for too early."""
-    yield from _keys(node, _KPI)
-
-
-def later_in_goal(node: Node) -> Iterator[Diagnostic]:
-    """Yield what a goal asks for too early."""
-    yield from _keys(node, _GOAL)
 
 
 def later_in_thresholds(node: Fields) -> Iterator[Diagnostic]:

@@ -342,6 +342,15 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class Silence:
+    """A rule that is not held against a definition, with the reason."""
+
+    rule: str
+    reason: str
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Kpi:
     """A KPI as written."""
 
@@ -368,6 +377,7 @@ class Kpi:
     revisions: tuple[Revision, ...] = ()
     origin: Origin | None = None
     rules: Rules = Rules()
+    lint: tuple[Silence, ...] = ()
     part_of: str = ""
     """What it is a part of, and shown with: a problem of several parts is told once."""
 

@@ -80,6 +80,7 @@ def rename_goal(goal: Goal, files: Files, owned: bool) -> Goal:
         target=target,
         baseline=baseline and replace(baseline, amount=amount(baseline.amount)),
         stretch=amount(goal.stretch),
+        achievable=replace(goal.achievable, low=amount(goal.achievable.low), high=amount(goal.achievable.high)),
         where=_of_rows(goal.where, files),
         parts=tuple(replace(one, amount=amount(one.amount)) for one in goal.parts),
         milestones=tuple(replace(one, value=amount(one.value)) for one in goal.milestones),

@@ -1,0 +1,303 @@
+"""What the past says of a goal: how its value changed before, how far chance goes, what comes if all goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import sqrt
+
+from smartkpi.assess.book import Book, facts_of, period_keys
+from smartkpi.assess.daily import EVIDENCE, LEAST_WEEKS, Daily, changes
+from smartkpi.assess.goals import assess, is_met
+from smartkpi.assess.levels import project_level, scale_of
+from smartkpi.assess.outlook import Outlook
+from smartkpi.assess.projection import project_total
+from smartkpi.assess.ratios import overdispersion, project_share
+from smartkpi.assess.series import DAY, Segment
+from smartkpi.assess.smart import Known, Part
+from smartkpi.periods.grain import Grain
+from smartkpi.semantics.goal import Bounds, TypedGoal
+from smartkpi.semantics.past import DAYS, RECENT, past_first
+
+FULL = 1.0
+BLOCKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """A goal's past: the first and last of its days that count, how long the goal is, and the book of its values."""
+
+    book: Book
+    first: date
+    last: date
+    days: int
+
+    @property
+    def goal(self) -> TypedGoal:
+        return self.book.goal
+
+
+def look_back(book: Book, targets: Sequence[tuple[Segment | None, Bounds]], events: Sequence[str]) -> Known:
+    """Return what the data says of a goal; the book's days go back as far as its past does."""
+    goal, span = book.goal, book.span
+    ended = span.ended or goal.start - DAY
+    awaited = None
+    if goal.before is not None and goal.before[1] > ended:
+        awaited = goal.before[1]
+    recent = max((goal.deadline - goal.start).days + 1, RECENT)
+    rows = tuple((event, _rows(book, event, ended, recent)) for event in events)
+    past = _past(book)
+    parts = tuple(_part(book, past, segment, target) for segment, target in targets)
+    coverage = span.count(ended - DAY * (RECENT - 1), ended) / RECENT
+    return Known(span.last, coverage, recent, rows, parts, 0.0 if past is None else _horizons(past), awaited)
+
+
+def _past(book: Book) -> _Past | None:
+    """Return what of a goal's past is covered; None where nothing is."""
+    goal, calendar = book.goal, book.calendar
+    known = [day for day in book.span.days if past_first(goal, calendar) <= day < goal.start]
+    if not known:
+        return None
+    return _Past(book, known[0], known[-1], (goal.deadline - goal.start).days + 1)
+
+
+def _horizons(past: _Past) -> float:
+    """Return how many times the goal's length fits into its past, behind the first value there can be."""
+    goal, days = past.goal, (past.last - past.first).days + 1
+    width = past.days
+    if goal.kind == "level" and goal.length is not None:
+        width = goal.length.count * DAYS.get(goal.length.unit, 1)
+    return max(days - width, 0) / past.days
+
+
+def _rows(book: Book, event: str, ended: date, days: int) -> int | None:
+    series = book.series.get(f"rows:{event}")
+    if series is None:
+        return None
+    known = [series.points[None]] if None in series.points else list(series.points.values())
+    first = ended - DAY * (days - 1)
+    return int(sum(one.value or 0 for points in known for day, one in points.items() if first <= day <= ended))
+
+
+def _part(book: Book, past: _Past | None, segment: Segment | None, target: Bounds) -> Part:
+    goal = book.goal
+    if goal.kind == "each":
+        return _part_each(book, past, segment)
+    facts = facts_of(book, segment, target, book.span, goal.due(book.span.ended or goal.start))
+    baseline = None if goal.kind == "total" and goal.before is None else facts.baseline
+    wanted = target.over(baseline if goal.kind != "total" else _came(book, segment, facts.baseline))
+    bound = facts.target if facts.revised or wanted is None else wanted.low
+    unreachable = assess(facts).measures.unreachable
+    met = bound is not None and baseline is not None and is_met(goal.aim, baseline, bound, facts.upper)
+    if past is None or bound is None:
+        return Part(segment, bound, facts.upper, facts.baseline, met, unreachable=unreachable)
+    values = _values(past, segment)
+    prior = values.values.get(past.last)
+    growths, needed, differs = _changes(past, values, prior, bound)
+    return Part(
+        segment=segment,
+        target=bound,
+        upper=facts.upper,
+        baseline=facts.baseline,
+        met=met,
+        prior=prior,
+        growths=growths,
+        needed=needed,
+        differs=differs,
+        rows=_expected(past, segment),
+        error=_error(past, segment, values),
+        chance=_chance(past, segment, bound, values),
+        unreachable=unreachable,
+    )
+
+
+def _came(book: Book, segment: Segment | None, baseline: float | None) -> float | None:
+    """Return what the change of a total is a change of: its value over the days of the baseline."""
+    values = book.of("baseline").points.get(segment, {})
+    known = [point.value for _, point in sorted(values.items()) if point.value is not None]
+    return known[-1] if known else book.goal.baseline if book.goal.baseline is not None else baseline
+
+
+def _values(past: _Past, segment: Segment | None) -> Daily:
+    """Return the value over as long a time as the goal, or over its window, by the day on which that ended."""
+    goal, book = past.goal, past.book
+    points = book.of("value" if goal.kind == "level" else "past").points.get(segment, {})
+    width = past.days
+    if goal.kind == "level":
+        width = goal.length.count * DAYS.get(goal.length.unit, 1) if goal.length is not None else 1
+    first = past.first + DAY * (width - 1)
+    known = {day: point.value for day, point in points.items() if first <= day <= past.last and point.value is not None}
+    return Daily.of(known, past.last)
+
+
+def _changes(
+    past: _Past, values: Daily, prior: float | None, target: float
+) -> tuple[tuple[float, ...], float | None, bool]:
+    """Return how such values changed from one time to the next, and which change the target is."""
+    if prior is None:
+        return (), None, False
+    differs = past.goal.nature == "proportion" or prior <= 0 or any(value <= 0 for value in values.values.values())
+    if differs:
+        return tuple(changes(values, past.days)), target - prior, True
+    return tuple(changes(values, past.days, lambda before, after: after / before)), target / prior, False
+
+
+def _daily(past: _Past, segment: Segment | None) -> tuple[Daily, Daily]:
+    """Return the values of covered days, and the rows behind them; a day without rows is zero."""
+    points = past.book.of("daily").points.get(segment, {})
+    total = past.goal.kind == "total" or past.goal.kind == "each"
+    values: dict[date, float] = {}
+    rows: dict[date, float] = {}
+    for day in past.book.span.days:
+        if not past.first <= day <= past.last:
+            continue
+        point = points.get(day)
+        rows[day] = float(point.sample or 0) if point is not None else 0.0
+        if point is not None and point.value is not None:
+            values[day] = point.value
+        elif total:
+            values[day] = 0.0
+    return Daily.of(values, past.last), Daily.of(rows, past.last)
+
+
+def _hits(values: Daily, rows: Daily) -> Daily:
+    """Return the hits of a share by day: its value times the rows behind it."""
+    return Daily.of({day: values.values.get(day, 0.0) * count for day, count in rows.values.items()}, rows.last)
+
+
+def _expected(past: _Past, segment: Segment | None) -> float | None:
+    """Return how many rows there will be at the deadline, as the last weeks had them."""
+    goal = past.goal
+    if goal.kind == "level":
+        point = past.book.of("value").at(segment, past.last)
+        return None if point is None or point.sample is None else float(point.sample)
+    _, rows = _daily(past, segment)
+    known = rows.known(RECENT)
+    return sum(known.values()) / len(known) * past.days if known else None
+
+
+def _error(past: _Past, segment: Segment | None, values: Daily) -> float | None:
+    """Return the standard error of the value over the goal's length: of a share by its rows, else by its weeks."""
+    goal = past.goal
+    if goal.kind == "level":
+        point = past.book.of("value").at(segment, past.last)
+        if goal.nature != "proportion" or point is None or point.value is None or not point.sample:
+            return _spread(past, values)
+        return sqrt(point.value * (1 - point.value) / point.sample)
+    if goal.grain is not Grain.DAY:
+        return None
+    daily, rows = _daily(past, segment)
+    if goal.nature == "proportion":
+        trials = rows.known(EVIDENCE)
+        hits = {day: daily.values.get(day, 0.0) * count for day, count in trials.items()}
+        share, size = sum(hits.values()) / max(sum(trials.values()), 1.0), _expected(past, segment)
+        if len(trials) < 7 * LEAST_WEEKS or not size:
+            return None
+        dispersion = overdispersion(hits, trials, past.last, EVIDENCE)
+        return sqrt(share * (1 - share) / size * dispersion)
+    if goal.kind == "total":
+        rhythm = daily.rhythm()
+        return None if rhythm is None else sqrt(rhythm.variance() * past.days)
+    weeks = list(_weeks(daily, rows))
+    if len(weeks) < LEAST_WEEKS:
+        return None
+    return _deviation(weeks) / sqrt(past.days / 7)
+
+
+def _spread(past: _Past, values: Daily) -> float | None:
+    """Return how far the values of windows that do not overlap lie apart."""
+    goal = past.goal
+    width = goal.length.count * DAYS.get(goal.length.unit, 1) if goal.length is not None else 1
+    known = [values.values.get(past.last - DAY * width * i) for i in range(8)]
+    some = [one for one in known if one is not None]
+    return _deviation(some) if len(some) > BLOCKS else None
+
+
+def _weeks(values: Daily, rows: Daily) -> Iterator[float]:
+    """Yield the means of the last weeks, each day as much as it has rows."""
+    for week in range(EVIDENCE // 7):
+        days = [values.last - DAY * (7 * week + i) for i in range(7)]
+        known = [(values.values[day], rows.values.get(day, 0.0)) for day in days if day in values.values]
+        weight = sum(count for _, count in known)
+        if weight > 0:
+            yield sum(value * count for value, count in known) / weight
+
+
+def _deviation(values: Sequence[float]) -> float:
+    middle = sum(values) / len(values)
+    return sqrt(sum((one - middle) ** 2 for one in values) / (len(values) - 1))
+
+
+def _chance(past: _Past, segment: Segment | None, target: float, values: Daily) -> float | None:
+    """Return the probability that the target is met, seen from before the start."""
+    found = _outlook(past, segment, values)
+    if found is None:
+        return None
+    rising = past.goal.aim in ("increase", "stay_above")
+    return found.above(target) if rising else found.below(target)
+
+
+def _outlook(past: _Past, segment: Segment | None, values: Daily) -> Outlook | None:
+    """Return where the value goes over the goal's length, as its days were before the start."""
+    goal, calendar = past.goal, past.book.calendar
+    if goal.grain is not Grain.DAY:
+        return None
+    if goal.kind == "level":
+        prior = values.values.get(past.last)
+        if prior is None:
+            return None
+        known = list(values.values.values())
+        scale = scale_of(known, proportion=goal.nature == "proportion")
+        found = project_level(values, past.days, prior, scale)
+        return found if found is not None and found.method == "changes" else None
+    daily, rows = _daily(past, segment)
+    if goal.nature == "additive":
+        return project_total(daily, calendar, past.days, 0.0)
+    if goal.nature == "proportion":
+        return project_share(_hits(daily, rows), rows, calendar, past.days, (0.0, 0.0))
+    return None
+
+
+def _part_each(book: Book, past: _Past | None, segment: Segment | None) -> Part:
+    """Return what is known of a goal for each period: its periods together, against as many before."""
+    goal, calendar = book.goal, book.calendar
+    keys = period_keys(book, segment)
+    if not keys or goal.each is None:
+        return Part(segment, None)
+    target = sum(bounds.low for _, bounds in keys) / len(keys)
+    if past is None:
+        return Part(segment, target)
+    points = book.of("value").points.get(segment, {})
+    whole = [key for key in calendar.keys(goal.each, past.first, past.last) if _is_whole(past, key)]
+    series = [(key, points[key].value if key in points else _nothing(goal)) for key in whole]
+    known = [value for _, value in series if value is not None]
+    means = [sum(known[i : i + len(keys)]) / len(keys) for i in range(len(known) - len(keys) + 1)]
+    samples = [points[key].sample for key in whole[-len(keys) :] if key in points]
+    rows = [float(one) for one in samples if one is not None]
+    prior = means[-1] if means else None
+    if prior is None:
+        return Part(segment, target, rows=sum(rows) / len(rows) if rows else None)
+    differs = goal.nature == "proportion" or any(one <= 0 for one in means)
+    pairs = list(zip(means, means[len(keys) :], strict=False))
+    growths = tuple(after - before if differs else after / before for before, after in pairs)
+    needed = target - prior if differs else target / prior
+    return Part(
+        segment,
+        target,
+        prior=prior,
+        growths=growths,
+        needed=needed,
+        differs=differs,
+        rows=sum(rows) / len(rows) if rows else None,
+        chance=_chance(past, segment, target * len(keys), Daily.of({})) if goal.nature == "additive" else None,
+    )
+
+
+def _nothing(goal: TypedGoal) -> float | None:
+    return 0.0 if goal.nature in ("additive", "accumulating") else None
+
+
+def _is_whole(past: _Past, key: date) -> bool:
+    first, end = past.book.calendar.days(past.goal.each or Grain.MONTH, key)
+    return first >= past.first and end - DAY <= past.last

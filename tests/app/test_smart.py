@@ -1,0 +1,100 @@
+"""`kpi check --smart` at the edge: formats, exit codes, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.app.conftest import Kpi
+
+PROJECT = """\
+datasets: {d: {read: d.csv, time: day, events: {order: {count: orders}}}}
+kpis: {orders: {formula: order, direction: higher}}
+goals:
+  good: {kpi: orders, title: "20 orders in January 2026", target: 20, deadline: 2026-01-31, owner: Ana, why: rent}
+  poor: {kpi: orders, title: "20 orders, no | pipe, in January 2026", target: 20, deadline: 2026-01-31, parent: good}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kpis.yml").write_text(PROJECT)
+    (tmp_path / "d.csv").write_text("day,orders\n2026-01-01,3\n2026-01-02,4\n")
+    return tmp_path
+
+
+def test_a_goal_that_fails_ends_with_3(project: Path, kpi: Kpi) -> None:
+    done = kpi("check", "--smart")
+    assert done.exit_code == 3
+    assert "poor  fail" in done.stdout
+    assert kpi("check", "--smart", "good").exit_code == 0
+    assert kpi("check", "kpis.yml", "--smart", "g*").exit_code == 0
+
+
+def test_json_has_every_rule(project: Path, kpi: Kpi) -> None:
+    done = kpi("check", "--smart", "--data", "--format", "json")
+    found = json.loads(done.stdout)
+    assert done.exit_code == 3
+    assert not found["ok"]
+    good, poor = found["smart"]
+    assert (good["smart"], poor["smart"]) == ("yes", "no")
+    owner = next(rule for rule in poor["rules"] if rule["code"] == "S4")
+    assert owner["mark"] == "fail"
+    assert owner["write"] == "owner: NAME"
+    assert owner["place"]["line"] == 5
+
+
+def test_markdown_and_github(project: Path, kpi: Kpi) -> None:
+    text = kpi("check", "--smart", "--format", "markdown").stdout
+    assert "| poor | fail |" in text
+    assert "no \\| pipe" in text
+    lines = kpi("check", "--smart", "--format", "github").stdout.splitlines()
+    assert lines[0].startswith("::error file=kpis.yml,line=5,")
+
+
+def test_data_that_is_gone_is_told_and_leaves_things_unknown(project: Path, kpi: Kpi) -> None:
+    (project / "d.csv").unlink()
+    done = kpi("check", "--smart", "good", "--data")
+    assert done.exit_code == 4
+    assert "the data cannot be read" in done.stdout
+
+
+def test_an_error_elsewhere_is_shown_before(project: Path, kpi: Kpi) -> None:
+    (project / "kpis.yml").write_text(PROJECT.replace("formula: order,", "formula: ordr,"))
+    done = kpi("check", "--smart")
+    assert done.exit_code == 3
+    assert "error[unknown-event]" in done.stdout
+    assert "M1 fail" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--smart", "gold"), "did you mean `good`"),
+        (("--smart", "--as-of", "soon"), "soon"),
+        (("--smart", "--as-of", ""), "--as-of is empty"),
+        (("--as-of", "2026-01-01"), "--as-of goes with --smart"),
+        (("--format", "markdown"), "goes with --smart"),
+        (("kpis.yml", "good"), "one project"),
+        (("--doctor", "--smart"), "--doctor goes without"),
+    ],
+)
+def test_what_is_refused(project: Path, kpi: Kpi, words: tuple[str, ...], said: str) -> None:
+    done = kpi("check", *words)
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_a_project_without_goals(project: Path, kpi: Kpi) -> None:
+    (project / "kpis.yml").write_text(PROJECT.partition("goals:")[0])
+    done = kpi("check", "--smart")
+    assert (done.exit_code, done.stdout) == (0, "no goals\n")
+
+
+def test_a_rule_is_explained(project: Path, kpi: Kpi) -> None:
+    done = kpi("explain", "S3")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("## S3 warning")
