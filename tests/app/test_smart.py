@@ -98,3 +98,31 @@ def test_a_rule_is_explained(project: Path, kpi: Kpi) -> None:
     done = kpi("explain", "S3")
     assert done.exit_code == 0
     assert done.stdout.startswith("## S3 warning")
+
+
+def test_an_audit_in_every_format(project: Path, kpi: Kpi) -> None:
+    text = kpi("check", "--audit", "--as-of", "2026-02-28")
+    assert text.exit_code == 0
+    assert "1 KPI, 2 goals, 1 dataset, 1 event · as of 2026-02-28" in text.stdout
+    assert "| owner | no owner | 1 of 1 | orders |" in kpi("check", "--audit", "--format", "markdown").stdout
+    lines = kpi("check", "--audit", "--format", "github").stdout.splitlines()
+    assert lines[0].startswith("::warning file=kpis.yml,line=2,")
+    found = json.loads(kpi("check", "--audit", "--as-of", "2026-02-28", "--format", "json").stdout)
+    assert found["ok"]
+    assert found["audit"]["as_of"] == "2026-02-28"
+    assert {one["code"] for one in found["audit"]["concerns"]} >= {"owner", "goal", "review"}
+
+
+def test_an_audit_and_goals_together(project: Path, kpi: Kpi) -> None:
+    done = kpi("check", "--audit", "--smart", "good", "--format", "json")
+    found = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert set(found) == {"ok", "smart", "audit", "diagnostics"}
+    assert kpi("check", "--audit", "good").exit_code == 2
+
+
+def test_an_audit_tells_errors_of_definitions_too(project: Path, kpi: Kpi) -> None:
+    (project / "kpis.yml").write_text(PROJECT.replace("formula: order,", "formula: ordr,"))
+    done = kpi("check", "--audit")
+    assert done.exit_code == 3
+    assert "error[unknown-event]" in done.stdout

@@ -21,13 +21,13 @@ from smartkpi.spec.model import Catalog
 
 if TYPE_CHECKING:  # a check of definitions waits for no engine
     from smartkpi.api.cases import Outcome
+    from smartkpi.assess.audit import Audit
     from smartkpi.assess.projection import Projector
     from smartkpi.assess.smart import Score
     from smartkpi.engines.polars.meter import Progress
     from smartkpi.result import Change, Goals, Result
     from smartkpi.sources.inspect import DatasetFacts
 
-WIDTH = 100
 Stage = Literal["syntax", "typed", "plan", "optimized", "polars"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 DataSource = str | Path | Mapping[str, Any]
@@ -38,13 +38,14 @@ class Report:
     """What a check found: problems of the definitions, and of the data where that was looked at.
 
     ``tables`` has the facts of each table that could be read: rows, columns, what is missing or out of the ordinary.
-    ``smart`` has goals by the rules of SMART, if that was asked for.
+    ``smart`` has goals by the rules of SMART, ``audit`` what there is to review, if that was asked for.
     """
 
     definitions: tuple[Diagnostic, ...]
     data: tuple[Diagnostic, ...] = ()
     tables: tuple[DatasetFacts, ...] = ()
     smart: tuple[Score, ...] | None = None
+    audit: Audit | None = None
     display: Callable[[Report], str] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -104,6 +105,7 @@ class Project:
         self,
         data: bool = False,
         smart: bool | str | Sequence[str] = False,
+        audit: bool = False,
         as_of: str | date | datetime | None = None,
         progress: Progress | None = None,
     ) -> Report:
@@ -112,40 +114,33 @@ class Project:
         Where that finds no error, no question about the project meets a problem of definitions or data.
 
         With ``smart`` goals (True: all; or names, globs, KPIs) are held against the rules of SMART; with ``data`` too
-        those that look at values and at the past, as they were known at ``as_of``.
+        those that look at values and at the past, as they were known at ``as_of``. With ``audit`` the project is
+        reviewed, as of that day, or today: what nobody owns, decides by, describes, measures or asks for.
         """
-        data, as_of = arguments.flag("data", data), arguments.moment("as_of", as_of)
-        if smart is not False:
-            return self._lint(data, () if smart is True else arguments.names("smart", smart), as_of, progress)
+        data, audit = arguments.flag("data", data), arguments.flag("audit", audit)
+        as_of = arguments.moment("as_of", as_of)
+        if smart is not False or audit:
+            from smartkpi.api.lint import lint
+
+            goals = None if smart is False else () if smart is True else arguments.names("smart", smart)
+            found = lint(self.usable(), self.data, self.typed(), goals, as_of, progress, data=data, audit=audit)
+            definitions = _unique((*self.loaded.diagnostics, *self.typed().diagnostics))
+            return Report(definitions, found.data, smart=found.smart, audit=found.audit, display=found.display)
         if not data:
             return Report(_unique((*self.loaded.diagnostics, *self.typed().diagnostics)))
         from smartkpi.api.pipeline import evaluate, inspect_data, open_data
 
         opened = open_data(self.loaded, self.data)
         ready = {name for name, kpi in opened.checked.kpis.items() if kpi.datasets <= set(opened.tables)}
-        found: tuple[Diagnostic, ...] = ()
+        found_in: tuple[Diagnostic, ...] = ()
         if ready:
             question = Question(tuple(n for n in opened.checked.order if n in ready), None, (), None, None, None, None)
             try:
-                found = evaluate(opened.checked, opened.tables, question).diagnostics
+                found_in = evaluate(opened.checked, opened.tables, question).diagnostics
             except DataError as error:
-                found = error.diagnostics
+                found_in = error.diagnostics
         facts, noted = inspect_data(opened)
-        return Report(opened.definitions, _unique((*opened.data, *found, *noted)), facts)
-
-    def _lint(
-        self, data: bool, goals: tuple[str, ...], as_of: str | date | datetime | None, progress: Progress | None
-    ) -> Report:
-        from smartkpi.api.smart import score_goals
-        from smartkpi.report.smart import render as shown
-        from smartkpi.report.style import Style
-
-        checked = self.typed()
-        found = score_goals(self.usable(), self.data, checked, goals, as_of, progress, data=data)
-        definitions = _unique((*self.loaded.diagnostics, *checked.diagnostics))
-        return Report(
-            definitions, found[1], smart=found[0], display=lambda one: shown(one.smart or (), Style(width=WIDTH))
-        )
+        return Report(opened.definitions, _unique((*opened.data, *found_in, *noted)), facts)
 
     def run(
         self,

@@ -23,27 +23,48 @@ SHOWN = 4
 """How many columns with the same remark are named."""
 
 
-def lint(path: Path, sets: Mapping[str, str], names: Sequence[str], form: str, *, data: bool, as_of: str | None) -> int:
-    """Hold goals against the rules of SMART, write what was found to stdout, and return the exit code."""
-    from smartkpi.report import smart
-
+def lint(
+    path: Path,
+    sets: Mapping[str, str],
+    names: Sequence[str] | None,
+    form: str,
+    *,
+    data: bool,
+    audit: bool,
+    as_of: str | None,
+) -> int:
+    """Hold goals against the rules of SMART, review the project, write what was found, and return the exit code."""
     project = load(path, sets=sets)
+    goals: bool | Sequence[str] = False if names is None else tuple(names)
     with progress_bar() as progress:
-        report = project.check(data=data, smart=tuple(names), as_of=as_of, progress=progress)
-    style, scores = style_of(sys.stdout), report.smart or ()
-    told = [
-        one for one in report.diagnostics if not one.subject.startswith("goal:") and one.severity is not Severity.NOTE
-    ]
-    match form:
-        case "json":
-            write(smart.as_json(scores, report.diagnostics, style, ok=report.ok))
-        case "github":
-            write("".join(f"{to_github(one)}\n" for one in told) + smart.as_github(scores))
-        case _:
-            boxes = "".join(f"{render(one, style.color)}\n\n" for one in told) if form == "text" else ""
-            write(boxes + smart.FORMATS[form](scores, style))
-    failed = DEFINITIONS if errors(report.definitions) or any(one.smart == "no" for one in scores) else FINE
+        report = project.check(data=data, smart=goals, audit=audit, as_of=as_of, progress=progress)
+    write(_lint_text(report, form, style_of(sys.stdout)))
+    poor = any(one.smart == "no" for one in report.smart or ())
+    failed = DEFINITIONS if poor or errors(report.definitions) else FINE
     return worst((failed, DATA if errors(report.data) else FINE))
+
+
+def _lint_text(report: Report, form: str, style: Style) -> str:
+    from smartkpi.report import audit, smart
+
+    told = [one for one in report.diagnostics if one.severity is not Severity.NOTE]
+    if report.smart is not None:  # what is wrong with goals stands with them
+        told = [one for one in told if not one.subject.startswith("goal:")]
+    if form == "json":
+        found: dict[str, Any] = {"ok": report.ok}
+        found |= {} if report.smart is None else {"smart": smart.as_data(report.smart)}
+        found |= {} if report.audit is None else {"audit": audit.as_data(report.audit)}
+        found["diagnostics"] = [to_json(one) for one in report.diagnostics]
+        return json.dumps(found, ensure_ascii=not style.unicode, indent=2) + "\n"
+    parts = []
+    if form == "github":
+        parts += [f"{to_github(one)}\n" for one in told]
+        parts += [] if report.smart is None else [smart.as_github(report.smart)]
+        return "".join([*parts, *([] if report.audit is None else [audit.as_github(report.audit)])])
+    parts += [f"{render(one, style.color)}\n" for one in told] if form == "text" else []
+    parts += [] if report.smart is None else [smart.FORMATS[form](report.smart, style)]
+    parts += [] if report.audit is None else [audit.FORMATS[form](report.audit, style)]
+    return "\n".join(parts)
 
 
 def check(path: Path, sets: Mapping[str, str], data: bool, form: str) -> int:

@@ -81,30 +81,35 @@ def main() -> None:
 @click.argument("args", metavar="[PATH] [GOAL]...", nargs=-1)
 @click.option("--data", is_flag=True, help="Also read the data: columns, types, unreadable rows.")
 @click.option("--smart", is_flag=True, help="Hold goals against the rules of SMART; with --data also their values.")
+@click.option("--audit", is_flag=True, help="Review the project: what nobody owns, decides by or asks for.")
 @click.option("--doctor", is_flag=True, help="Look at the installation instead: versions, encoding, time zones.")
-@click.option("--as-of", metavar="TIME", help="With --smart: take no later data: a date or time.")
+@click.option("--as-of", metavar="TIME", help="With --smart: take no later data; with --audit: its day. [today]")
 @format_option("text", "json", "github", "markdown")
 @project_options
-def check(args: Sequence[str], data: bool, smart: bool, doctor: bool, form: str, **options: Any) -> int:
+def check(args: Sequence[str], data: bool, form: str, **options: Any) -> int:
     """Check all definitions and show every problem at once; with --smart how goals are set, letter by letter.
 
     With --smart an argument that exists as a file or folder is the project, any other a goal, a pattern, or a KPI.
     """
     project, sets, as_of = options["project"], options["sets"], options["as_of"]
+    smart, audit, doctor = options["smart"], options["audit"], options["doctor"]
     _refuse_empty({"as_of": as_of})
-    if smart and not doctor:
+    if (smart or audit) and not doctor:
         from smartkpi.app.checking import lint
 
         named, goals = _split(args, project)
-        return lint(_find(named, project), _pairs(sets), goals, form, data=data, as_of=as_of)
+        if goals and not smart:
+            raise click.UsageError(f"there is no file or folder `{goals[0]}`; goals are named with --smart")
+        found = _find(named, project)
+        return lint(found, _pairs(sets), goals if smart else None, form, data=data, audit=audit, as_of=as_of)
     if len(args) > 1:
         raise click.UsageError(f"a check takes one project, not {len(args)}; goals are named with --smart")
     if as_of is not None or (form == "markdown" and not doctor):
         option = "--as-of" if as_of is not None else "--format markdown"
-        raise click.UsageError(f"{option} goes with --smart")
+        raise click.UsageError(f"{option} goes with --smart or --audit")
     path = args[0] if args else None
     if doctor:
-        return _examine(path, project, data or smart, form)
+        return _examine(path, project, data or smart or audit, form)
     from smartkpi.app.checking import check
 
     return check(_find(path, project), _pairs(sets), data, form)
@@ -327,7 +332,7 @@ def _examine(path: str | None, project: str | None, data: bool, form: str) -> in
     from smartkpi.app.doctor import examine
 
     if data or form not in ("text", "json"):
-        raise click.UsageError("--doctor goes without --data and --smart, as text or json")
+        raise click.UsageError("--doctor goes without --data, --smart and --audit, as text or json")
     named = path is not None or project is not None
     return examine(_find(path, project) if named else default_project(), form)
 

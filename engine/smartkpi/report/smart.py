@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from smartkpi.assess.smart import NOT_READ, UNREADABLE, WORST, Finding, Mark, Score
-from smartkpi.diagnostics import Diagnostic, Severity, place_of, to_github, to_json
+from smartkpi.diagnostics import Diagnostic, Severity, place_of, to_github
 from smartkpi.report import markdown
 from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.style import Style, fold, plain
@@ -150,12 +149,6 @@ def _rule(one: Finding) -> dict[str, Any]:
     if one.mark != "pass":
         found |= {"message": one.message, "why": one.rule.why, "write": one.write, "place": place_of(one.place)}
     return found | ({"reason": one.reason} if one.reason else {})
-
-
-def as_json(scores: Sequence[Score], found: Sequence[Diagnostic], style: Style, *, ok: bool) -> str:
-    """Return goals by the rules, and what is wrong with the project, as JSON."""
-    data = {"ok": ok, "smart": as_data(scores), "diagnostics": [to_json(one) for one in found]}
-    return json.dumps(data, ensure_ascii=not style.unicode, indent=2) + "\n"
 
 
 def as_github(scores: Sequence[Score]) -> str:

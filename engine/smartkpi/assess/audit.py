@@ -1,0 +1,214 @@
+"""The regular review of a project: what nobody answers for, decides by, can explain, measures or asks for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from smartkpi.assess.alike import bare, canonical, is_filter_of
+from smartkpi.language import syntax
+from smartkpi.rules import Rule, rules
+from smartkpi.semantics.check import Checked
+from smartkpi.semantics.formula import Expr
+from smartkpi.source import Span
+from smartkpi.spec.model import Formula, Kpi, Silence
+from smartkpi.tree import walk
+
+YEAR = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a rule finds wanting: its name, what is to be said of it beside that, and its place."""
+
+    name: str
+    detail: str = ""
+    place: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """What a rule finds, among how many, and the line that mends it."""
+
+    rule: Rule
+    subjects: tuple[Subject, ...]
+    among: int
+    what: str
+    write: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A project as it was found on a day: how much there is, what is of concern, and what is silenced, by KPI."""
+
+    day: date
+    counts: Mapping[str, int]
+    concerns: tuple[Concern, ...]
+    silenced: tuple[tuple[str, Silence], ...]
+
+
+def audit(checked: Checked, day: date) -> Audit:
+    """Return what there is to review in a project on a day."""
+    catalog = checked.catalog
+    shown = [kpi for kpi in catalog.kpis.values() if not kpi.hidden and not kpi.deprecated]
+    counts = {"KPI": len(shown), "goal": len(catalog.goals), "dataset": len(catalog.datasets),
+              "event": len(_events(checked)), "dimension": len(catalog.dimensions)}  # fmt: skip
+    quiet: list[tuple[str, Silence]] = []
+    concerns = []
+    for code, (what, among, write, find) in CHECKS.items():
+        subjects = []
+        for one in find(checked, shown, day):
+            kpi = catalog.kpis.get(one.name)
+            silence = next((s for s in (kpi.lint if kpi is not None else ()) if s.rule == code), None)
+            if silence is not None:
+                quiet.append((one.name, silence))
+            else:
+                subjects.append(one)
+        if subjects:
+            concerns.append(Concern(rules()[code], tuple(subjects), counts[among], what, write))
+    return Audit(day, counts, tuple(concerns), tuple(quiet))
+
+
+Find = Callable[[Checked, Sequence[Kpi], date], Iterator[Subject]]
+
+
+def _without(lacks: Callable[[Kpi], bool]) -> Find:
+    def find(_: Checked, kpis: Sequence[Kpi], __: date) -> Iterator[Subject]:
+        return (Subject(kpi.name, place=kpi.span) for kpi in kpis if lacks(kpi))
+
+    return find
+
+
+def _undescribed(checked: Checked, kpis: Sequence[Kpi], _: date) -> Iterator[Subject]:
+    texts = [text for kpi in checked.catalog.kpis.values() for text in (kpi.label, kpi.description, kpi.decision)]
+    languages = {language for labels in texts for language, _ in labels.texts if language}
+    for kpi in kpis:
+        known = {language for language, _ in kpi.description.texts}
+        lacking = sorted(languages - known) if "" not in known else []
+        if not known:
+            yield Subject(kpi.name, "", kpi.span)
+        elif lacking:
+            yield Subject(kpi.name, f"not in {', '.join(lacking)}", kpi.span)
+
+
+def _aimless(checked: Checked, kpis: Sequence[Kpi], day: date) -> Iterator[Subject]:
+    aimed = {
+        goal.kpi
+        for name, goal in checked.catalog.goals.items()
+        if goal.stage != "cancelled" and (name not in checked.goals or checked.goals[name].last() >= day)
+    }
+    return (Subject(kpi.name, place=kpi.span) for kpi in kpis if kpi.name not in aimed)
+
+
+def _unreviewed(_: Checked, kpis: Sequence[Kpi], day: date) -> Iterator[Subject]:
+    for kpi in kpis:
+        if kpi.reviewed is None or kpi.reviewed < day - YEAR:
+            yield Subject(kpi.name, f"last on {kpi.reviewed}" if kpi.reviewed else "never", kpi.span)
+
+
+def _overlapping(checked: Checked, kpis: Sequence[Kpi], _: date) -> Iterator[Subject]:
+    known = [(kpi, canonical(typed, checked.kpis)) for kpi in kpis
+             if (typed := checked.kpis.get(kpi.name)) is not None and not typed.dated]  # fmt: skip
+    same: dict[Expr, str] = {}
+    alike: dict[Expr, list[tuple[Kpi, Expr]]] = defaultdict(list)
+    for kpi, formula in known:
+        if formula in same:
+            yield Subject(kpi.name, f"is `{same[formula]}`", kpi.span)
+            continue
+        same[formula] = kpi.name
+        alike[bare(formula)].append((kpi, formula))
+    for group in alike.values():
+        for kpi, formula in group:
+            wider = next((other.name for other, one in group if other is not kpi and is_filter_of(formula, one)), None)
+            if wider is not None:
+                yield Subject(kpi.name, f"is `{wider}` under a condition", kpi.span)
+
+
+def _outdated(checked: Checked, _: Sequence[Kpi], __: date) -> Iterator[Subject]:
+    old = {name for name, kpi in checked.catalog.kpis.items() if kpi.deprecated}
+    for name, typed in checked.kpis.items():
+        for used in sorted(typed.kpis & old):
+            if name not in old:
+                yield Subject(name, f"stands on `{used}`", checked.catalog.kpis[name].span)
+    for name, goal in checked.catalog.goals.items():
+        if goal.kpi in old and goal.stage != "cancelled":
+            yield Subject(name, f"is a goal for `{goal.kpi}`", goal.span)
+
+
+def _unprovided(checked: Checked, kpis: Sequence[Kpi], _: date) -> Iterator[Subject]:
+    if not checked.catalog.datasets:
+        return
+    for kpi in kpis:
+        typed = checked.kpis.get(kpi.name)
+        if typed is not None and typed.missing:
+            yield Subject(kpi.name, f"lacks {', '.join(f'`{event}`' for event in sorted(typed.missing))}", kpi.span)
+
+
+def _events(checked: Checked) -> dict[str, Span]:
+    """Return the events that datasets provide, and those derived, each with its place."""
+    catalog = checked.catalog
+    bound = {event: one.span for dataset in catalog.datasets.values() for event, one in dataset.events.items()}
+    return bound | {name: one.span for name, one in catalog.derived.items()}
+
+
+def _unmeasured(checked: Checked, _: Sequence[Kpi], __: date) -> Iterator[Subject]:
+    derived = checked.catalog.derived
+    seen: set[str] = set()
+    stack = [event for kpi in checked.kpis.values() for event in kpi.events]
+    stack += [name for kpi in checked.catalog.kpis.values() for one in kpi.formulas for name in _names(one)]
+    while stack:
+        event = stack.pop()
+        if event not in seen:
+            seen.add(event)
+            stack += _names(derived[event].formula) if event in derived else ()
+    for event, place in _events(checked).items():
+        if event not in seen:
+            yield Subject(event, place=place)
+
+
+def _names(formula: Formula | None) -> list[str]:
+    """Return the names in an expression as written: the first part of each, and its last."""
+    if formula is None:
+        return []
+    nodes = [node for node in walk(formula.expr) if isinstance(node, syntax.Name)]
+    return [name for node in nodes for name in (node.parts[0], node.parts[-1])]
+
+
+def _unasked(checked: Checked, _: Sequence[Kpi], __: date) -> Iterator[Subject]:
+    catalog = checked.catalog
+    used: set[str] = set()
+    for kpi in catalog.kpis.values():
+        used.update(name.split(".")[-1] for name in kpi.by)
+        used.update(name for one in (*kpi.formulas, kpi.where) for name in _names(one))
+        used.update(scope.dimension.split(".")[-1] for scope in kpi.rules.scopes)
+        rows = kpi.rules.benchmark.rows if kpi.rules.benchmark is not None else ()
+        used.update(name.split(".")[-1] for row in rows for name, _ in row.segment)
+    for goal in catalog.goals.values():
+        used.update(name.split(".")[-1] for name in goal.by)
+        used.update(_names(goal.where))
+    used.update(name for one in catalog.derived.values() for name in _names(one.formula))
+    known = catalog.dimensions
+    for _depth in range(len(known)):  # a parent is asked for by drilling down from it
+        used |= {one.parent.split(".")[-1] for name, one in known.items() if name in used and one.parent}
+    return (Subject(name, place=one.span) for name, one in known.items() if name not in used)
+
+
+CHECKS: Mapping[str, tuple[str, str, str, Find]] = {
+    "owner": ("no owner", "KPI", "owner: NAME", _without(lambda kpi: not kpi.owner)),
+    "decision": ("no decision", "KPI", "decision: what is done when it moves",
+                 _without(lambda kpi: not kpi.decision.texts)),
+    "description": ("not described", "KPI", "description: one sentence that a new colleague understands", _undescribed),
+    "threshold": ("no thresholds", "KPI", "thresholds: {good: at least 5%, warning: at least 3%}",
+                  _without(lambda kpi: not kpi.thresholds)),
+    "goal": ("no goal", "KPI", "goal: {target: 6%, deadline: 2026-12-31, owner: NAME}", _aimless),
+    "review": ("not reviewed for a year", "KPI", "reviewed: the day on which it was looked over", _unreviewed),
+    "overlap": ("the same, or a part of it", "KPI", "keep one name, and ask for the part with --where or --by",
+                _overlapping),
+    "deprecated": ("stands on a deprecated KPI", "KPI", "formula: with the KPI that is to be used", _outdated),
+    "unavailable": ("no data", "KPI", "datasets: … with its events, or include only what is used", _unprovided),
+    "unmeasured": ("no KPI measures it", "event", "a KPI that counts it, or take the event out", _unmeasured),
+    "unasked": ("nobody asks for it", "dimension", "by: [it] at a KPI that is read so, or take it out", _unasked),
+}  # fmt: skip
+"""What each rule finds: in words, among what, the line that mends it, and the function."""
