@@ -65,6 +65,7 @@ def score_goals(
                 known.get(name),
                 GONE if data else NOT_READ,
                 origins,
+                bare=not loaded.catalog.datasets,
             ),
             JUDGES,
         )

@@ -202,7 +202,7 @@ CHECKS: Mapping[str, tuple[str, str, str, Find]] = {
     "description": ("not described", "KPI", "description: one sentence that a new colleague understands", _undescribed),
     "threshold": ("no thresholds", "KPI", "thresholds: {good: at least 5%, warning: at least 3%}",
                   _without(lambda kpi: not kpi.thresholds)),
-    "goal": ("no goal", "KPI", "goal: {target: 6%, deadline: 2026-12-31, owner: NAME}", _aimless),
+    "goal": ("no goal ahead", "KPI", "goal: {target: 6%, deadline: 2026-12-31, owner: NAME}", _aimless),
     "review": ("not reviewed for a year", "KPI", "reviewed: the day on which it was looked over", _unreviewed),
     "overlap": ("the same, or a part of it", "KPI", "keep one name, and ask for the part with --where or --by",
                 _overlapping),

@@ -109,6 +109,8 @@ def _distinct(case: Case) -> Said | None:
         return _unread(case)
 
     def judge(part: Part) -> Said | None:
+        if part.met:
+            return None
         came = 0.0 if goal.kind == "total" else part.baseline
         if part.error is None or part.target is None or came is None:
             return Said(FEW_WEEKS, "", "unknown")
@@ -260,6 +262,8 @@ def _watched(case: Case) -> Said | None:
     """R0: each event has rows, and had some lately."""
     goal = case.goal
     assert goal is not None
+    if case.bare:
+        return Said("a pack has no rows: its events are bound where it is included", "", "unknown")
     for event in sorted(goal.kpi.missing):
         message = f"no dataset provides `{event}`: nothing is counted"
         return Said(message, f"datasets: {{NAME: {{read: …, events: {{{event}: all rows}}}}}}")

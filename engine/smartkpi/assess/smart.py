@@ -70,7 +70,7 @@ class Known:
 class Case:
     """A goal as it is judged: as written, as far as it could be read, with what was wrong, and what the data says.
 
-    ``goals`` and ``kpis`` are all of the project, ``unread`` why there is no data.
+    ``goals`` and ``kpis`` are all of the project, ``unread`` why there is no data; ``bare``: it has no dataset at all.
     """
 
     name: str
@@ -83,6 +83,7 @@ class Case:
     known: Known | None = None
     unread: str = NOT_READ
     origins: Mapping[str, str] = field(default_factory=dict)
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

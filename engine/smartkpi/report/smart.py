@@ -11,7 +11,7 @@ from smartkpi.report import markdown
 from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.style import Style, fold, plain
 from smartkpi.report.table import draw
-from smartkpi.rules import LETTERS, MEANINGS
+from smartkpi.rules import LETTERS, MEANINGS, rules
 
 WIDTH, INDENT = 100, 11
 TONES: Mapping[str, str] = {
@@ -59,8 +59,8 @@ def _said(one: Score) -> list[Finding]:
 
 
 def _unread(scores: Iterable[Score]) -> list[str]:
-    codes = {found.rule.code: None for one in scores for found in one.findings if found.message == NOT_READ}
-    return list(codes)
+    codes = {found.rule.code for one in scores for found in one.findings if found.message == NOT_READ}
+    return [code for code in rules() if code in codes]
 
 
 def _goal(one: Score, style: Style, told: set[str]) -> Iterator[str]:
