@@ -52,7 +52,7 @@ class Audit:
 def audit(checked: Checked, day: date) -> Audit:
     """Return what there is to review in a project on a day."""
     catalog = checked.catalog
-    shown = [kpi for kpi in catalog.kpis.values() if not kpi.hidden and not kpi.deprecated]
+    shown = [kpi for kpi in catalog.kpis.values() if not (kpi.hidden or kpi.deprecated or kpi.part_of)]
     counts = {"KPI": len(shown), "goal": len(catalog.goals), "dataset": len(catalog.datasets),
               "event": len(_events(checked)), "dimension": len(catalog.dimensions)}  # fmt: skip
     quiet: list[tuple[str, Silence]] = []
