@@ -283,7 +283,7 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
         ("funnels: {visit: {steps: [visit, order]}}\n", [("duplicate-name", "funnel:visit")]),
         ("kpis: {a: 'step_rate(f, order)'}\n", [("unknown-funnel", "kpi:a")]),
         ("cohorts: {c: {of: buyer, start: order, return: order}}\n", [("not-yet", "cohort:c")]),
-        ("goals: {g: {kpi: a, achievable: {because: luck}}}\n", [("not-yet", "goal:g")]),
+        ("goals: {g: {kpi: a, lint: {A9: luck}}}\n", [("unknown-rule", "goal:g")]),
         ("diagnoses: {d: {when: x and, say: y}}\n", [("syntax", "diagnosis:d")]),
         ("dimensions: {a: {parent: a}}\n", [("bad-value", "dimension:a")]),
         ("dimensions: {country: {values: {a: b, b: c}}}\n", [("bad-value", "dimension:country")]),

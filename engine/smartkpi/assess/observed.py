@@ -187,7 +187,7 @@ def _rare(case: Case) -> Said | None:
     """A2: the change that it takes has happened, or it is said what makes it possible now."""
     goal, known = case.goal, case.known
     assert goal is not None
-    if goal.aim == "stay_within" or goal.spec.achievable.because.texts:
+    if goal.aim == "stay_within" or goal.spec.achievable.because.texts or goal.spec.commitment == "aspirational":
         return None
     if known is None:
         return _unread(case)
