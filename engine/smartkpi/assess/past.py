@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from math import sqrt
 
-from smartkpi.assess.book import Book, facts_of, period_keys
+from smartkpi.assess.book import HALVES, Book, facts_of, period_keys
 from smartkpi.assess.daily import EVIDENCE, LEAST_WEEKS, Daily, changes
 from smartkpi.assess.goals import assess, is_met
 from smartkpi.assess.levels import project_level, scale_of
 from smartkpi.assess.outlook import Outlook
 from smartkpi.assess.projection import project_total
-from smartkpi.assess.ratios import overdispersion, project_share
+from smartkpi.assess.ratios import overdispersion, project_rate, project_share
 from smartkpi.assess.series import DAY, Segment
 from smartkpi.assess.smart import Known, Part
 from smartkpi.periods.grain import Grain
@@ -126,7 +126,7 @@ def _values(past: _Past, segment: Segment | None) -> Daily:
     width = past.days
     if goal.kind == "level":
         width = goal.length.count * DAYS.get(goal.length.unit, 1) if goal.length is not None else 1
-    first = past.first + DAY * (width - 1)
+    first = max(past.first, min(points, default=past.first)) + DAY * (width - 1)
     known = {day: point.value for day, point in points.items() if first <= day <= past.last and point.value is not None}
     return Daily.of(known, past.last)
 
@@ -144,26 +144,20 @@ def _changes(
 
 
 def _daily(past: _Past, segment: Segment | None) -> tuple[Daily, Daily]:
-    """Return the values of covered days, and the rows behind them; a day without rows is zero."""
+    """Return the values of covered days from the first row on, and the rows behind them."""
+    values = past.book.history("daily", segment).upto(past.last)
     points = past.book.of("daily").points.get(segment, {})
-    total = past.goal.kind == "total" or past.goal.kind == "each"
-    values: dict[date, float] = {}
-    rows: dict[date, float] = {}
-    for day in past.book.span.days:
-        if not past.first <= day <= past.last:
-            continue
-        point = points.get(day)
-        rows[day] = float(point.sample or 0) if point is not None else 0.0
-        if point is not None and point.value is not None:
-            values[day] = point.value
-        elif total:
-            values[day] = 0.0
-    return Daily.of(values, past.last), Daily.of(rows, past.last)
+    days = (day for day in past.book.span.days if past.first <= day <= past.last)
+    rows = {day: float(points[day].sample or 0) if day in points else 0.0 for day in days}
+    return values, Daily.of(rows, past.last)
 
 
-def _hits(values: Daily, rows: Daily) -> Daily:
-    """Return the hits of a share by day: its value times the rows behind it."""
-    return Daily.of({day: values.values.get(day, 0.0) * count for day, count in rows.values.items()}, rows.last)
+def _halves(past: _Past, segment: Segment | None) -> tuple[Daily, Daily] | None:
+    """Return numerator and denominator of a ratio by day; None where it is no ratio of totals."""
+    if any(role not in past.goal.questions for role in HALVES):
+        return None
+    over, under = (past.book.history(role, segment).upto(past.last) for role in HALVES)
+    return over, under
 
 
 def _expected(past: _Past, segment: Segment | None) -> float | None:
@@ -188,14 +182,14 @@ def _error(past: _Past, segment: Segment | None, values: Daily) -> float | None:
     if goal.grain is not Grain.DAY:
         return None
     daily, rows = _daily(past, segment)
-    if goal.nature == "proportion":
-        trials = rows.known(EVIDENCE)
-        hits = {day: daily.values.get(day, 0.0) * count for day, count in trials.items()}
-        share, size = sum(hits.values()) / max(sum(trials.values()), 1.0), _expected(past, segment)
-        if len(trials) < 7 * LEAST_WEEKS or not size:
+    halves = _halves(past, segment)
+    if goal.nature == "proportion" and halves is not None:
+        hits, trials = (one.known(EVIDENCE) for one in halves)
+        size = _expected(past, segment)
+        if len(trials) < 7 * LEAST_WEEKS or not size or sum(trials.values()) <= 0:
             return None
-        dispersion = overdispersion(hits, trials, past.last, EVIDENCE)
-        return sqrt(share * (1 - share) / size * dispersion)
+        share = sum(hits.values()) / sum(trials.values())
+        return sqrt(share * (1 - share) / size * overdispersion(hits, trials, past.last, EVIDENCE))
     if goal.kind == "total":
         rhythm = daily.rhythm()
         return None if rhythm is None else sqrt(rhythm.variance() * past.days)
@@ -251,12 +245,11 @@ def _outlook(past: _Past, segment: Segment | None, values: Daily) -> Outlook | N
         scale = scale_of(known, proportion=goal.nature == "proportion")
         found = project_level(values, past.days, prior, scale)
         return found if found is not None and found.method == "changes" else None
-    daily, rows = _daily(past, segment)
-    if goal.nature == "additive":
-        return project_total(daily, calendar, past.days, 0.0)
-    if goal.nature == "proportion":
-        return project_share(_hits(daily, rows), rows, calendar, past.days, (0.0, 0.0))
-    return None
+    halves = _halves(past, segment)
+    if halves is not None:
+        make = project_share if goal.nature == "proportion" else project_rate
+        return make(*halves, calendar, past.days, (0.0, 0.0))
+    return project_total(_daily(past, segment)[0], calendar, past.days, 0.0) if goal.nature == "additive" else None
 
 
 def _part_each(book: Book, past: _Past | None, segment: Segment | None) -> Part:
@@ -270,7 +263,11 @@ def _part_each(book: Book, past: _Past | None, segment: Segment | None) -> Part:
         return Part(segment, target)
     points = book.of("value").points.get(segment, {})
     whole = [key for key in calendar.keys(goal.each, past.first, past.last) if _is_whole(past, key)]
-    series = [(key, points[key].value if key in points else _nothing(goal)) for key in whole]
+    series = [
+        (key, points[key].value if key in points else _nothing(goal))
+        for key in whole
+        if key >= min(points, default=key)
+    ]
     known = [value for _, value in series if value is not None]
     means = [sum(known[i : i + len(keys)]) / len(keys) for i in range(len(known) - len(keys) + 1)]
     samples = [points[key].sample for key in whole[-len(keys) :] if key in points]
