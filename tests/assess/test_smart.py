@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 import smartkpi
 from smartkpi.api.smart import JUDGES
-from smartkpi.assess.smart import OF_LEVEL, Finding, Score
+from smartkpi.assess.daily import rarity
+from smartkpi.assess.smart import OF_LEVEL, Case, Finding, Known, Part, Score
+from smartkpi.periods.calendar import PLAIN
 from smartkpi.rules import LETTERS, explain, read_rules, rules, sample
 from tests.rules import project, visits
 
@@ -133,3 +136,47 @@ def test_a_register_that_is_not_whole_is_refused() -> None:
     assert "goals:" in sample()
     assert (explain("S3") or "").startswith("## S3 warning")
     assert explain("S9") is None
+
+
+GROWTHS = (1.02, 1.03, 1.05, 1.06, 1.08, 1.09, 1.11, 1.12, 1.14, 1.18)
+
+
+@pytest.mark.parametrize(("needed", "mark"), [(1.20, "warn"), (1.10, None), (1.02, None)])
+def test_w11_what_never_happened_takes_a_reason(needed: float, mark: str | None) -> None:
+    """Of ten growths only what is outside all of them is told: the smallest rarity there can be is 1/12."""
+    loaded = smartkpi.load(project("{kpi: orders, baseline: null, target: 400}"))
+    checked = loaded.typed()
+    part = Part(None, 400.0, prior=300.0, growths=GROWTHS, needed=needed)
+    known = Known(date(2026, 6, 30), 1.0, 92, (), (part,), 4.0)
+    goal = checked.goals["better_visits"]
+    case = Case("better_visits", goal.spec, goal, PLAIN, checked.goals, checked.kpis, known=known)
+    said = JUDGES["A2"](case)
+    assert (None if said is None else "warn") == mark
+    assert rarity(GROWTHS, 1.20) == pytest.approx(1 / 12)
+    assert rarity(GROWTHS, 1.10) == pytest.approx(5 / 12)
+    assert rarity(GROWTHS, 1.02) == pytest.approx(11 / 12)
+
+
+@pytest.mark.parametrize(("window", "mark"), [("28d", "warn"), ("22d", "pass")])
+def test_w26_a_window_that_lags(window: str, mark: str) -> None:
+    """28 of 90 days: a level on its way would be called off track."""
+    lines = f"{{over: trailing {window}, baseline: 10%, start: 2026-07-03}}"
+    got = finding("T5", lines, data=False)
+    assert got.mark == mark
+
+
+def test_an_aspiring_goal_needs_no_precedent() -> None:
+    assert finding("A2", "{target: 25%, commitment: aspirational}").mark == "pass"
+
+
+def test_a_pack_without_rows_is_told_so() -> None:
+    got = finding("R0", "{datasets: null, events: {visit: {fields: {bought: }}, order: {}}}", data=False)
+    assert (got.mark, got.message[:6]) == ("unknown", "a pack")
+
+
+def test_a_segment_begins_with_its_first_row() -> None:
+    """MT comes once in sixty days: what is said of it is not that its zeros grew."""
+    lines = "{kpi: visits, baseline: null, by: {country: {MT: 3, BR: 2_500}}, target: null}"
+    found = {one.rule.code: one for one in scores(lines)["better_visits"].findings}
+    assert found["S5"].mark == "pass"
+    assert found["A4"].mark == "pass"
