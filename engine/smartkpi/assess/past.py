@@ -18,7 +18,7 @@ from smartkpi.assess.series import DAY, Segment
 from smartkpi.assess.smart import Known, Part
 from smartkpi.periods.grain import Grain
 from smartkpi.semantics.goal import Bounds, TypedGoal
-from smartkpi.semantics.past import DAYS, RECENT, past_first
+from smartkpi.semantics.past import DAYS, RECENT, past_begins
 
 FULL = 1.0
 BLOCKS = 3
@@ -55,8 +55,8 @@ def look_back(book: Book, targets: Sequence[tuple[Segment | None, Bounds]], even
 
 def _past(book: Book) -> _Past | None:
     """Return what of a goal's past is covered; None where nothing is."""
-    goal, calendar = book.goal, book.calendar
-    known = [day for day in book.span.days if past_first(goal, calendar) <= day < goal.start]
+    goal = book.goal
+    known = [day for day in book.span.days if past_begins(goal) <= day < goal.start]
     if not known:
         return None
     return _Past(book, known[0], known[-1], (goal.deadline - goal.start).days + 1)

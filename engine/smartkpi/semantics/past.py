@@ -23,12 +23,16 @@ DAYS = {"d": 1, "w": 7, "mo": 30, "q": 91, "y": 365}
 RECENT = 28
 
 
-def past_first(goal: TypedGoal, calendar: Calendar) -> date:
-    """Return the first day of a goal's past."""
+def past_begins(goal: TypedGoal) -> date:
+    """Return the first day of a goal's past that what is rare is told from."""
     length = goal.spec.achievable.history
     usual = max(USUAL, LENGTHS * (goal.deadline - goal.start + DAY))
-    back = usual if length is None else DAY * (length.count * DAYS.get(length.unit, 0))
-    first = min(goal.start - back, goal.first(calendar), goal.start - DAY * RECENT)
+    return goal.start - (usual if length is None else DAY * (length.count * DAYS.get(length.unit, 0)))
+
+
+def past_first(goal: TypedGoal, calendar: Calendar) -> date:
+    """Return the first day of a goal's past that is read."""
+    first = min(past_begins(goal), goal.first(calendar), goal.start - DAY * RECENT)
     return calendar.days(goal.each or goal.grain, calendar.key(goal.each or goal.grain, first))[0]
 
 
