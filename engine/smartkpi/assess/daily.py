@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import accumulate
 
-from smartkpi.assess.paths import weekday_weights
+from smartkpi.assess.paths import weights_of
 
 DAY = timedelta(days=1)
 EVIDENCE = 56
@@ -19,33 +19,40 @@ STEADY = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
-    """What days are like: their weekdays' weights, Monday first, their level, and how full weeks missed it.
-
-    ``weeks`` are the residual sums of full weeks, the latest first, None for one that is not whole; ``days`` how many
-    days it is made of.
-    """
+class Pulse:
+    """What days are like: their weekdays' weights, Monday first, and their level."""
 
     weights: tuple[float, ...]
     level: float
-    weeks: tuple[float | None, ...]
-    days: int
     _sums: tuple[float, ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Add up two weeks of weights once: what any days weigh is a difference of two of the sums."""
         object.__setattr__(self, "_sums", tuple(accumulate(self.weights * 2, initial=0.0)))
 
+    def expect(self, first: date, days: int) -> float:
+        """Return what so many days from one on bring: L·Σs."""
+        weeks, rest = divmod(days, 7)
+        begin = first.weekday()
+        return self.level * (weeks * self._sums[7] + self._sums[begin + rest] - self._sums[begin])
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """A pulse, and how full weeks missed it.
+
+    ``weeks`` are their residual sums, the latest first, None for one that is not whole; ``days`` how many days it is
+    made of.
+    """
+
+    pulse: Pulse
+    weeks: tuple[float | None, ...]
+    days: int
+
     @property
     def full(self) -> list[float]:
         """The residual sums of the weeks that are whole."""
         return [week for week in self.weeks if week is not None]
-
-    def weight(self, first: date, days: int) -> float:
-        """Return the weight of so many days from one on."""
-        weeks, rest = divmod(days, 7)
-        begin = first.weekday()
-        return weeks * self._sums[7] + self._sums[begin + rest] - self._sums[begin]
 
     def variance(self, *, steady: float = 0.0) -> float:
         """Return the variance of a day as weeks show it; more where a week resembles the one before.
@@ -76,10 +83,11 @@ class Daily:
 
     values: Mapping[date, float]
     last: date
+    _line: tuple[float, ...] = field(default=(), repr=False, compare=False)
     _sums: tuple[float, ...] = field(default=(0.0,), repr=False, compare=False)
     _counts: tuple[int, ...] = field(default=(0,), repr=False, compare=False)
     _first: date | None = field(default=None, repr=False, compare=False)
-    _rhythms: dict[tuple[date, int], Rhythm | None] = field(default_factory=dict, repr=False, compare=False)
+    _pulses: dict[tuple[date, int], Pulse | None] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, values: Mapping[date, float], last: date | None = None) -> Daily:
@@ -88,13 +96,14 @@ class Daily:
             return cls({}, last or date.min)
         first, end = min(values), max(values)
         days = [first + DAY * i for i in range((end - first).days + 1)]
-        sums = tuple(accumulate((values.get(day, 0.0) for day in days), initial=0.0))
+        line = tuple(values.get(day, 0.0) for day in days)
+        sums = tuple(accumulate(line, initial=0.0))
         counts = tuple(accumulate((int(day in values) for day in days), initial=0))
-        return cls(values, end if last is None else last, sums, counts, first)
+        return cls(values, end if last is None else last, line, sums, counts, first)
 
     def upto(self, day: date) -> Daily:
         """Return the same history as it was known when a day was over."""
-        return Daily(self.values, min(day, self.last), self._sums, self._counts, self._first, self._rhythms)
+        return Daily(self.values, min(day, self.last), self._line, self._sums, self._counts, self._first, self._pulses)
 
     @property
     def first(self) -> date | None:
@@ -138,13 +147,44 @@ class Daily:
                 found |= {last - DAY * i: self.values[last - DAY * i] for i in reversed(range(7))}
         return found
 
-    def rhythm(self, days: int = EVIDENCE, day: date | None = None) -> Rhythm | None:
-        """Return what the last days are like, as of a day; None with fewer than three full weeks, or only zeros."""
-        last = self.last if day is None else day
-        key = (last, days)
-        if key not in self._rhythms:
-            self._rhythms[key] = _rhythm_of(self.upto(last), days)
-        return self._rhythms[key]
+    def pulse(self, day: date, days: int = EVIDENCE) -> Pulse | None:
+        """Return what the last days up to one are like; None with less than three full weeks, or nothing but zeros.
+
+        Days of whole weeks: each weekday comes as often as any other, so that the level is their mean.
+        """
+        key = (day, days)
+        if key not in self._pulses:
+            sums, count = self._by_weekday(day, days)
+            known = count >= LEAST_WEEKS and any(sums)
+            self._pulses[key] = Pulse(weights_of(sums, [count] * 7), sum(sums) / count / 7) if known else None
+        return self._pulses[key]
+
+    def _by_weekday(self, day: date, days: int) -> tuple[list[float], int]:
+        """Return the sum of each weekday, Monday first, over the whole weeks up to a day, and how many weeks."""
+        sums = [0.0] * 7
+        if self._first is None:
+            return sums, 0
+        low, high = self._places(day - DAY * (days // 7 * 7 - 1), day)
+        low = high - (high - low) // 7 * 7
+        gapless = self._counts[high] - self._counts[low] == high - low
+        if gapless and (day - self._first).days + 1 == high:
+            begin = self._first.weekday() + low
+            for place in range(7):
+                sums[(begin + place) % 7] = sum(self._line[low + place : high : 7])
+            return sums, (high - low) // 7
+        known = self.upto(day).known(days)
+        for one, value in known.items():
+            sums[one.weekday()] += value
+        return sums, len(known) // 7
+
+    def rhythm(self, days: int = EVIDENCE) -> Rhythm | None:
+        """Return what the last days are like, and how whole weeks differed; None where there is no pulse."""
+        pulse = self.pulse(self.last, days)
+        if pulse is None:
+            return None
+        known = self.known(days)
+        left = {day: value - pulse.level * pulse.weights[day.weekday()] for day, value in known.items()}
+        return Rhythm(pulse, residual_weeks(left, self.last, days), len(known))
 
     def anchors(self, days: int, before: int) -> Iterator[date]:
         """Yield the days, a week apart, that so many days follow and so many were known before, the latest first."""
@@ -152,18 +192,6 @@ class Daily:
         while self._first is not None and day - DAY * (before - 1) >= self._first:
             yield day
             day -= DAY * 7
-
-
-def _rhythm_of(history: Daily, days: int) -> Rhythm | None:
-    known = history.known(days)
-    if not any(known.values()):
-        return None
-    weights = weekday_weights(known)
-    level = sum(known.values()) / sum(weights[day.weekday()] for day in known)
-    left = {day: value - level * weights[day.weekday()] for day, value in known.items()}
-    weeks = residual_weeks(left, history.last, days)
-    found = Rhythm(weights, level, weeks, len(known))
-    return found if len(found.full) >= LEAST_WEEKS else None
 
 
 def residual_weeks(left: Mapping[date, float], last: date, days: int) -> tuple[float | None, ...]:

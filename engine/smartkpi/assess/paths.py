@@ -66,14 +66,19 @@ def weekday_weights(history: Mapping[date, float]) -> tuple[float, ...]:
 
     s = (sum of x + k·m) / (days + k) / m with k = 3 and m the daily mean. Without history all count the same.
     """
-    mean = sum(history.values()) / len(history) if history else 0.0
-    if mean <= 0:
-        return (1.0,) * 7
     sums, counts = [0.0] * 7, [0] * 7
     for day, value in history.items():
         weekday = day.weekday()
         sums[weekday] += value
         counts[weekday] += 1
+    return weights_of(sums, counts)
+
+
+def weights_of(sums: Sequence[float], counts: Sequence[int]) -> tuple[float, ...]:
+    """Return how much each weekday counts by the sum of its days and how many there are."""
+    mean = sum(sums) / sum(counts) if any(counts) else 0.0
+    if mean <= 0:
+        return (1.0,) * 7
     drawn = ((one + SHRINK * mean) / (count + SHRINK) / mean for one, count in zip(sums, counts, strict=True))
     found = [max(one, 0.0) for one in drawn]
     middle = sum(found) / 7

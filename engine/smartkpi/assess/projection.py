@@ -42,8 +42,8 @@ class Weekly:
         rhythm = history.rhythm(self.evidence)
         if rhythm is None or days < 1:
             return None
-        mean = rhythm.level * rhythm.weight(history.last + DAY, days)
-        variance = rhythm.variance(steady=abs(rhythm.level) * 7 * STEADY)
+        mean = rhythm.pulse.expect(history.last + DAY, days)
+        variance = rhythm.variance(steady=abs(rhythm.pulse.level) * 7 * STEADY)
         if variance == 0:
             return Fixed(mean)
         return Student(mean, sqrt(variance * (days + days * days / rhythm.days)), len(rhythm.full) - 1)
@@ -73,8 +73,8 @@ def turnouts(history: Daily, days: int, evidence: int = EVIDENCE) -> list[float]
     """Return what came of projections at earlier weeks: what so many days really brought / what was projected."""
     found = []
     for day in history.anchors(days, evidence):
-        actual, rhythm = history.total(day + DAY, day + DAY * days), history.rhythm(evidence, day)
-        projected = 0.0 if rhythm is None else rhythm.level * rhythm.weight(day + DAY, days)
+        actual, pulse = history.total(day + DAY, day + DAY * days), history.pulse(day, evidence)
+        projected = 0.0 if pulse is None else pulse.expect(day + DAY, days)
         if actual is not None and projected > 0:
             found.append(actual / projected)
     return found
