@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from smartkpi.assess.goals import RULES, STATUSES, Facts, assess, distance, is_met, measure, required_rate
 from smartkpi.assess.intervals import wilson
+from smartkpi.assess.outlook import Outlook
 from smartkpi.spec.goal import Evidence
 
 HALF = Facts(
@@ -206,3 +207,45 @@ def test_there_is_always_a_status(facts: Facts, begun: bool, closed: bool, gone:
     found = assess(replace(facts, begun=begun, closed=closed, passed=closed, gone=gone, stage=stage,
                            evidence=Evidence(min_periods=gone)))  # fmt: skip
     assert found.status in STATUSES
+
+
+@dataclass(frozen=True)
+class Said:
+    """A distribution that is said to hit with a probability."""
+
+    chance: float
+    mean: float = 80.0
+
+    def above(self, value: float) -> float:
+        return self.chance if value == 100 else 0.0
+
+    def below(self, value: float) -> float:
+        return 1 - self.above(value)
+
+    def quantile(self, share: float) -> float:
+        return self.mean * (0.5 + share)
+
+
+@pytest.mark.parametrize(
+    ("chance", "mean", "commitment", "status"),
+    [
+        (0.70, 80, "committed", "on_track"),
+        (0.6999, 80, "committed", "at_risk"),
+        (0.30, 80, "committed", "at_risk"),
+        (0.29, 80, "committed", "off_track"),
+        (0.29, 95, "committed", "at_risk"),
+        (0.29, 94.9, "committed", "off_track"),
+        (0.50, 80, "aspirational", "on_track"),
+        (0.4999, 80, "aspirational", "at_risk"),
+        (0.15, 80, "aspirational", "at_risk"),
+        (0.14, 80, "aspirational", "off_track"),
+    ],
+)
+def test_what_is_likely_is_on_track(chance: float, mean: float, commitment: str, status: str) -> None:
+    outlook = Outlook(Said(chance, mean), "weekly", 56)
+    facts = replace(HALF, value=10.0, target=100.0, outlook=outlook, commitment=commitment)
+    verdict = assess(facts)
+    assert (verdict.status, verdict.reason) == (status, "probability")
+    assert verdict.measures.chance == chance
+    assert assess(replace(facts, outlook=replace(outlook, informs=True))).reason == "pace"
+    assert assess(replace(facts, done=2)).status == "too_early"

@@ -17,6 +17,7 @@ from smartkpi.assess.outlook import Distribution, Fixed, Hits, Mixed, Outlook, Q
 from smartkpi.assess.projection import Historic, Weekly, project_total, resample, turnouts
 from smartkpi.assess.ratios import overdispersion, pearson, project_rate, project_share, share_left
 from smartkpi.periods.calendar import Calendar
+from tests.oracle import projected
 
 MONDAY, DAY = date(2026, 1, 5), timedelta(days=1)
 CALENDAR = Calendar("UTC")
@@ -115,6 +116,31 @@ def test_a_long_history_of_growth_is_half_believed() -> None:
     assert turnouts(history, 90)[0] == pytest.approx(1.001 ** (28 + 45.0), rel=0.01)
     assert isinstance(Historic().project(history, CALENDAR, 120), Student)  # two horizons are too few
     assert isinstance(Historic().project(daily([5, 6] * 14), CALENDAR, 10), Student)
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=7, max_size=21),
+    st.integers(21, 260),
+    st.integers(5, 70),
+    st.sets(st.integers(0, 250), max_size=3),
+)
+def test_totals_agree_with_a_slow_reading(cycle: list[int], size: int, days: int, holes: set[int]) -> None:
+    values = {MONDAY + DAY * i: float(cycle[i % len(cycle)] + i // 50) for i in range(size)}
+    last, target = max(values), 3.0 * days
+    plain = project_total(Daily.of(values), CALENDAR, days, 10, Historic())
+    slow = projected.historic(values, last, days, 10, target)
+    assert plain is None if slow[0] == 10 and plain is None else plain is not None
+    if plain is not None:
+        assert plain.mean == pytest.approx(slow[0])
+        assert plain.above(target) == pytest.approx(slow[1], abs=1e-6)
+        assert (plain.method == "historic") is (slow[2] > 0)
+    broken = {day: value for day, value in values.items() if (last - day).days not in holes}
+    found = project_total(Daily.of(broken, last), CALENDAR, days, 10)
+    read = projected.total(broken, last, days, 10, target)
+    assert (found is None) is (read is None)
+    if found is not None and read is not None:
+        assert found.mean == pytest.approx(read[0])
+        assert found.above(target) == pytest.approx(read[1], abs=1e-6)
 
 
 @given(amounts, st.integers(1, 120), st.floats(0, 5000), st.floats(0, 90_000), st.floats(0, 5000))

@@ -104,6 +104,28 @@ def total(values: Days, last: date, h: int, value: float, target: float) -> tupl
     return value + mean, chance_of(target - value, mean, spread, freedom)
 
 
+def historic(values: Days, last: date, h: int, value: float, target: float) -> tuple[float, float, int]:
+    """Return projection and probability of a total, half as such projections turned out before, and how often."""
+    mean, spread, freedom = rest_of(values, last, h) or (0.0, 0.0, 0)
+    weekly = chance_of(target - value, mean, spread, freedom)
+    first, ratios = min(values), []
+    day = last - DAY * h
+    while (day - first).days + 1 >= 56:
+        before = rest_of(values, day, h)
+        if before is not None and before[0] > 0:
+            ratios.append(sum(values[day + DAY * (i + 1)] for i in range(h)) / before[0])
+        day -= DAY * 7
+    m = (sum(first <= one <= last for one in values) - 56) // h
+    if len(ratios) < 8 or m < 3 or mean <= 0:
+        return value + mean, weekly, 0
+    ordered = sorted(ratios)
+    size = len(ordered)
+    med = (ordered[(size - 1) // 2] + ordered[size // 2]) / 2
+    ends = [value + mean * sqrt(med) * (one / med) ** sqrt(1 + 1 / m) for one in ordered]
+    often = (1 + sum(end >= target - abs(target) * 1e-9 for end in ends)) / (size + 2)
+    return (value + mean + sum(ends) / size) / 2, (weekly + often) / 2, size
+
+
 def rate(
     over: Days, under: Days, last: date, h: int, done: tuple[float, float], target: float
 ) -> tuple[float, float, float] | None:

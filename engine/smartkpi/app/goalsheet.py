@@ -63,6 +63,8 @@ def goal_facts(project: Project, name: str, lang: str) -> dict[str, Any]:
         "parent": spec.parent,
         "why": spec.why.get(lang),
         "stage": spec.stage,
+        "commitment": spec.commitment,
+        "projection": spec.evidence.projection,
         "settle": None if spec.settle is None else f"{spec.settle.count}{spec.settle.unit}",
         "place": f"{span.source.name}:{span.line}",
     }
