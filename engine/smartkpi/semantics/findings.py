@@ -49,6 +49,11 @@ class Findings:
         self.causes.setdefault(name, cause)
         self.failed = True
 
+    def blame(self, cause: Diagnostic) -> None:
+        """Add an error of another definition: told once, whatever it leaves out."""
+        self._add(cause)
+        self.failed = True
+
     def take(self, other: Findings) -> None:
         """Add all that another check of the same definition found."""
         for diagnostic in other.diagnostics:

@@ -94,8 +94,9 @@ class EventScope:
     """What conditions on an event's rows see: its fields, then constants.
 
     ``open``: no data is at hand, so that a name not in ``fields`` is a column not yet seen. ``dataset`` is None where
-    no dataset provides the event. ``declared`` are the fields of its contract, ``events`` the names of all events.
-    ``given``: the rows are those of a test, which writes looked-up fields under their own dotted names.
+    no dataset provides the event. ``declared`` are the fields of its contract, ``bound`` is where a dataset binds it,
+    ``events`` are the names of all events. ``given``: the rows are those of a test, which writes looked-up fields under
+    their own dotted names.
     ``timeless``: some rows have no time; ``dated``: some have a date alone. ``datasets`` are all that provide it;
     ``lacking`` maps a field that not all have to one without; ``additive`` has what may not be added over everything
     ("": the counts). ``united`` are the lookups of datasets that provide it together: what they lead to is not a field
@@ -125,6 +126,7 @@ class EventScope:
     periods: tuple[Grain, ...] = ()
     stands_on: tuple[str, ...] = ()
     lineage: Lineage | None = None
+    bound: Span | None = None
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -429,10 +431,18 @@ def unknown_field(name: str, span: Span | None, scope: RowScope, findings: Findi
         if name in scope.lacking:
             notes = (Note(f"the dataset `{scope.lacking[name]}`, which provides `{scope.event}` too, lacks it"), *notes)
         elif name in scope.declared and scope.dataset is not None:
-            promised = f"the event declares it, but the dataset `{scope.dataset}` does not have it"
-            notes, otherwise = (Note(promised, scope.declared[name]), *notes), ""
+            findings.blame(_missing_field(name, scope, hint, notes))
+            return FAILED
     findings.error("unknown-field", message, span, hint or otherwise, notes)
     return FAILED
+
+
+def _missing_field(name: str, scope: EventScope, hint: str, notes: tuple[Note, ...]) -> Diagnostic:
+    """Return the error of a dataset that provides an event without a field that it declares."""
+    message = f"`{scope.dataset}` provides `{scope.event}`, but not its field `{name}`"
+    way = hint or f"say under the `fields` of `{scope.dataset}` what it is: `{name}: …`"
+    notes = (Note("the event declares it", scope.declared[name]), *notes)
+    return Diagnostic("missing-field", message, scope.bound, way, notes, subject=f"event:{scope.event}")
 
 
 def part_span(expr: syntax.Name, index: int) -> Span:
