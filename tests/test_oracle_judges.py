@@ -75,6 +75,22 @@ def thresholds(draw: st.DrawFn, proportion: bool) -> dict[str, Any]:
 
 
 @st.composite
+def revisions(draw: st.DrawFn, thresholds: dict[str, Any]) -> list[dict[str, Any]]:
+    """Changes of what is said beside the bands; of bands, where no condition stands among them."""
+    plain = all(" previous" not in str(text) and "growth" not in str(text) for text in thresholds.values())
+    changes: list[dict[str, Any]] = [
+        {"min_sample": 2},
+        {"by": {"country": {"BR": {"warning": "at least 10%"}, "US": {"good": "at most 60%"}}}},
+        {"advice": {"good": "Go on."}},
+    ]
+    changes += [{"benchmark": "40%"}, {"benchmark": "avg(order.amount) / 4"}] if "benchmark" in thresholds else []
+    changes += [{"good": "at least 30%"}, {"confidence": "90%"}] if plain and "confidence" in thresholds else []
+    some = draw(st.lists(st.sampled_from(changes), min_size=1, max_size=2))
+    days = ("2026-02-01", "2026-03-10")
+    return [{"from": day, "thresholds": change} for day, change in zip(days, some, strict=False)]
+
+
+@st.composite
 def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
     days = st.integers(0, 130).map(lambda n: date(2026, 1, 1) + timedelta(days=n))
     one = st.fixed_dictionaries(
@@ -108,6 +124,8 @@ def test_engine_and_oracle_give_the_same_statuses(data: st.DataObject) -> None:
         goals = GOALS[:2] + GOALS[4:] if "/" not in formula else GOALS
         written |= {"direction": "higher", "goal": data.draw(st.sampled_from(goals))}
         written.pop("window", None)
+    if data.draw(st.booleans()):
+        written |= {"revisions": data.draw(revisions(written["thresholds"]))}
     found = data.draw(rows())
     note(str(written))
     note(str(found))

@@ -128,7 +128,7 @@ def test_kpis_without_bands_have_no_status_and_rows_keep_their_order() -> None:
 
 def proportion(*bands: Band, confidence: str = "0.95") -> dict[str, TypedKpi]:
     found = kpi(*bands)["k"]
-    return {"k": replace(found, judging=replace(found.judging, confidence=Decimal(confidence)))}
+    return {"k": replace(found, ruled=replace(found.ruled, confidence=Decimal(confidence)))}
 
 
 @pytest.mark.parametrize(

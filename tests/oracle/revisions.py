@@ -30,11 +30,12 @@ def value(written: Constant, day: date) -> syntax.Expr | None:
 
 
 def kpi_on(kpi: Kpi, day: date, values: dict[str, syntax.Expr | None]) -> Kpi:
-    formula, bands = kpi.formula, {one.status: one for one in kpi.thresholds}
+    formula, bands, rules = kpi.formula, {one.status: one for one in kpi.thresholds}, kpi.rules
     for one in kpi.revisions:
         if one.start <= day:
             formula = one.formula or formula
             bands |= {band.status: band for band in one.thresholds}
+            rules = one.rules or rules
     order = [bands[status] for status in ("good", "warning", "critical") if status in bands]
     known = [one for one in order if not lacks(one.exprs, values)]
     thresholds = tuple(one.changed(lambda expr: put(expr, values)) for one in known)
@@ -43,7 +44,7 @@ def kpi_on(kpi: Kpi, day: date, values: dict[str, syntax.Expr | None]) -> Kpi:
         formula, where = Formula(syntax.Null(formula.expr.span), formula.text), None
     formula = replace(formula, expr=put(formula.expr, values))
     return replace(kpi, formula=formula, where=where and replace(where, expr=put(where.expr, values)),
-                   thresholds=thresholds, revisions=())  # fmt: skip
+                   thresholds=thresholds, revisions=(), rules=rules)  # fmt: skip
 
 
 def put(expr: syntax.Expr, values: dict[str, syntax.Expr | None]) -> syntax.Expr:

@@ -267,8 +267,8 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
         ("constants: {a: {value: 1, revisions: [{from: 2026-02-30, value: 2}]}}\n", [("bad-value", "constant:a")]),
         ("kpis: {a: {formula: order, revisions: [{from: 2026-01-01}]}}\n", [("bad-value", "kpi:a")]),
         (
-            "kpis: {a: {formula: order, revisions: [{from: 2026-01-01, thresholds: {for: 3}}]}}\n",
-            [("not-yet", "kpi:a")],
+            "kpis: {a: {formula: order, revisions: [{from: 2026-01-01, thresholds: {for: 0}}]}}\n",
+            [("bad-value", "kpi:a")],
         ),
         ("events: {big: order / visit}\n", [("syntax", "event:big")]),
         ("events: {big: {is: order where amount > 5, key: id}}\n", [("bad-value", "event:big")]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 
 import polars as pl
@@ -353,11 +354,12 @@ def _finish(
     findings = diagnose(known, diagnoses, question.by, plan.scorecard)
     mine = pl.col("kpi").is_in(question.kpis)
     frame = in_order(known.filter(mine).select(derived.frame.columns), question.by, dimensions)
+    lasts = dict(frame.group_by("kpi").agg(pl.col("start").max().dt.date()).iter_rows())
     torn = check_parents(described, question.by, frame)
     return Result(
         frame=frame,
         trend=whole.trend.filter(mine),
-        kpis={name: info_of(kpi) for name, kpi in kpis.items()},
+        kpis={name: info_of(kpi, lasts.get(name)) for name, kpi in kpis.items()},
         by=question.by,
         scorecard=plan.scorecard,
         provenance=Provenance(
@@ -390,9 +392,10 @@ def _spelt(described: Mapping[str, Dimension], name: str, value: str) -> str:
     return value if known is None else known.spellings.get(value, value)
 
 
-def info_of(kpi: TypedKpi) -> KpiInfo:
-    """Return what a surface needs to show a KPI."""
-    spec, held = kpi.spec, kpi.spec.rules.benchmark
+def info_of(kpi: TypedKpi, day: date | None = None) -> KpiInfo:
+    """Return what a surface needs to show a KPI: what is advised, and where its benchmark is from, as on a day."""
+    spec, rules = kpi.spec, kpi.spec.rules_on(day or date.max)
+    held = rules.benchmark
     return KpiInfo(
         name=kpi.name,
         label=spec.label,
@@ -405,7 +408,7 @@ def info_of(kpi: TypedKpi) -> KpiInfo:
         tags=spec.tags,
         window=None if spec.window is None else Length(spec.window.count, spec.window.unit),
         benchmark=None if held is None else (held.source, held.date or ""),
-        advice=spec.rules.advice,
+        advice=rules.advice,
     )
 
 

@@ -38,6 +38,7 @@ class Standing:
     value: float | None = None
     text: str = ""
     missing: bool = False
+    day: date = date.max
 
     @property
     def key(self) -> str:
@@ -52,7 +53,7 @@ def standings(result: Result, kpis: Mapping[str, Kpi], where: str) -> Iterator[S
         if row["start"] is not None:
             series.setdefault((row["kpi"], row["level"], *(row[name] for name in result.by)), []).append(row)
     for (name, level, *values), rows in series.items():
-        rules = kpis[name].rules
+        rules = kpis[name].rules_on(rows[-1]["start"].date())
         found = alerts([row["status"] for row in rows], rules.hold, rules.keep)
         judged = [row for row in rows if row["status"] in ("good", "warning", "critical")]
         last = judged[-1] if judged else None
@@ -68,6 +69,7 @@ def standings(result: Result, kpis: Mapping[str, Kpi], where: str) -> Iterator[S
             period=None if last is None else _period(result.calendar, last),
             value=None if last is None else last["value"],
             text="" if last is None else _text(result.kpis[name], last),
+            day=(last or rows[-1])["start"].date(),
             missing=_is_missing(result, kpis[name]),
         )
 
@@ -88,7 +90,8 @@ def _text(info: KpiInfo, row: Mapping[str, Any]) -> str:
 
 def _is_missing(result: Result, kpi: Kpi) -> bool:
     """Say whether some dataset has been silent up to the as-of for longer than a KPI bears."""
-    stale, moment = kpi.rules.stale_after, result.provenance.as_of.get(kpi.name)
+    moment = result.provenance.as_of.get(kpi.name)
+    stale = None if moment is None else kpi.rules_on(moment.date()).stale_after
     if stale is None or moment is None:
         return False
     allowed = timedelta(seconds=stale.count * SECONDS[stale.unit])
@@ -121,7 +124,7 @@ def compare(
         label = kpi.label.get(lang) or standing.kpi
         was, status = old.get("status"), standing.status
         if status is not None and status != was and not (was is None and status == "good"):
-            said = kpi.rules.advice.get(status)
+            said = kpi.rules_on(standing.day).advice.get(status)
             found.append(_turned(standing, label, was, status, said.get(lang) if said else ""))
         if standing.missing != bool(old.get("missing")):
             sides = (None, MISSING) if standing.missing else (MISSING, None)

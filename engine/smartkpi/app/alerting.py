@@ -85,8 +85,7 @@ def _standings(project: Project, kpis: Sequence[str], options: Mapping[str, Any]
 
 def _has_bands(project: Project, name: str) -> bool:
     kpi = project.catalog.kpis[name]
-    dated = any(one.thresholds for one in kpi.revisions)
-    return bool(kpi.thresholds or kpi.rules.thresholds or dated or kpi.rules.stale_after)
+    return bool(kpi.bands or any(rules.stale_after for rules in kpi.ruled))
 
 
 def _tool(url: str) -> str:

@@ -29,7 +29,7 @@ from smartkpi.semantics.check import Checked
 from smartkpi.semantics.question import is_called
 from smartkpi.semantics.revisions import named_in
 from smartkpi.source import Span
-from smartkpi.spec.model import Kpi, Revision, Threshold
+from smartkpi.spec.model import Kpi, Revision, Rules, Threshold
 from smartkpi.spec.parts import one_spelling
 
 WIDTH = 100
@@ -169,8 +169,8 @@ def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:
         "format": kpi.format,
         "direction": None if typed is None else typed.direction,
         "thresholds": {one.status: _band(one) for one in kpi.thresholds},
-        "judged": _rules(kpi, lang),
-        "revisions": [_revision(one) for one in kpi.revisions],
+        "judged": _rules(kpi.rules, lang),
+        "revisions": [_revision(one, lang) for one in kpi.revisions],
         "reads": datasets,
         "files": {name: _origin(checked, name) for name in sorted(typed.datasets if typed else ())},
         "constants": _constants(kpi, checked),
@@ -191,9 +191,9 @@ def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:
     }
 
 
-def _rules(kpi: Kpi, lang: str) -> dict[str, Any]:
+def _rules(rules: Rules, lang: str) -> dict[str, Any]:
     """Return what the thresholds say beside the bands."""
-    rules, held = kpi.rules, kpi.rules.benchmark
+    held = rules.benchmark
     found: dict[str, Any] = {}
     for scope in rules.scopes:
         bands = {one.status: _band(one) for one in scope.thresholds}
@@ -244,12 +244,13 @@ def _constants(kpi: Kpi, checked: Checked) -> dict[str, Any]:
     return found
 
 
-def _revision(one: Revision) -> dict[str, Any]:
+def _revision(one: Revision, lang: str) -> dict[str, Any]:
     """Return what a revision changes, as plain data."""
     return {
         "from": one.start.isoformat(),
         "formula": None if one.formula is None else format_expr(one.formula.expr),
         "thresholds": {band.status: _band(band) for band in one.thresholds},
+        "judged": None if one.rules is None else _rules(one.rules, lang),
         "reason": one.reason.get(),
     }
 
@@ -295,9 +296,14 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if facts["thresholds"]:
         yield "thresholds", ", ".join(f"{status} {band}" for status, band in facts["thresholds"].items())
     yield from _judged(facts["judged"])
+    before = set(_judged(facts["judged"]))
     for one in facts["revisions"]:
         changed = [one["formula"]] if one["formula"] else []
         changed += [f"{status} {band}" for status, band in one["thresholds"].items()]
+        if one["judged"] is not None:
+            rules = dict.fromkeys(_judged(one["judged"]))
+            changed += [f"{name} {text}" for name, text in rules if (name, text) not in before]
+            before = set(rules)
         reason = f" ({one['reason']})" if one["reason"] else ""
         yield "revision", f"from {one['from']}: {', '.join(changed)}{reason}"
     for name, value in facts["constants"].items():

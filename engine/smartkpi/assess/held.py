@@ -55,16 +55,27 @@ def hold(frame: pl.DataFrame, beside: pl.DataFrame, kpis: Mapping[str, TypedKpi]
     found = frame
     for column in (PREVIOUS, BENCHMARK):
         found = _join(found, beside, column, asked.by)
-    tables = [
-        pl.when(pl.col("kpi") == name).then(table)
-        for name, kpi in kpis.items()
-        if (known := kpi.judging.benchmark) is not None and (table := _table(found, known, kpi, asked)) is not None
-    ]
+    versions = [(name, kpi, number, one) for name, kpi in kpis.items() for number, one in enumerate(kpi.versions)]
+    tables, computed = [], pl.lit(value=False)
+    for name, kpi, number, version in versions:
+        here = (pl.col("kpi") == name) & (pl.col(".version") == number)
+        if (known := version.ruled.benchmark) is not None and (table := _table(found, known, kpi, asked)) is not None:
+            tables.append(pl.when(here).then(table))
+        if known is not None and known.computed:
+            computed |= here
     before = pl.col(PREVIOUS)
-    return _aim(found, kpis, asked).with_columns(
+    aimed = _aim(found, kpis, asked).with_columns(version_of(kpis).alias(".version"))
+    return aimed.with_columns(
         pl.when(before > 0).then(pl.col("value") / before - 1).alias(GROWTH),
-        pl.coalesce(*tables, pl.col(BENCHMARK)).alias(BENCHMARK),
-    )
+        pl.coalesce(*tables, pl.when(computed).then(pl.col(BENCHMARK))).alias(BENCHMARK),
+    ).drop(".version")
+
+
+def version_of(kpis: Mapping[str, TypedKpi]) -> pl.Expr:
+    """Return how many revisions of a row's KPI are in force on the first day of its period."""
+    day = pl.col("start").dt.date()
+    begun = [(pl.col("kpi") == name) & (day >= one.start) for name, kpi in kpis.items() for one in kpi.revisions]
+    return pl.sum_horizontal(pl.lit(0), *(one.fill_null(value=False).cast(pl.Int32) for one in begun)).cast(pl.Int32)
 
 
 def _aim(frame: pl.DataFrame, kpis: Mapping[str, TypedKpi], asked: Asked) -> pl.DataFrame:

@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 
 from smartkpi.assess.conditions import holds, lacking
-from smartkpi.assess.held import UNFINISHED, Asked, bound
+from smartkpi.assess.held import UNFINISHED, Asked, bound, version_of
 from smartkpi.derive.rounding import round_significant
-from smartkpi.semantics.formula import Band, TypedKpi
+from smartkpi.semantics.formula import Band, Ruled, TypedKpi
 
 PENDING = "the period is incomplete"
 AIMLESS = "no goal has a target for this period and segment"
@@ -35,7 +35,7 @@ def assess(frame: pl.DataFrame, kpis: Mapping[str, TypedKpi], asked: Asked = EVE
     table, count = _table(banded)
     conditions = max(len(kpi.judging.conditions) for kpi in banded.values())
     placed = frame.with_columns(
-        _version(banded).alias(".version"), _scope(frame, banded, asked).alias(".scope"), *_conditions(banded)
+        version_of(banded).alias(".version"), _scope(frame, banded, asked).alias(".scope"), *_conditions(banded)
     )
     judged = placed.join(table, on=["kpi", ".version", ".scope"], how="left", maintain_order="left")
     judged = judged.with_columns(_low().alias(".low"), *_interval()).with_columns(*_first(count, conditions))
@@ -58,22 +58,16 @@ def assess(frame: pl.DataFrame, kpis: Mapping[str, TypedKpi], asked: Asked = EVE
 
 
 def _is_judged(kpi: TypedKpi) -> bool:
-    scoped = any(bands for _, _, bands in kpi.judging.scopes)
-    return scoped or kpi.spec.rules.min_sample is not None or any(version.bands for version in kpi.versions)
-
-
-def _version(kpis: Mapping[str, TypedKpi]) -> pl.Expr:
-    """Return how many revisions of a row's KPI are in force on the first day of its period."""
-    day = pl.col("start").dt.date()
-    begun = [(pl.col("kpi") == name) & (day >= one.start) for name, kpi in kpis.items() for one in kpi.revisions]
-    return pl.sum_horizontal(pl.lit(0), *(one.fill_null(value=False).cast(pl.Int32) for one in begun)).cast(pl.Int32)
+    rules = [one.ruled for one in kpi.versions]
+    scoped = any(bands for one in rules for _, bands in one.scopes)
+    return scoped or any(one.least is not None for one in rules) or any(one.bands for one in kpi.versions)
 
 
 def _scope(frame: pl.DataFrame, kpis: Mapping[str, TypedKpi], asked: Asked) -> pl.Expr:
     """Return the number of the first segment with bands of its own that a row is of."""
     found: Any = pl
     for name, kpi in kpis.items():
-        for number, (dimension, value, _) in enumerate(kpi.judging.scopes):
+        for number, (dimension, value) in enumerate(kpi.judging.scopes):
             here = (pl.col("kpi") == name) & asked.is_value(frame, dimension, value)
             found = found.when(here).then(pl.lit(number, dtype=pl.Int32))
     general = pl.lit(GENERAL, dtype=pl.Int32)
@@ -98,13 +92,13 @@ def _conditions(kpis: Mapping[str, TypedKpi]) -> Iterator[pl.Expr]:
 def _table(kpis: Mapping[str, TypedKpi]) -> tuple[pl.DataFrame, int]:
     """Return a row a KPI, version and segment with its bands side by side, and how many bands there are at most."""
     rows: list[dict[str, Any]] = []
-    count = max(1, *(len(bands) for kpi in kpis.values() for _, _, bands in _banded(kpi)))
+    count = max(1, *(len(bands) for kpi in kpis.values() for _, _, _, bands in _banded(kpi)))
     for name, kpi in kpis.items():
-        confidence = kpi.judging.confidence
-        rules: dict[str, Any] = {".grain": kpi.grain, ".ratio": kpi.ratio, ".least": kpi.spec.rules.min_sample}
-        rules[".confidence"] = None if confidence is None else f"{(confidence * 100).normalize():f}%"
-        rules[".z"] = None if confidence is None else NormalDist().inv_cdf((1 + float(confidence)) / 2)
-        for version, scope, bands in _banded(kpi):
+        for version, ruled, scope, bands in _banded(kpi):
+            sure = ruled.confidence
+            rules: dict[str, Any] = {".grain": kpi.grain, ".ratio": kpi.ratio, ".least": ruled.least}
+            rules[".confidence"] = None if sure is None else f"{(sure * 100).normalize():f}%"
+            rules[".z"] = None if sure is None else NormalDist().inv_cdf((1 + float(sure)) / 2)
             row = {"kpi": name, ".version": version, ".scope": scope, **rules}
             for i, band in zip_longest(range(count), bands):
                 status, operator, bounds = band or (None, None, ())
@@ -118,12 +112,13 @@ def _table(kpis: Mapping[str, TypedKpi]) -> tuple[pl.DataFrame, int]:
     return pl.DataFrame(rows, schema={**keys, **numbers, **sides}), count
 
 
-def _banded(kpi: TypedKpi) -> Iterator[tuple[int, int, tuple[Band, ...]]]:
-    """Yield the bands of a KPI by the number of its version and of a segment."""
+def _banded(kpi: TypedKpi) -> Iterator[tuple[int, Ruled, int, tuple[Band, ...]]]:
+    """Yield the rules and bands of a KPI by the number of its version and of a segment; one without has the general."""
     for number, version in enumerate(kpi.versions):
-        yield number, GENERAL, version.bands
-        for scope, (_, _, bands) in enumerate(kpi.judging.scopes):
-            yield number, scope, bands
+        yield number, version.ruled, GENERAL, version.bands
+        own = dict(version.ruled.scopes)
+        for scope in range(len(kpi.judging.scopes)):
+            yield number, version.ruled, scope, own.get(scope, version.bands)
 
 
 def _first(count: int, conditions: int) -> Iterator[pl.Expr]:

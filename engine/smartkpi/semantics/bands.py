@@ -27,11 +27,12 @@ HELD = ("value", "previous", "growth", "benchmark", "target")
 
 @dataclass(slots=True)
 class Judged:
-    """A KPI whose bands are being checked: its type, and the conditions found so far, each once, by number."""
+    """A KPI whose bands are being checked: its type; the conditions and segments found so far, each once, by number."""
 
     spec: Kpi
     type: Type
     conditions: list[Expr] = field(default_factory=list)
+    scopes: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def names(self) -> frozenset[str]:
@@ -126,7 +127,7 @@ def _check_name(name: syntax.Name, judged: Judged, space: Namespace, findings: F
     if name.text == "target" and space.aimed is not None and judged.spec.name not in space.aimed:
         hint = "give it a `goal`, or write the number here"
         findings.error("bad-band", f"`{judged.spec.name}` has no goal, so that it has no target", name.span, hint)
-    elif name.text == "benchmark" and judged.spec.rules.benchmark is None:
+    elif name.text == "benchmark" and all(one.benchmark is None for one in judged.spec.ruled):
         hint = "write `benchmark: {value: …, source: …}` beside the bands"
         findings.error("bad-band", f"`{judged.spec.name}` has no benchmark", name.span, hint)
     elif name.text not in HELD and name.text not in space.constants:
@@ -143,7 +144,7 @@ def _check_name(name: syntax.Name, judged: Judged, space: Namespace, findings: F
 
 def place_of(spec: Kpi, *wanted: str) -> Span | None:
     """Return where a band of a KPI first names something."""
-    written = (*spec.thresholds, *spec.rules.thresholds, *(one for r in spec.revisions for one in r.thresholds))
+    written = spec.bands
     names = (node for one in written for expr in one.exprs for node in walk(expr) if isinstance(node, syntax.Name))
     return next((name.span for name in names if name.text in wanted), None)
 

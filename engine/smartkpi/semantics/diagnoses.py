@@ -113,7 +113,7 @@ def _part(
         if rest[0] == "status" and not _has_bands(kpi):
             hint = "give it `thresholds`, or ask for its `value`"
             findings.error("bad-diagnosis", f"`{first}` has no thresholds, so that it has no status", name.span, hint)
-        if rest[0] == "benchmark" and kpi.judging.benchmark is None:
+        if rest[0] == "benchmark" and all(one.ruled.benchmark is None for one in kpi.versions):
             findings.error("bad-diagnosis", f"`{first}` has no benchmark", name.span, "add one to its `thresholds`")
         types = {"status": TEXT, "state": TEXT, "n": WHOLE, "growth": NUMBER}
         unknown = UNKNOWN if kpi.type.kind is Kind.UNKNOWN else kpi.type
@@ -122,7 +122,7 @@ def _part(
 
 
 def _has_bands(kpi: TypedKpi) -> bool:
-    return any(version.bands for version in kpi.versions) or any(bands for _, _, bands in kpi.judging.scopes)
+    return any(one.bands or any(bands for _, bands in one.ruled.scopes) for one in kpi.versions)
 
 
 def _check_words(when: Iterable[Expr], spec: Diagnosis, findings: Findings) -> None:

@@ -305,19 +305,27 @@ class Aimed:
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """How a KPI is judged beside its bands.
+    """What a KPI is held against.
 
-    ``conditions`` are row expressions over what values are held against, by the numbers that bands have;
-    ``scopes`` the bands of segments: a dimension, its value as text, bands. ``beside`` are KPIs of which a value is
-    wanted for each of this one's: `name.previous`, `name.benchmark`; ``targets`` those of its goals, the first counts.
+    ``conditions`` are row expressions over what values are held against, by the numbers that bands have; ``scopes`` the
+    segments with bands of their own: a dimension, its value as text. ``beside`` are KPIs of which a value is wanted for
+    each of this one's: `name.previous`, `name.benchmark`; ``targets`` those of its goals, of which the first counts.
     """
 
     conditions: tuple[Expr, ...] = ()
-    scopes: tuple[tuple[str, str, tuple[Band, ...]], ...] = ()
-    confidence: Decimal | None = None
-    benchmark: TypedBenchmark | None = None
+    scopes: tuple[tuple[str, str], ...] = ()
     beside: tuple[TypedKpi, ...] = ()
     targets: tuple[Aimed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """How a version of a KPI is judged beside its bands; ``scopes`` has bands by the number of their segment."""
+
+    least: int | None = None
+    confidence: Decimal | None = None
+    benchmark: TypedBenchmark | None = None
+    scopes: tuple[tuple[int, tuple[Band, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +336,7 @@ class Version:
     formula: Expr
     where: tuple[tuple[str, tuple[Expr, ...]], ...]
     bands: tuple[Band, ...]
+    ruled: Ruled = Ruled()
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +382,7 @@ class TypedKpi:
     windows: frozenset[tuple[Window, str]] = frozenset()
     shifts: frozenset[Shift] = frozenset()
     judging: Judging = field(default=Judging(), hash=False)
+    ruled: Ruled = field(default=Ruled(), hash=False)
 
     @property
     def reads(self) -> frozenset[str]:
@@ -382,4 +392,4 @@ class TypedKpi:
     @property
     def versions(self) -> tuple[Version, ...]:
         """All versions from the beginning on."""
-        return (Version(date.min, self.formula, self.where, self.bands), *self.revisions)
+        return (Version(date.min, self.formula, self.where, self.bands, self.ruled), *self.revisions)

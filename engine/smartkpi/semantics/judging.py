@@ -22,8 +22,9 @@ from smartkpi.semantics.formula import (
     Band,
     Expr,
     Field,
-    Judging,
+    Literal,
     Reference,
+    Ruled,
     TypedBenchmark,
     TypedBinding,
     TypedKpi,
@@ -34,23 +35,28 @@ from smartkpi.semantics.literals import constant
 from smartkpi.semantics.rows import split
 from smartkpi.semantics.scope import EventScope, Namespace
 from smartkpi.source import Span
-from smartkpi.spec.model import Benchmark, Formula, Kpi
+from smartkpi.spec.model import Benchmark, Formula, Kpi, Revision
 from smartkpi.tree import walk
 
 Segments = Sequence[EventScope]
 
 
-def judge(judged: Judged, segmented: Segments, space: Namespace, findings: Findings) -> Judging:
-    """Return what a KPI says beside its bands; `beside` is still empty."""
-    rules, spec = judged.spec.rules, judged.spec
-    scopes: list[tuple[str, str, tuple[Band, ...]]] = []
+def judge(
+    spec: Kpi, bands: tuple[Band, ...], judged: Judged, segmented: Segments, space: Namespace, findings: Findings
+) -> Ruled:
+    """Return what a version of a KPI, with its bands, says beside them."""
+    rules = spec.rules
+    scopes: dict[int, tuple[Band, ...]] = {}
     for scope in rules.scopes:
         value = _value(scope.dimension, scope.value, scope.dimension_span, scope.span, segmented, space, findings)
-        bands = check_bands(replace(spec, thresholds=scope.thresholds), judged, space, findings)
-        scopes.append((scope.dimension, value, bands))
-    confidence = None if rules.confidence is None else _confidence(judged, rules.confidence, space, findings)
+        if (scope.dimension, value) not in judged.scopes:
+            judged.scopes.append((scope.dimension, value))
+        own = check_bands(replace(spec, thresholds=scope.thresholds), judged, space, findings)
+        scopes[judged.scopes.index((scope.dimension, value))] = own
+    conditional = any(operator == "if" for some in (bands, *scopes.values()) for _, operator, _ in some)
+    confidence = None if rules.confidence is None else _confidence(rules.confidence, conditional, space, findings)
     benchmark = None if rules.benchmark is None else _benchmark(judged, rules.benchmark, segmented, space, findings)
-    return Judging(tuple(judged.conditions), tuple(scopes), confidence, benchmark)
+    return Ruled(rules.min_sample, confidence, benchmark, tuple(scopes.items()))
 
 
 def _value(
@@ -76,7 +82,7 @@ def _value(
     return spelt
 
 
-def _confidence(judged: Judged, written: Formula, space: Namespace, findings: Findings) -> Decimal | None:
+def _confidence(written: Formula, conditional: bool, space: Namespace, findings: Findings) -> Decimal | None:
     found = constant(written.expr, space.constants, findings).value
     if not isinstance(found, Decimal):
         return None
@@ -85,7 +91,7 @@ def _confidence(judged: Judged, written: Formula, space: Namespace, findings: Fi
         hint = "write `confidence: 95%`"
         findings.error("bad-value", "a confidence is a share from 50% to less than 100%", span, hint)
         return None
-    if judged.conditions:
+    if conditional:
         message = "`confidence` is about bands of values, a condition has no bound that it could be held against"
         findings.error("bad-band", message, span, "write bands, such as `at least 5%`, or leave `confidence` out")
         return None
@@ -126,10 +132,11 @@ def beside(kpi: TypedKpi, calendar: Calendar, compared: Span | None = None) -> I
     place = (place_of(kpi.spec, "previous", "growth") if named & {"previous", "growth"} else None) or compared
     if place is not None:
         yield _own(kpi, "previous", _previous(kpi, place, calendar))
-    benchmark = kpi.judging.benchmark
-    if benchmark is not None and benchmark.computed:
-        assert benchmark.spec.formula is not None
-        yield _own(kpi, "benchmark", benchmark.spec.formula)
+    held = [(one.start, one.ruled.benchmark) for one in kpi.versions]
+    known = [(start, one.spec.formula) for start, one in held if one is not None and one.computed and one.spec.formula]
+    if known:
+        later = tuple(Revision(start, formula.expr.span, formula) for start, formula in known[1:])
+        yield replace(_own(kpi, "benchmark", known[0][1]), revisions=later)
 
 
 def _own(kpi: TypedKpi, name: str, formula: Formula) -> Kpi:
@@ -157,9 +164,10 @@ def check_unit(kpi: TypedKpi, found: TypedKpi, findings: Findings) -> None:
 
 def check_proportion(spec: Kpi, versions: Iterable[Version], space: Namespace, findings: Findings) -> None:
     """Refuse a confidence where a value is not a share of a number of like cases."""
-    if all(_is_proportion(one.formula, space) for one in versions):
+    sure = [one for one in versions if one.ruled.confidence is not None and not isinstance(one.formula, Literal)]
+    if all(_is_proportion(one.formula, space) for one in sure):
         return
-    written = spec.rules.confidence
+    written = next((one.confidence for one in spec.ruled if one.confidence is not None), None)
     message = f"`confidence` is for shares of a count: `{spec.name}` is not a count among the rows of another"
     hint = "a proportion is `count(order where …) / order`; for others there is `min_sample`"
     findings.error("not-a-proportion", message, None if written is None else written.expr.span, hint)

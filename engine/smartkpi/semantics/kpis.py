@@ -22,6 +22,7 @@ from smartkpi.semantics.formula import (
     Apply,
     Expr,
     Field,
+    Judging,
     Literal,
     Per,
     Reference,
@@ -68,9 +69,9 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
     _check_reads(spec, reads, formulas, findings)
     type = _check_types(spec, [one for one in written if not one.void], formulas, findings)
     judged = Judged(spec, type)
-    versions = _versions(written, formulas, judged, reads, findings)
     scopes = [space.events[event] for event in sorted(reads.events)]
     segmented = [space.events[event] for event in sorted(reads.segmented)]
+    versions = _versions(written, formulas, judged, reads, segmented, findings)
     check_dimensions(spec.by, segmented, spec.span, findings)
     _check_grain(spec, scopes, reads, space.calendar, findings)
     daily, once = _check_additive(spec, formulas, space, findings)
@@ -79,9 +80,8 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
     shifts = frozenset[Shift]().union(*(shifts_in(formula, space) for formula in formulas))
     runs = frozenset[tuple[Window, Grain]]().union(*(runs_in(formula, space) for formula in formulas))
     check_times(spec, grain, windows, runs, shifts, space, findings)
-    judging = judge(judged, segmented, space, findings)
     ratio = all(_is_ratio(formula, space) for formula in formulas)
-    if judging.confidence is not None and not findings.failed:
+    if not findings.failed:
         check_proportion(spec, versions, space, findings)
     if findings.failed:
         return None
@@ -97,7 +97,7 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         type=type,
         ratio=ratio,
         direction=spec.direction
-        or next((found for one in versions if (found := direction(one.bands, judging.conditions))), "none"),
+        or next((found for one in versions if (found := direction(one.bands, judged.conditions))), "none"),
         thresholds=spec.thresholds,
         bands=first.bands,
         events=reads.events,
@@ -117,7 +117,8 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         dated=len(versions) > 1 or any(space.kpis[name].dated for name in reads.kpis),
         windows=windows,
         shifts=shifts,
-        judging=judging,
+        judging=Judging(tuple(judged.conditions), tuple(judged.scopes)),
+        ruled=first.ruled,
     )
 
 
@@ -167,7 +168,12 @@ def _check_types(spec: Kpi, written: list[InForce], formulas: list[Expr], findin
 
 
 def _versions(
-    written: list[InForce], formulas: list[Expr], judged: Judged, reads: _Reads, findings: Findings
+    written: list[InForce],
+    formulas: list[Expr],
+    judged: Judged,
+    reads: _Reads,
+    segmented: list[EventScope],
+    findings: Findings,
 ) -> tuple[Version, ...]:
     """Return a KPI's versions, those that change nothing left out."""
     versions: list[Version] = []
@@ -179,7 +185,8 @@ def _versions(
             events = [event for event in reads.events if event in one.space.events]  # other versions may derive others
             where = conditions((one.spec.where.expr,), events, one.space, findings)
         bands = check_bands(one.spec, judged, one.space, findings)
-        version = Version(one.start, formula, where, bands)
+        ruled = judge(one.spec, bands, judged, segmented, one.space, findings)
+        version = Version(one.start, formula, where, bands, ruled)
         if not versions or replace(version, start=versions[-1].start) != versions[-1]:
             versions.append(version)
     return tuple(versions)

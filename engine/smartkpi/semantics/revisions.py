@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -12,7 +13,7 @@ from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Literal
 from smartkpi.semantics.literals import Constants, constant
 from smartkpi.semantics.scope import Namespace
-from smartkpi.spec.model import Constant, Kpi
+from smartkpi.spec.model import Constant, Formula, Kpi, Rules
 from smartkpi.tree import walk
 
 
@@ -61,7 +62,8 @@ def _on(day: date, spec: Kpi, space: Namespace, renewed: bool) -> InForce:
         if one.start <= day:
             bands = {band.status: band for band in (*found.thresholds, *one.thresholds)}
             best_first = tuple(bands[status] for status in ("good", "warning", "critical") if status in bands)
-            found = replace(found, formula=one.formula or found.formula, thresholds=best_first)
+            changed = one.formula or found.formula
+            found = replace(found, formula=changed, thresholds=best_first, rules=one.rules or found.rules)
     if not renewed:
         return InForce(day, found, space)
     constants = space.constants.at(day)
@@ -69,17 +71,38 @@ def _on(day: date, spec: Kpi, space: Namespace, renewed: bool) -> InForce:
     here = replace(space, constants=constants, events=events)
     kept = tuple(band for band in found.thresholds if constants.dated.keys().isdisjoint(_names(band.exprs)))
     void = not constants.dated.keys().isdisjoint(_names((found.formula.expr, *_where(found))))
-    return InForce(day, replace(found, thresholds=kept), here, void)
+    rules = _without(found.rules, constants.dated.keys())
+    return InForce(day, replace(found, thresholds=kept, rules=rules), here, void)
 
 
 def named_in(spec: Kpi) -> Iterable[str]:
     """Return the first parts of all names that a KPI has in its formulas, its `where`, bands and benchmark."""
-    bands = (*spec.thresholds, *spec.rules.thresholds, *(one for r in spec.revisions for one in r.thresholds))
-    written = spec.rules.benchmark
-    held = () if written is None else (*(one.formula for one in written.rows), written.formula)
-    beside = (one.expr for one in (*held, spec.rules.confidence) if one is not None)
-    exprs = (expr for one in bands for expr in one.exprs)
+    beside = (one.expr for rules in spec.ruled for one in _beside(rules))
+    exprs = (expr for one in spec.bands for expr in one.exprs)
     return _names((*(one.expr for one in spec.formulas), *_where(spec), *exprs, *beside))
+
+
+def _beside(rules: Rules) -> Iterator[Formula]:
+    held = rules.benchmark
+    found = () if held is None else (*(one.formula for one in held.rows), held.formula)
+    yield from (one for one in (*found, rules.confidence) if one is not None)
+
+
+def _without(rules: Rules, names: AbstractSet[str]) -> Rules:
+    """Return rules without what names something that has no value yet."""
+
+    def known(one: Formula | None) -> bool:
+        return one is not None and names.isdisjoint(_names((one.expr,)))
+
+    scopes = (
+        replace(s, thresholds=tuple(b for b in s.thresholds if names.isdisjoint(_names(b.exprs)))) for s in rules.scopes
+    )
+    held = rules.benchmark
+    if held is not None:
+        rows = tuple(one for one in held.rows if known(one.formula))
+        held = replace(held, formula=held.formula if known(held.formula) else None, rows=rows)
+    sure = rules.confidence if known(rules.confidence) else None
+    return replace(rules, scopes=tuple(scopes), benchmark=held, confidence=sure)
 
 
 def _where(spec: Kpi) -> tuple[syntax.Expr, ...]:

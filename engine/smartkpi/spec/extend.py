@@ -38,7 +38,7 @@ def extend(
     whole = _as_fields(here)
     for step, written in reversed(steps):
         taken = whole if written.written == PACK else _without(whole, OWN)
-        whole = _without(_merge(taken, step), frozenset(("extends",)))
+        whole = _without(merge(taken, step), frozenset(("extends",)))
     if whole.get("formula") is None:
         message = f"`{name}` has no formula left"
         problems.append(Diagnostic("missing-formula", message, steps[0][1].span, "leave `formula: null` out"))
@@ -73,7 +73,7 @@ def _without(fields: Fields, keys: frozenset[str]) -> Fields:
     return replace(fields, entries={name: entry for name, entry in fields.entries.items() if name not in keys})
 
 
-def _merge(taken: Fields, own: Fields) -> Fields:
+def merge(taken: Fields, own: Fields) -> Fields:
     """Return a mapping with changes: what is null is gone, mappings merge, anything else is the new one."""
     entries = dict(taken.entries)
     for name, entry in own.entries.items():
@@ -81,7 +81,7 @@ def _merge(taken: Fields, own: Fields) -> Fields:
         if isinstance(entry.value, Scalar) and entry.value.data is None:
             entries.pop(name, None)
         elif before is not None and isinstance(before.value, Fields) and isinstance(entry.value, Fields):
-            entries[name] = Entry(entry.key, _merge(before.value, entry.value))
+            entries[name] = Entry(entry.key, merge(before.value, entry.value))
         else:
             entries[name] = entry
     return Fields(entries, own.source, own.start, own.end)

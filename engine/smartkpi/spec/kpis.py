@@ -12,12 +12,11 @@ from smartkpi.nearest import did_you_mean
 from smartkpi.periods.grain import Grain
 from smartkpi.source import Span
 from smartkpi.spec.bounds import Folder
-from smartkpi.spec.later import later_in_thresholds
 from smartkpi.spec.lint import silences
 from smartkpi.spec.model import Kpi, Labels, Revision
 from smartkpi.spec.nodes import Fields, Node, Scalar
 from smartkpi.spec.revisions import dated_items
-from smartkpi.spec.thresholds import build_bands, build_rules
+from smartkpi.spec.thresholds import build_bands, build_rules, changed_rules
 from smartkpi.spec.values import Problems, day, formula, labels, parsed, text, texts, unit
 
 
@@ -35,7 +34,7 @@ def build_kpi(
     grain = _grain(node.get("grain"), grains, problems)
     reviewed = day(node.get("reviewed"), problems)
     measure = unit(node, problems)
-    revisions = tuple(_revisions(node.get("revisions"), problems))
+    revisions = tuple(_revisions(node, folder, problems))
     lint = tuple(silences(node.get("lint"), problems))
     if written is None:
         return None
@@ -66,15 +65,21 @@ def build_kpi(
     )
 
 
-def _revisions(node: Node | None, problems: Problems) -> Iterator[Revision]:
-    for start, place, item in dated_items(node, problems):
+def _revisions(node: Fields, folder: Folder, problems: Problems) -> Iterator[Revision]:
+    whole = node.get("thresholds")
+    for start, place, item in dated_items(node.get("revisions"), problems):
         changed = formula(item.get("formula"), problems)
-        bands = build_bands(item.get("thresholds"), problems)
-        problems += later_in_thresholds(item)
+        written = item.get("thresholds")
+        bands, rules = build_bands(written, problems), None
+        if (changes := changed_rules(whole, written)) is not None:
+            whole = changes
+            found: Problems = []
+            rules = build_rules(whole, folder, found)
+            problems += (one for one in found if one not in problems)
         if "formula" not in item.entries and "thresholds" not in item.entries:
             hint = "give it a `formula` or `thresholds`"
             problems.append(Diagnostic("bad-value", f"the revision of {start} changes nothing", place, hint))
-        yield Revision(start, place, changed, bands, labels(item.get("reason")))
+        yield Revision(start, place, changed, bands, labels(item.get("reason")), rules)
 
 
 _NO_LABELS = Labels()

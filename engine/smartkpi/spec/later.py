@@ -13,7 +13,6 @@ SECTIONS = {
     "groups": "`groups`",
     "cohorts": "`cohorts`",
 }
-_THRESHOLDS = ("min_sample", "confidence", "for", "keep", "stale_after", "by", "benchmark", "advice")
 _DATASET = ("additive",)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -21,11 +20,6 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 def not_yet(what: str, node: Node) -> Diagnostic:
     """Return the error that a feature is not supported yet."""
     return Diagnostic("not-yet", f"{what} is not supported yet", node.span)
-
-
-def later_in_thresholds(node: Fields) -> Iterator[Diagnostic]:
-    """Yield what the thresholds of a revision ask for too early: so far they change bands."""
-    yield from _keys(node.get("thresholds"), _THRESHOLDS)
 
 
 def later_in_dataset(node: Node) -> Iterator[Diagnostic]:

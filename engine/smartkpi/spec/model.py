@@ -64,17 +64,6 @@ class DatedNote:
 
 
 @dataclass(frozen=True, slots=True)
-class Revision:
-    """What holds from the day ``start`` on, where it says nothing what held before; ``thresholds`` change by status."""
-
-    start: date
-    span: Span = field(compare=False, repr=False)
-    formula: Formula | None = None
-    thresholds: tuple[Threshold, ...] = ()
-    reason: Labels = Labels()
-
-
-@dataclass(frozen=True, slots=True)
 class Constant:
     """A named literal: number, text, date text, duration, boolean; ``formula`` None: it has none before a revision."""
 
@@ -351,6 +340,21 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Revision:
+    """What holds from the day ``start`` on, where it says nothing what held before; ``thresholds`` change by status.
+
+    ``rules`` are all that hold then; None where nothing beside the bands is said anew.
+    """
+
+    start: date
+    span: Span = field(compare=False, repr=False)
+    formula: Formula | None = None
+    thresholds: tuple[Threshold, ...] = ()
+    reason: Labels = Labels()
+    rules: Rules | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Kpi:
     """A KPI as written."""
 
@@ -385,6 +389,21 @@ class Kpi:
     def formulas(self) -> tuple[Formula, ...]:
         """Its formula, and those that revisions put in its place."""
         return (self.formula, *(one.formula for one in self.revisions if one.formula is not None))
+
+    @property
+    def ruled(self) -> tuple[Rules, ...]:
+        """How it is judged beside its bands: at first, and as revisions have it."""
+        return (self.rules, *(one.rules for one in self.revisions if one.rules is not None))
+
+    @property
+    def bands(self) -> tuple[Threshold, ...]:
+        """All its bands: those of segments, and of revisions, too."""
+        dated = (one for revision in self.revisions for one in revision.thresholds)
+        return (*self.thresholds, *(one for rules in self.ruled for one in rules.thresholds), *dated)
+
+    def rules_on(self, day: date) -> Rules:
+        """Return how it is judged beside its bands in a period that begins on a day."""
+        return [self.rules, *(one.rules for one in self.revisions if one.rules is not None and one.start <= day)][-1]
 
 
 @dataclass(frozen=True, slots=True)

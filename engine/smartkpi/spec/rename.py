@@ -52,7 +52,12 @@ Files = Mapping[int, Names]
 def rename_kpi(kpi: Kpi, files: Files) -> Kpi:
     """Return a KPI that refers to included definitions by the names that they have here."""
     revisions = tuple(
-        replace(one, formula=one.formula and _whole(one.formula, files), thresholds=_bands(one.thresholds, files))
+        replace(
+            one,
+            formula=one.formula and _whole(one.formula, files),
+            thresholds=_bands(one.thresholds, files),
+            rules=one.rules and _rules(one.rules, files),
+        )
         for one in kpi.revisions
     )
     formula, where, bands = _whole(kpi.formula, files), _of_rows(kpi.where, files), _bands(kpi.thresholds, files)

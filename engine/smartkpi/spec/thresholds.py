@@ -11,6 +11,7 @@ from smartkpi.language.syntax import Apply, Band, Duration
 from smartkpi.nearest import did_you_mean
 from smartkpi.source import Span, Text
 from smartkpi.spec.bounds import Folder
+from smartkpi.spec.extend import merge
 from smartkpi.spec.model import Benchmark, BenchmarkRow, Diagnosis, Formula, Labels, Rules, Scope, Threshold
 from smartkpi.spec.nodes import Entry, Fields, Node, Scalar
 from smartkpi.spec.sheet import Cell, read_lines, read_sheet
@@ -38,6 +39,23 @@ def _band(status: Any, node: Scalar, problems: Problems) -> Threshold | None:
         problems.append(Diagnostic("no-band", message, node.span, hint))
         return None
     return Threshold(status, band, node.text)
+
+
+def changed_rules(before: Node | None, written: Node | None) -> Fields | None:
+    """Return thresholds with what a revision says beside its bands; None where it says nothing of that kind.
+
+    Segments and advice are added to those there were, all else takes the place of what was.
+    """
+    if not isinstance(written, Fields) or written.entries.keys() <= set(_STATUSES):
+        return None
+    if not isinstance(before, Fields):
+        return written
+    entries = {**before.entries, **written.entries}
+    for name in ("by", "advice"):
+        old, new = before.get(name), written.get(name)
+        if isinstance(old, Fields) and isinstance(new, Fields):
+            entries[name] = Entry(written.entries[name].key, merge(old, new))
+    return Fields(entries, written.source, written.start, written.end)
 
 
 def build_rules(node: Node | None, folder: Folder, problems: Problems) -> Rules:
