@@ -270,6 +270,12 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
             "kpis: {a: {formula: order, revisions: [{from: 2026-01-01, thresholds: {for: 0}}]}}\n",
             [("bad-value", "kpi:a")],
         ),
+        ("kpis: {a: {formula: order, goal: {deadlin: 2026-03-31}}}\n", [("unknown-key", "goal:a")]),
+        ("kpis: {a: {formula: order, goal: [1]}}\n", [("wrong-type", "goal:a")]),
+        (
+            "kpis: {a: {formula: order, goals: {b: 5}, x: 3}}\n",
+            [("wrong-type", "goal:a.b"), ("unknown-key", "kpi:a")],
+        ),
         ("events: {big: order / visit}\n", [("syntax", "event:big")]),
         ("events: {big: {is: order where amount > 5, key: id}}\n", [("bad-value", "event:big")]),
         ("groups: {vip: {of: buyer, where: x}}\n", [("not-yet", "group:vip")]),

@@ -253,7 +253,8 @@ def _compliance(facts: Facts) -> Measures:
 def _budget(facts: Facts, value: float, target: float, gap: float | None) -> Measures:
     """Return the numbers of a budget: burn = (V/T)/f, and the day on which it is used up."""
     progress = value / target if target else None
-    burn = exhausted = pace = None
+    exhausted = pace = None
+    burn = 0.0 if not target and facts.met else None  # nothing of nothing is used
     if progress is not None and facts.share:
         burn = progress / facts.share
         pace = 1 / burn if burn > 0 else None
@@ -275,8 +276,8 @@ def _reach(facts: Facts, value: float, target: float, gap: float | None, exceede
     required = _rate(facts)
     lift = None
     if facts.kind == "total":
-        required = (target - value) / facts.left if facts.left > 0 else None
-        if facts.base and facts.base < 1 and value > 0:
+        required = _remaining(facts, (target - value) / facts.left) if facts.left > 0 else None
+        if facts.base and facts.base < 1 and value > 0 and not facts.met:
             lift = ((target - value) / (1 - facts.base)) / (value / facts.base)
     elif required is not None and value > 0 and facts.kind == "whole":
         lift = required / value
@@ -289,10 +290,16 @@ def _rate(facts: Facts) -> float | None:
     if value is None or target is None or facts.aim == "stay_within":
         return None
     if facts.kind == "level":
-        return (target - value) / (facts.days - facts.done) if facts.reaching and facts.days > facts.done else None
+        left = facts.days - facts.done
+        return _remaining(facts, (target - value) / left) if facts.reaching and left > 0 else None
     if facts.kind != "whole" or not facts.sample or facts.later is None:
         return None
     return required_rate(target, value * facts.sample, facts.sample, facts.later)
+
+
+def _remaining(facts: Facts, rate: float) -> float:
+    """Return what is required of each day to come: nothing where the target is reached."""
+    return 0.0 if facts.met else rate
 
 
 def _certain(facts: Facts) -> dict[str, bool]:

@@ -64,8 +64,10 @@ def type_targets(
 ) -> dict[tuple[date | None, Segment], Bounds]:
     """Return all targets: by period, by segment, and of the whole."""
     found: dict[tuple[date | None, Segment], Bounds] = {}
+    whole = _whole(goal, kpi, nature, space, findings)
     for part, key in type_parts(goal, each, space.calendar, findings):
-        amount = amount_of(part.amount, kpi, nature, space, findings)
+        amount = _share(part.amount, whole, nature)
+        amount = amount_of(part.amount, kpi, nature, space, findings) if amount is None else amount
         if key is not None and not dates[0] <= key <= dates[1]:
             message = f"{part.period} lies outside the goal, {dates[0]} to {dates[1]}"
             findings.error("goal-targets", message, part.span, "leave it out, or change `start` or `deadline`")
@@ -74,7 +76,6 @@ def type_targets(
             findings.error("goal-targets", f"there are two targets of {what}", part.span, "keep one")
         elif amount is not None:
             found[key, part.segment] = Bounds(amount)
-    whole = _whole(goal, kpi, nature, space, findings)
     if whole is not None:
         found[None, ()] = whole
     if not found and not findings.failed:
@@ -82,6 +83,16 @@ def type_targets(
     if aim == "stay_within" and goal.parts:
         findings.error("goal-aim", "parts have one number each, no range", goal.at("aim"))
     return found
+
+
+def _share(written: Formula, whole: Bounds | None, nature: Nature) -> float | None:
+    """Return the target of a part that is written as a share of the whole's; None where it is none of a total."""
+    number = written.expr
+    if not isinstance(number, syntax.Number) or not number.percent or nature != "additive":
+        return None
+    if whole is None or whole.change or whole.high is not None:
+        return None
+    return float(number.value) * whole.low
 
 
 def _whole(goal: Goal, kpi: TypedKpi, nature: Nature, space: Namespace, findings: Findings) -> Bounds | None:

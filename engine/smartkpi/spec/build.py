@@ -173,14 +173,15 @@ def _report_by_place(
     prefix = state.view.prefix(document.source)
     places += [(lost.start, lost.end, subject) for lost in document.lost if (subject := _lost_subject(lost, prefix))]
     places += _case_places(document.root)
+    places += (place for definition in definitions if definition.kind == "kpi" for place in _goal_places(definition))
     places.sort()
     starts = [start for start, _, _ in places]
 
     def subject_at(span: Span | None) -> str:
         if span is None or span.source is not document.source:
             return ""
-        at = bisect_right(starts, span.start) - 1
-        return places[at][2] if at >= 0 and span.start <= places[at][1] else ""
+        around = reversed(places[: bisect_right(starts, span.start)])
+        return next((subject for _, end, subject in around if span.start <= end), "")
 
     for problem in (*document.diagnostics, *shape):
         spans = (problem.span, *(note.span for note in problem.notes))
@@ -197,6 +198,20 @@ def _lost_subject(lost: Any, prefix: str) -> str:
         return "test:"
     kind = KINDS.get(lost.section)
     return f"{kind}:{'' if kind == 'dimension' else prefix}{lost.name}" if kind and lost.name else ""
+
+
+def _goal_places(kpi: Definition) -> Iterator[tuple[int, int, str]]:
+    """Yield where a KPI states goals of its own: what is wrong there leaves out the goal alone."""
+    node = kpi.value
+    if not isinstance(node, Fields):
+        return
+    for key in ("goal", "goals"):
+        if (entry := node.entries.get(key)) is None or entry.key.source is not kpi.key.source:
+            continue
+        yield entry.key.start, entry.value.end, f"goal:{kpi.name}"
+        if key == "goals" and isinstance(entry.value, Fields):
+            for one in entry.value.entries.values():
+                yield one.key.start, max(one.key.end, one.value.end), f"goal:{kpi.name}.{one.key.written}"
 
 
 def _case_places(root: Node | None) -> list[tuple[int, int, str]]:
