@@ -13,6 +13,7 @@ from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import TypedKpi
 from smartkpi.semantics.goal import Aim, Bounds, Nature, Revised, Segment
 from smartkpi.semantics.literals import FAILED, constant
+from smartkpi.semantics.natures import may_fall
 from smartkpi.semantics.parts import type_parts
 from smartkpi.semantics.scope import Namespace
 from smartkpi.spec.goal import Goal
@@ -48,6 +49,10 @@ def amount_of(
     if nature == "proportion" and not percent and value.value > 1:
         hint = f"write `{written.text.value}%`"
         findings.error("goal-target", f"`{kpi.name}` is a share of its rows: it is at most 1", span, hint)
+        return None
+    if value.value < 0 and nature in (*COUNTS, "proportion") and not may_fall(kpi.formula, space.kpis):
+        hint = f"a change of the baseline is written `target: {{add: {written.text.value.strip()}}}`"
+        findings.error("goal-target", f"`{kpi.name}` counts rows: it is never below 0", span, hint)
         return None
     return float(value.value)
 

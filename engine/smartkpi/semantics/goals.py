@@ -10,6 +10,7 @@ from typing import Any
 
 from smartkpi.diagnostics import Diagnostic, Note
 from smartkpi.nearest import did_you_mean
+from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Length
 from smartkpi.semantics.amounts import (
@@ -142,6 +143,7 @@ def _check_goal(
     )
     _check_path(typed, findings)
     _check_direction(typed, findings)
+    _check_amounts(typed, space.calendar, findings)
     _check_versions(typed, space, findings)
     segmented = [space.events[event] for event in sorted(kpi.segmented)]
     check_dimensions(goal.by, segmented, goal.at("by", "targets"), findings)
@@ -356,6 +358,25 @@ def _check_path(goal: TypedGoal, findings: Findings) -> None:
     if goal.grain is not Grain.DAY and goal.kind == "level":
         findings.error("goal-window", f"the rows stand for a {goal.grain}: there is no level by day", spec.span,
                        f"write `over: each {goal.grain}`")  # fmt: skip
+
+
+def _check_amounts(goal: TypedGoal, calendar: Calendar, findings: Findings) -> None:
+    """Refuse a stretch that is no more than the target, growth from nothing, and misses of all periods."""
+    spec, whole = goal.spec, goal.targets.get((None, ()))
+    if goal.stretch is not None and whole is not None and not whole.change:
+        rising = goal.aim in ("increase", "stay_above")
+        if goal.aim == "stay_within" or (goal.stretch <= whole.low if rising else goal.stretch >= whole.low):
+            hint = "a stretch lies beyond the target; leave it out"
+            findings.error("goal-target", "the stretch asks no more than the target", spec.at("stretch"), hint)
+    if whole is not None and whole.change == "grow" and goal.baseline is not None and goal.baseline <= 0:
+        hint = "write `{add: …}`, or the number"
+        findings.error("goal-target", "nothing grows from 0 or less", spec.at("target"), hint)
+    if spec.allow_misses and goal.each is not None:
+        dated = {key for key, _ in goal.targets if key is not None}
+        periods = len(dated) or len(calendar.keys(goal.each, goal.start, goal.deadline))
+        if spec.allow_misses >= periods:
+            message = f"all {periods} periods may miss: nothing is asked"
+            findings.error("goal-window", message, spec.at("allow_misses"), f"at most {periods - 1}")
 
 
 def _check_versions(goal: TypedGoal, space: Namespace, findings: Findings) -> None:

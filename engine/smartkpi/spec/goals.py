@@ -150,6 +150,15 @@ def _decimal(node: Node | None, default: Decimal, problems: Problems) -> Decimal
     return found
 
 
+def _part(node: Node | None, default: float, problems: Problems) -> float:
+    """Return a share of the days, which is at most all of them."""
+    found = _decimal(node, Decimal(str(default)), problems)
+    if found > 1 and isinstance(node, Scalar):
+        message = f"`{node.written}` is more than all"
+        problems.append(Diagnostic("bad-value", message, node.span, "a share, such as 80%"))
+    return float(found)
+
+
 def _duration(node: Node | None, problems: Problems) -> Duration | None:
     if not isinstance(node, Scalar) or node.data is None:
         return None
@@ -299,9 +308,9 @@ def _evidence(node: Node | None, problems: Problems) -> Evidence:
         problems.append(Diagnostic("bad-value", message, written.span, hint))
     return Evidence(
         min_sample=_whole(node.get("min_sample"), usual.min_sample),
-        min_coverage=float(_decimal(node.get("min_coverage"), Decimal(str(usual.min_coverage)), problems)),
+        min_coverage=_part(node.get("min_coverage"), usual.min_coverage, problems),
         min_periods=_whole(node.get("min_periods"), usual.min_periods),
-        warmup=float(_decimal(node.get("warmup"), Decimal(str(usual.warmup)), problems)),
+        warmup=_part(node.get("warmup"), usual.warmup, problems),
         days=days,
         projection=_word(node.get("projection"), usual.projection),
     )
