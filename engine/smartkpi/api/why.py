@@ -15,6 +15,7 @@ from smartkpi.api.question import Ask, understand
 from smartkpi.assess.contribution import NOTHING, Side, settle, split_product, split_ratio, unit_of
 from smartkpi.diagnostics import Diagnostic, errors
 from smartkpi.engines.polars.meter import Progress
+from smartkpi.language.types import MONEY
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key, period_text
@@ -22,10 +23,14 @@ from smartkpi.result import Change, Contribution, Result
 from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.formula import TypedKpi
 from smartkpi.semantics.lookups import reached_datasets
-from smartkpi.semantics.parts_of import Parts, is_additive, parts_of
+from smartkpi.semantics.parts_of import Made, is_additive, parts_of
 from smartkpi.semantics.question import Question
 from smartkpi.spec.load import Loaded
 
+CENTS = Fraction(1, 10**6)
+"""The last digit of money: a mean of amounts is rounded to it, what it is made of is not."""
+DEFINITION = "#definition"
+"""The part of a change that is another formula, not other rows."""
 Segment = tuple[Any, ...]
 Values = tuple[Fraction, Fraction]
 
@@ -71,8 +76,8 @@ def answer_why(loaded: Loaded, handed: Mapping[str, object], ask: WhyAsk, progre
     with failing_as(UsageError):
         question = understand(loaded.catalog, (name,), Ask((name,), by=ask.by, where=ask.where, as_of=ask.as_of))
         asked = _periods(opened, kpi, question, ask)
-    parts = parts_of(kpi, opened.checked)
-    return _take_apart(asked, kpi, parts, ask)
+    made = parts_of(kpi, opened.checked, asked.spans[0][0], asked.spans[1][0])
+    return _take_apart(asked, kpi, made, ask)
 
 
 def _check_top(ask: WhyAsk) -> None:
@@ -163,33 +168,36 @@ def _exact(row: Mapping[str, Any]) -> Fraction:
     return Fraction(row["money"]) if row["money"] is not None else Fraction(Decimal(repr(row["value"])))
 
 
-def _take_apart(asked: _Asked, kpi: TypedKpi, parts: Parts, ask: WhyAsk) -> Change:
-    kpis = asked.opened.checked.kpis
-    product = bool(parts) and parts[0].sign == "*"
+def _take_apart(asked: _Asked, kpi: TypedKpi, made: Made, ask: WhyAsk) -> Change:
+    kpis, parts = asked.opened.checked.kpis, made.parts
+    product = bool(parts) and parts[0].sign in "*/"
     by = asked.question.by or (kpi.spec.by if not parts or is_additive(kpi, kpis) else ())
     if not by and not parts:
         message = f"`{kpi.name}` has no parts to tell a change of it by"
         raise UsageError(Diagnostic("cannot-decompose", message, hint="name segments: --by country"))
-    whole = {kpi.name: kpi}
+    whole = {kpi.name: kpi} if made.then is None else {kpi.name: kpi, made.then.name: made.then}
     if not by:
         found, totals, flags = _ask(asked, {**whole, **{part.kpi.name: part.kpi for part in parts}}, ())
-        shares = _factors(parts, totals, kpi, asked) if product else _terms(parts, totals)
+        shares = _factors(made, totals, asked) if product else _terms(made, totals)
         method, lines = ("product" if product else "sum"), shares
     elif is_additive(kpi, kpis):
-        found, totals, flags = _ask(asked, whole, by)
+        found, totals, flags = _ask(asked, {kpi.name: kpi}, by)
         method = "segments"
         lines = {
             repr(segment): Contribution(_named(by, segment), values[0], values[1], values[1] - values[0])
             for (_, segment), values in found.items()
         }
-    elif len(parts) == 2 and parts[1].sign == "/" and all(is_additive(part.kpi, kpis) for part in parts):
+    elif made.ratio and all(is_additive(part.kpi, kpis) for part in parts):
         found, totals, flags = _ask(asked, {**whole, **{part.kpi.name: part.kpi for part in parts}}, by)
         method = "ratio"
-        lines = _mixed(found, totals, parts, by)
+        lines = _mixed(found, totals, made, by)
     else:
         message = f"the values of segments do not add up to `{kpi.name}`, nor is it a ratio of two sums"
         hint = "a sum, a count, or one by another can be told by segment" + ("; leave `--by` out" if parts else "")
         raise UsageError(Diagnostic("cannot-decompose", message, hint=hint))
+    if made.then is not None and made.then.name in totals:
+        old, new = totals[made.then.name][1], totals[kpi.name][1]
+        lines[DEFINITION] = Contribution({}, old, new, new - old, label=f"= {made.formula}", level="definition")
     return _settled(asked, kpi, lines, totals[kpi.name], method, by, flags, ask.top)
 
 
@@ -197,16 +205,17 @@ def _named(by: Sequence[str], segment: Segment) -> dict[str, Any]:
     return dict(zip(by, segment, strict=True))
 
 
-def _terms(parts: Parts, totals: Mapping[str, Values]) -> dict[str, Contribution]:
+def _terms(made: Made, totals: Mapping[str, Values]) -> dict[str, Contribution]:
     found = {}
-    for part in parts:
-        sign = -1 if part.sign == "-" else 1
+    for part in made.parts:
+        sign = -made.scale if part.sign == "-" else made.scale
         old, new = (sign * value for value in totals[part.kpi.name])
         found[part.kpi.name] = Contribution({}, old, new, new - old, label=f"{part.sign} {part.label}")
     return found
 
 
-def _factors(parts: Parts, totals: Mapping[str, Values], kpi: TypedKpi, asked: _Asked) -> dict[str, Contribution]:
+def _factors(made: Made, totals: Mapping[str, Values], asked: _Asked) -> dict[str, Contribution]:
+    parts = made.parts
     for part in parts:
         for value, period in zip(totals[part.kpi.name], asked.periods, strict=True):
             if value <= 0:
@@ -216,15 +225,15 @@ def _factors(parts: Parts, totals: Mapping[str, Values], kpi: TypedKpi, asked: _
     powers = [(1 if part.sign == "*" else -1, *totals[part.kpi.name]) for part in parts]
     shares = split_product(powers)
     return {
-        part.kpi.name: Contribution({}, *totals[part.kpi.name], share, label=f"{part.sign} {part.label}")
+        part.kpi.name: Contribution({}, *totals[part.kpi.name], share * made.scale, label=f"{part.sign} {part.label}")
         for part, share in zip(parts, shares, strict=True)
     }
 
 
 def _mixed(
-    found: Mapping[tuple[str, Segment], Values], totals: Mapping[str, Values], parts: Parts, by: Sequence[str]
+    found: Mapping[tuple[str, Segment], Values], totals: Mapping[str, Values], made: Made, by: Sequence[str]
 ) -> dict[str, Contribution]:
-    above, below = (part.kpi.name for part in parts)
+    above, below = (part.kpi.name for part in made.parts)
     segments = list(dict.fromkeys(segment for _, segment in found))
     none = (NOTHING, NOTHING)
     sides = [Side(found.get((above, one), none), found.get((below, one), none)) for one in segments]
@@ -234,11 +243,11 @@ def _mixed(
     effects = split_ratio(sides)
     lines = {}
     for segment, side, effect in zip(segments, sides, effects, strict=True):
-        rates = [side.above[i] / side.below[i] if side.below[i] else None for i in (0, 1)]
+        rates = [made.offset + made.scale * side.above[i] / side.below[i] if side.below[i] else None for i in (0, 1)]
         total = [sum((one.below[i] for one in sides), NOTHING) for i in (0, 1)]
         lines[repr(segment)] = Contribution(
-            _named(by, segment), rates[0], rates[1], effect.rate + effect.mix,
-            rate=effect.rate, mix=effect.mix,
+            _named(by, segment), rates[0], rates[1], made.scale * (effect.rate + effect.mix),
+            rate=made.scale * effect.rate, mix=made.scale * effect.mix,
             weights=(side.below[0] / total[0], side.below[1] / total[1]),
         )  # fmt: skip
     return lines
@@ -263,31 +272,19 @@ def _settled(
     """Return the change with its parts rounded so that they add up to it to the digit."""
     change = total[1] - total[0]
     exact = sum((line.amount for line in lines.values()), NOTHING)
-    if abs(exact - change) > max(abs(total[0]), abs(total[1])) / 10**9:
+    money = kpi.type.unit.name == MONEY.name
+    if abs(exact - change) > max(abs(total[0]), abs(total[1])) / 10**9 + money * 2 * CENTS:
         _check_sum(exact, change + 1)
     unit = unit_of(total, [line.amount for line in lines.values()])
-    effects: dict[str, Fraction] = {}
-    for name, line in lines.items() if method == "ratio" else ():
-        effects[f"{name} rate"], effects[f"{name} mix"] = line.rate or NOTHING, line.mix or NOTHING
-    if method == "ratio":
-        whole = settle(effects, change, unit)
-        known = {
-            name: replace(
-                line,
-                rate=whole[f"{name} rate"],
-                mix=whole[f"{name} mix"],
-                amount=whole[f"{name} rate"] + whole[f"{name} mix"],
-            )
-            for name, line in lines.items()
-        }
-    else:
-        whole = settle({name: line.amount for name, line in lines.items()}, change, unit)
-        known = {name: replace(line, amount=whole[name]) for name, line in lines.items()}
+    unit = CENTS if money and abs(exact - change) > unit else unit
+    known = _rounded(lines, change, unit, method)
+    last = [known.pop(DEFINITION)] if DEFINITION in known else []
     ordered = sorted(known.items(), key=lambda item: (-abs(item[1].amount), item[0])) if by else list(known.items())
     shown = [line for _, line in ordered]
     if top is not None and by and len(shown) > top:
         rest = shown[top:]
         shown = [*shown[:top], _other(rest, method)]
+    shown += last
     assert sum((line.amount for line in shown), NOTHING) == change
     return Change(
         kpi=info_of(kpi),
@@ -303,6 +300,30 @@ def _settled(
         notes=flags,
         dimensions={n: d for n in by if (d := asked.opened.checked.catalog.dimensions.get(n.rpartition(".")[2]))},
     )
+
+
+def _rounded(
+    lines: Mapping[str, Contribution], change: Fraction, unit: Fraction, method: str
+) -> dict[str, Contribution]:
+    """Return parts in whole units that add up to the change; of a ratio, rate and mix each for themselves."""
+    if method != "ratio":
+        whole = settle({name: line.amount for name, line in lines.items()}, change, unit)
+        return {name: replace(line, amount=whole[name]) for name, line in lines.items()}
+    effects: dict[str, Fraction] = {}
+    for name, line in lines.items():
+        if name == DEFINITION:
+            effects[name] = line.amount
+        else:
+            effects[f"{name} rate"], effects[f"{name} mix"] = line.rate or NOTHING, line.mix or NOTHING
+    whole = settle(effects, change, unit)
+    found = {}
+    for name, line in lines.items():
+        if name == DEFINITION:
+            found[name] = replace(line, amount=whole[name])
+        else:
+            rate, mix = whole[f"{name} rate"], whole[f"{name} mix"]
+            found[name] = replace(line, rate=rate, mix=mix, amount=rate + mix)
+    return found
 
 
 def _other(rest: Sequence[Contribution], method: str) -> Contribution:

@@ -120,11 +120,14 @@ def _cells(change: Change, one: Contribution, style: Style) -> Iterator[Cell]:
             yield Cell(plain(said.get(style.lang)) if said is not None else text)
     else:
         yield Cell(plain(one.label))
-    shown = _value if change.by or change.method == "sum" else _plain
+    whole = change.by or change.method == "sum" or one.level == "definition"
+    shown, ratio = _value if whole else _plain, change.method == "ratio"
     for value in (one.before, one.after):
         yield Cell("–" if style.unicode else "-", "faint") if value is None else Cell(shown(change, value))
     if one.weights is not None:
         yield from (Cell(format_number(float(weight), "percent")) for weight in one.weights)
+    if ratio and one.weights is None:  # another formula has neither weights nor effects
+        yield from (Cell("") for _ in range(4))
     if one.rate is not None and one.mix is not None:
         yield from (Cell(_amount(change, one.rate, style)), Cell(_amount(change, one.mix, style)))
     yield Cell(_amount(change, one.amount, style))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.language import syntax
@@ -12,7 +15,8 @@ from smartkpi.semantics.check import Checked
 from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Aggregate, Apply, Expr, Literal, Reference, TypedKpi, Windowed
 from smartkpi.semantics.kpis import check_kpi
-from smartkpi.semantics.scope import Namespace
+from smartkpi.semantics.literals import constant
+from smartkpi.semantics.scope import DerivedEvents, Namespace
 from smartkpi.spec.model import Formula, Kpi
 
 Parts = tuple["Part", ...]
@@ -51,33 +55,54 @@ def _adds_up(expr: Expr, kpis: Mapping[str, TypedKpi]) -> bool:
             return False
 
 
-def parts_of(kpi: TypedKpi, checked: Checked) -> Parts:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a KPI is made of: an offset, and a scale times its parts; no parts where it cannot be taken apart.
+
+    ``then`` is the KPI by the formula of the earlier period, where that of the later one, ``formula``, is another.
+    """
+
+    parts: Parts = ()
+    offset: Fraction = Fraction(0)
+    scale: Fraction = Fraction(1)
+    then: TypedKpi | None = None
+    formula: str = ""
+
+    @property
+    def ratio(self) -> bool:
+        """Whether it is one part by another."""
+        return [part.sign for part in self.parts] == ["*", "/"]
+
+
+def parts_of(kpi: TypedKpi, checked: Checked, before: date, after: date) -> Made:
     """Return the parts of a product or sum at the top of a KPI's formula, or of the KPI that it stands for; else none.
 
-    Raises nothing: a formula that cannot be taken apart has no parts. Literals are no parts of their own in a sum.
+    The formula is the one that is in force on the first day of the earlier period. Raises nothing: what cannot be
+    taken apart has no parts. Numbers are no parts; a mean is a sum by a count.
     """
-    spec = _inner(kpi, checked)
-    if spec is None:
-        return ()
-    signed = list(_flat(spec.formula.expr))
-    if len(signed) < 2:
-        return ()
+    spec, now = _inner(kpi, checked, before), _inner(kpi, checked, after)
+    changed = (spec.formula, spec.where) != (now.formula, now.where)
+    then = _part(f"{kpi.name}#then", spec.formula.expr, spec, kpi, checked) if changed else None
+    if changed and then is None:
+        return Made()
+    formula = format_expr(now.formula.expr) if changed else ""
+    offset, scale, signed = _signed(spec.formula.expr, checked)
     found = []
-    for number, (sign, expr) in enumerate(signed):
+    for number, (sign, expr) in enumerate(sorted(signed, key=lambda one: one[0] == "/")):
         part = _part(f"{kpi.name}#{number}", expr, spec, kpi, checked)
-        if part is None:
-            return ()
+        if part is None or (len(signed) < 2 and then is None):
+            return Made(then=then, formula=formula)
         label = expr.parts[0] if isinstance(expr, syntax.Name) else format_expr(expr)
-        found.append(Part(sign, part, label))
-    return tuple(found)
+        found.append(Part(sign or "+", part, label))
+    return Made(tuple(found), offset, scale, then, formula)
 
 
-def _inner(kpi: TypedKpi, checked: Checked) -> Kpi | None:
-    """Return the KPI whose formula is that of another, through those that are nothing but a name; None if dated."""
+def _inner(kpi: TypedKpi, checked: Checked, day: date) -> Kpi:
+    """Return the KPI whose formula is that of another on a day, through those that are nothing but a name."""
     spec = kpi.spec
     while True:
-        if spec.revisions or kpi.dated:
-            return None
+        formulas = [one.formula for one in spec.revisions if one.start <= day and one.formula is not None]
+        spec = replace(spec, formula=[spec.formula, *formulas][-1], revisions=())
         expr = spec.formula.expr
         if not isinstance(expr, syntax.Name) or expr.parts[0] not in checked.kpis:
             return spec
@@ -87,6 +112,69 @@ def _inner(kpi: TypedKpi, checked: Checked) -> Kpi | None:
         if both is not None and len(where) == 2:
             both = replace(both, expr=syntax.Apply("and", tuple(one.expr for one in where), both.expr.span))
         spec = replace(inner, where=both, window=inner.window or spec.window)
+
+
+Signed = list[tuple[str, syntax.Expr]]
+
+
+def _signed(expr: syntax.Expr, checked: Checked) -> tuple[Fraction, Fraction, Signed]:
+    """Return the numbers that a formula adds to and takes its value times, and its other terms or factors."""
+    behind = _plain(expr, checked) if isinstance(expr, syntax.Name) else None
+    if behind is not None:
+        return _signed(behind, checked)
+    signed = list(_flat(expr))
+    if signed[0][0] == "":
+        return Fraction(0), Fraction(1), list(_mean(expr, checked))
+    offset, scale, product = Fraction(0), Fraction(1), signed[0][0] == "*"
+    rest: Signed = []
+    for sign, one in signed:
+        number = _number(one, checked)
+        if number is None or (sign == "/" and not number):
+            rest.append((sign, one))
+        elif product:
+            scale = scale * number if sign == "*" else scale / number
+        else:
+            offset = offset + number if sign == "+" else offset - number
+    if len(rest) == 1 and rest[0][0] != "/":
+        inner, times, parts = _signed(rest[0][1], checked)
+        scale = -scale if rest[0][0] == "-" else scale
+        return offset + scale * inner, scale * times, parts
+    return offset, scale, rest
+
+
+def _plain(name: syntax.Name, checked: Checked) -> syntax.Expr | None:
+    """Return the formula that a KPI's name stands for; None where there is more to it than the formula."""
+    spec = checked.kpis[name.text].spec if name.text in checked.kpis else None
+    if spec is None or spec.where is not None or spec.window is not None or spec.revisions:
+        return None
+    return spec.formula.expr
+
+
+def _number(expr: syntax.Expr, checked: Checked) -> Fraction | None:
+    """Return the number that an expression of literals and constants is."""
+    findings = Findings("")
+    found = constant(expr, next(iter(checked.scopes.values())).constants, findings)
+    return Fraction(found.value) if isinstance(found.value, Decimal) and not findings.failed else None
+
+
+def _mean(expr: syntax.Expr, checked: Checked) -> Iterator[tuple[str, syntax.Expr]]:
+    """Yield a mean of a field as the sum of it by the count of rows that have it; else the expression itself."""
+    match expr:
+        case syntax.Apply(function="avg", args=(syntax.Name() as name,)):
+            condition = None
+        case syntax.Apply(function="avg", args=(syntax.Where(operand=syntax.Name() as name, condition=condition),)):
+            pass
+        case _:
+            yield "", expr
+            return
+    if len(name.parts) < 2 or name.parts[0] not in checked.scopes:
+        yield "", expr
+        return
+    event, field = replace(name, parts=name.parts[:1]), replace(name, parts=name.parts[1:])
+    known: syntax.Expr = syntax.Apply("is not null", (field,), expr.span, expr.span)
+    known = known if condition is None else syntax.Apply("and", (condition, known), expr.span, expr.span)
+    yield "*", replace(expr, function="sum")
+    yield "/", syntax.Apply("count", (syntax.Where(event, known, expr.span),), expr.span, expr.span)
 
 
 def _flat(expr: syntax.Expr) -> Iterator[tuple[str, syntax.Expr]]:
@@ -147,4 +235,5 @@ def _namespace(checked: Checked) -> Namespace:
         calendar=catalog.calendar,
         dimensions=catalog.dimensions,
         providers=checked.events,
+        derived=DerivedEvents(dict(checked.scopes), dict(checked.events), dict(checked.datasets)),
     )

@@ -341,10 +341,7 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """What holds from the day ``start`` on, where it says nothing what held before; ``thresholds`` change by status.
-
-    ``rules`` are all that hold then; None where nothing beside the bands is said anew.
-    """
+    """What holds from ``start`` on, else what held before; ``rules`` are whole, None where they stay as they were."""
 
     start: date
     span: Span = field(compare=False, repr=False)
@@ -398,8 +395,8 @@ class Kpi:
     @property
     def bands(self) -> tuple[Threshold, ...]:
         """All its bands: those of segments, and of revisions, too."""
-        dated = (one for revision in self.revisions for one in revision.thresholds)
-        return (*self.thresholds, *(one for rules in self.ruled for one in rules.thresholds), *dated)
+        known = (self.thresholds, *(one.thresholds for one in self.ruled), *(one.thresholds for one in self.revisions))
+        return tuple(band for bands in known for band in bands)
 
     def rules_on(self, day: date) -> Rules:
         """Return how it is judged beside its bands in a period that begins on a day."""
@@ -455,9 +452,8 @@ class Given:
 class Expect:
     """One expected row: KPI, period text, segment, and the fields of the result that must agree.
 
-    One with a ``goal`` is of the goals, one with a ``diagnosis`` of these; then ``kpi`` is empty. ``fields`` maps
-    result columns (value, status, state, reason, flags, money, n, …) to plain values; ``spans`` has the place of each,
-    for --update.
+    One of a ``goal`` or ``diagnosis`` has an empty ``kpi``. ``fields`` maps result columns (value, status, state, …) to
+    plain values; ``spans`` has the place of each, for --update.
     """
 
     kpi: str
