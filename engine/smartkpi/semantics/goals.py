@@ -104,7 +104,7 @@ def _check_goal(
     if kpi.grain == Grain.ALL.value and any(space.events[event].timeless for event in kpi.events):
         findings.error("goal-window", f"the rows of `{goal.kpi}` have no time: it has no value by a day", goal.span)
         return None
-    nature = nature_of(kpi.formula, space.kpis)
+    nature = nature_of(kpi.formula, space.kpis, space.events)
     window = _window(kpi)
     kind, each = _kind(goal, kpi, nature, window, space, findings)
     aim = _aim(goal, kpi, kind, findings)
@@ -327,7 +327,7 @@ def _rails(goal: Goal, space: Namespace, left_out: Mapping[str, Diagnostic], fin
     for one in goal.guardrails:
         kpi = _kpi(one.kpi, one.span, space, left_out, findings)
         if kpi is not None:
-            bound = amount_of(one.amount, kpi, nature_of(kpi.formula, space.kpis), space, findings)
+            bound = amount_of(one.amount, kpi, nature_of(kpi.formula, space.kpis, space.events), space, findings)
             found += [] if bound is None else [Rail(one.kpi, one.operator, bound)]
     return tuple(found)
 

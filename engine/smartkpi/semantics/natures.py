@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 
 from smartkpi.semantics.formula import (
     Across,
@@ -18,22 +19,26 @@ from smartkpi.semantics.formula import (
     Windowed,
 )
 from smartkpi.semantics.goal import Nature
+from smartkpi.semantics.scope import EventScope
 from smartkpi.tree import walk
 
 Kpis = Mapping[str, TypedKpi]
 
 
-def nature_of(formula: Expr, kpis: Kpis) -> Nature:
-    """Return the nature of a formula: what may be added up over time, and what kind of ratio it is else."""
+def nature_of(formula: Expr, kpis: Kpis, events: Mapping[str, EventScope] = MappingProxyType({})) -> Nature:
+    """Return the nature of a formula: what may be added up over time, and what kind of ratio it is else.
+
+    ``events`` tell which are derived from which: those by `then` are some of the rows of their first event.
+    """
     match formula:
         case Aggregate(function="count" | "sum"):
             return "additive"
         case Aggregate(function="distinct" | "approx_distinct"):
             return "accumulating"
         case Reference(kpi=name):
-            return nature_of(kpis[name].formula, kpis)
+            return nature_of(kpis[name].formula, kpis, events)
         case Windowed(argument=argument) | Across(argument=argument, function="total"):
-            return nature_of(argument, kpis)
+            return nature_of(argument, kpis, events)
         case Apply(function="+" | "-" | "neg", args=args):
             known = {nature_of(arg, kpis) for arg in args}
             return "additive" if known == {"additive"} else "stat"
@@ -41,11 +46,11 @@ def nature_of(formula: Expr, kpis: Kpis) -> Nature:
             scaled = other if isinstance(one, Literal) else one if isinstance(other, Literal) else None
             return "stat" if scaled is None or nature_of(scaled, kpis) != "additive" else "additive"
         case Apply(function="/", args=(_, Literal())):
-            return nature_of(formula.args[0], kpis)
+            return nature_of(formula.args[0], kpis, events)
         case Apply(function="/") if any(isinstance(node, Across) for node in walk(formula)):
             return "stat"
         case Apply(function="/", args=(hits, trials)):
-            return "proportion" if _is_part(_plain(hits, kpis), _plain(trials, kpis)) else "rate"
+            return "proportion" if _is_part(_plain(hits, kpis), _plain(trials, kpis), events) else "rate"
         case Per(function="sum", argument=Aggregate(function="first" | "last")):
             return "stock"
         case _:
@@ -59,12 +64,16 @@ def _plain(formula: Expr, kpis: Kpis) -> Expr:
     return formula
 
 
-def _is_part(hits: Expr, trials: Expr) -> bool:
+def _is_part(hits: Expr, trials: Expr, events: Mapping[str, EventScope]) -> bool:
     """Return whether one counts some of the rows that the other counts."""
-    counts = isinstance(hits, Aggregate) and isinstance(trials, Aggregate)
-    if not counts or hits.function != "count" or trials.function != "count":  # type: ignore[union-attr]
+    if not (isinstance(hits, Aggregate) and isinstance(trials, Aggregate)):
         return False
-    return hits.event == trials.event and set(trials.where) <= set(hits.where)  # type: ignore[union-attr]
+    if hits.function != "count" or trials.function != "count" or not set(trials.where) <= set(hits.where):
+        return False
+    event = hits.event
+    while event != trials.event and event in events and (lineage := events[event].lineage) is not None:
+        event = lineage.root
+    return event == trials.event
 
 
 def may_fall(formula: Expr, kpis: Kpis) -> bool:
