@@ -18,7 +18,7 @@ from smartkpi.language.syntax import Apply
 from smartkpi.report.style import Style
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.formula import Aggregate
-from smartkpi.spec.model import Case
+from smartkpi.spec.case import Case
 from smartkpi.tree import walk
 
 TESTS = Path(__file__).resolve().parent

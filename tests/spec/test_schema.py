@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from smartkpi.resources import find
 from smartkpi.semantics.comparisons import COMPARISONS
 from smartkpi.source import Source
-from smartkpi.spec import cases, goal, later, model
+from smartkpi.spec import case, cases, goal, later, model
 from smartkpi.spec.document import read_document
 from smartkpi.spec.extend import without_removals
 from smartkpi.spec.nodes import plain
@@ -175,7 +175,7 @@ KEYS = {
     "read": (model.Read, {"base", "span", "bad", "bounds"}, ()),
     "calendar": (model.Calendar, {"worked"}, ("hours", "notes")),
     "event": (model.Contract, {"name", "span"}, ("is", "key")),
-    "case": (model.Case, {"span"}, ()),
+    "case": (case.Case, {"span"}, ()),
     "field": (model.FieldDef, {"name", "span"}, ("additive", "column", "currency")),
     "lookup": (model.Lookup, {"name", "span", "place", "places"}, ()),
     "dimension": (model.Dimension, {"name", "span", "spellings"}, ()),

@@ -24,8 +24,8 @@ from smartkpi.result import Result
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.question import Question
 from smartkpi.source import Span
+from smartkpi.spec.case import Case, Expect
 from smartkpi.spec.load import Loaded
-from smartkpi.spec.model import Case, Expect
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 

@@ -19,7 +19,8 @@ from smartkpi.semantics.check import Checked, derived_given
 from smartkpi.semantics.formula import Aggregate, Apply, Expr, Field, TypedKpi, Version
 from smartkpi.semantics.scope import DELAYS, field_type, is_path
 from smartkpi.source import Span
-from smartkpi.spec.model import Binding, Case, Catalog, Column, Covers, Dataset, FieldDef
+from smartkpi.spec.case import Case
+from smartkpi.spec.model import Binding, Catalog, Column, Covers, Dataset, FieldDef
 from smartkpi.tree import rewrite, walk
 
 TIME, COUNT = "time", "count"

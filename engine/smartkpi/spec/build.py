@@ -15,6 +15,7 @@ from smartkpi.source import Span, text_of
 from smartkpi.spec import later
 from smartkpi.spec.bounds import ANYWHERE, KEY, Bounds, Folder
 from smartkpi.spec.calendar import build_calendar, build_notes
+from smartkpi.spec.case import Case
 from smartkpi.spec.cases import build_case
 from smartkpi.spec.constants import SET, build_constant
 from smartkpi.spec.datasets import agree, build_contract, build_dataset, missing_time
@@ -29,7 +30,6 @@ from smartkpi.spec.goals import build_goal, goals_of_kpi
 from smartkpi.spec.include import Part
 from smartkpi.spec.kpis import build_kpi
 from smartkpi.spec.model import (
-    Case,
     Catalog,
     Constant,
     Contract,

@@ -8,7 +8,7 @@ from typing import Any
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.source import Span, Text
-from smartkpi.spec.model import Case, Expect, Given
+from smartkpi.spec.case import Case, Expect, Given
 from smartkpi.spec.names import name_of
 from smartkpi.spec.nodes import Entry, Fields, Items, Node, Scalar
 from smartkpi.spec.parts import one_spelling

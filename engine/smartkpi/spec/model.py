@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from smartkpi.periods.calendar import PLAIN, Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.source import Span, Text
 from smartkpi.spec.bounds import ANYWHERE, Bounds
+from smartkpi.spec.case import Case
 
 if TYPE_CHECKING:
     from smartkpi.spec.goal import Goal
@@ -437,49 +438,6 @@ class Diagnosis:
     span: Span = field(compare=False, repr=False)
     label: Labels = Labels()
     description: Labels = Labels()
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """Rows of one event in a test: plain values by field, with the span of each row."""
-
-    event: str
-    rows: tuple[Mapping[str, Any], ...]
-    spans: tuple[Span, ...] = field(compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Expect:
-    """One expected row: KPI, period text, segment, and the fields of the result that must agree.
-
-    One of a ``goal`` or ``diagnosis`` has an empty ``kpi``. ``fields`` maps result columns (value, status, state, …) to
-    plain values; ``spans`` has the place of each, for --update.
-    """
-
-    kpi: str
-    period: str | None
-    segment: Mapping[str, Any]
-    fields: Mapping[str, Any]
-    span: Span = field(compare=False, repr=False)
-    spans: Mapping[str, Span] = field(default_factory=lambda: EMPTY, compare=False, repr=False)
-    goal: str | None = None
-    diagnosis: str | None = None
-
-    @property
-    def name(self) -> str:
-        """What the row is about."""
-        return self.goal or self.diagnosis or self.kpi
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A test of definitions."""
-
-    name: str
-    given: tuple[Given, ...]
-    as_of: date | datetime | None
-    expect: tuple[Expect, ...]
-    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
