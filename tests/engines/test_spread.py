@@ -18,6 +18,7 @@ from smartkpi.engines.polars import slices, spread
 START = datetime(2026, 1, 1, tzinfo=UTC)
 KPIS: dict[str, Any] = {
     "middle": {"formula": "trailing(median(order.size), 7d)", "grain": "day"},
+    "upper": {"formula": "cumulative(quantile(order.size, 90%, nearest))", "grain": "day"},
     "deviation": {"formula": "trailing(stddev(order.size), 28d)", "grain": "day"},
     "newest": {"formula": "to_date(last(order.size), month)", "grain": "day"},
     "oldest": {"formula": "cumulative(first(order.size))", "grain": "day"},
@@ -39,14 +40,18 @@ def project(frame: pl.DataFrame, **kpis: Any) -> smartkpi.Project:
 def expected(kpi: str, inside: list[int]) -> float | None:
     if not inside or (kpi == "deviation" and len(inside) < 2):
         return None
+    if kpi == "upper":
+        return float(sorted(inside)[int(0.9 * (len(inside) - 1) + 0.5)])
     functions: dict[str, Any] = {"middle": statistics.median, "deviation": statistics.stdev}
     return float(functions[kpi](inside)) if kpi in functions else float(inside[-1 if kpi == "newest" else 0])
 
 
-@pytest.mark.parametrize("most", [1, 50, spread.MOST])
-def test_days_and_segments(most: int) -> None:
+@pytest.mark.parametrize(
+    ("most", "often"), [(1, spread.OFTEN), (50, spread.OFTEN), (spread.MOST, 0), (3, 0), (spread.MOST, 10**9)]
+)
+def test_days_and_segments(most: int, often: int) -> None:
     frame = rows(300, 90)
-    with patch.object(spread, "MOST", most):
+    with patch.object(spread, "MOST", most), patch.object(spread, "OFTEN", often):
         found = project(frame).run(grain="day", by=("place",)).frame
     known = frame.sort("at").filter(pl.col("size").is_not_null())
     assert found.height > 600
@@ -58,9 +63,12 @@ def test_days_and_segments(most: int) -> None:
         assert row["value"] == (None if want is None else pytest.approx(want, rel=1e-11)), row
 
 
-def test_hours() -> None:
+@pytest.mark.parametrize("often", [0, spread.OFTEN])
+def test_hours(often: int) -> None:
     frame = rows(200, 3)
-    found = project(frame, a={"formula": "trailing(median(order.size), 5h)", "grain": "hour"}).run(grain="hour").frame
+    one = project(frame, a={"formula": "trailing(median(order.size), 5h)", "grain": "hour"})
+    with patch.object(spread, "OFTEN", often):
+        found = one.run(grain="hour").frame
     known = frame.filter(pl.col("size").is_not_null())
     for row in found.iter_rows(named=True):
         span = pl.col("at").is_between(row["end"] - timedelta(hours=5), row["end"], closed="left")

@@ -452,8 +452,8 @@ def entities(cell: Cell, per: syntax.Per, conditions: Conditions, names: list[st
         return tuple(row.field(name) for name in names)
 
     inside = leaves(cell.world, per.value, conditions)
-    rows = [row for leaf in inside for row in cell.rows(leaf.event) if row.passes((*leaf.around, *leaf.own))]
-    for one in {entity(row) for row in rows}:
+    read = [(leaf, row) for leaf in inside for row in cell.within(leaf.window).rows(leaf.event)]
+    for one in {entity(row) for leaf, row in read if row.passes((*leaf.around, *leaf.own))}:
         if None not in one:
             yield replace(cell, only=lambda row, one=one: cell.only(row) and entity(row) == one)
 

@@ -28,7 +28,7 @@ NOT_ASKED = {"later", "missing", "out"}
 ASKED = [name for name, one in CASES.items() if not set(one) & {*NOT_ASKED, "refused"}]
 REFUSED = [name for name, one in CASES.items() if "refused" in one]
 MICROSECONDS = {"ms": 1_000, "min": 60_000_000}
-OPTIONS = ("grain", "since", "until", "where", "order_by")
+OPTIONS = ("grain", "since", "until", "where", "order_by", "as_of")
 
 
 @pytest.fixture(scope="module")

@@ -131,6 +131,8 @@ def _often(scan: Scan, demand: Demand) -> str:
     """Say of what needs all values of a window at once how often it looks at a row: it is of many windows."""
     if scan.state not in ("holistic", "sketch") or demand.window is None or demand.cut:
         return ""
+    if all(cell.aggregate == "quantile" for cell in scan.cells):
+        return ", each window looked through by the bits of its rows' ranks"
     match demand.window.kind:
         case "cumulative":
             return ", each row looked at once for every period that follows it"

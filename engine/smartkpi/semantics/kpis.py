@@ -85,6 +85,7 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
         check_proportion(spec, versions, space, findings)
     if findings.failed:
         return None
+    _note_grains(spec, formulas, grain, space, findings)
     if daily and grain.rank > once.rank:
         message = f"`{spec.name}` has no value by {grain}: it adds {daily[0]}, not to be added over time"
         findings.note("unavailable", message, spec.span, (Note(f"add `grain: {once}` to show it each {once}"),))
@@ -203,6 +204,22 @@ def _own_grain(spec: Kpi, scopes: Iterable[EventScope], reads: _Reads, calendar:
     own = (period for period in sorted(periods) if period.is_custom)
     usual = (*days, Grain.MONTH, Grain.WEEK, Grain.QUARTER, Grain.YEAR, *own)
     return next((grain for grain in usual if all(calendar.is_made_of(grain, one) for one in periods)), Grain.ALL)
+
+
+def _note_grains(spec: Kpi, formulas: Iterable[Expr], grain: Grain, space: Namespace, findings: Findings) -> None:
+    """Say that versions of a KPI have values of different periods, so that it has one for what holds all of these."""
+    if spec.grain is not None:
+        return
+    versions = [_reads([formula], space) for formula in formulas]
+    each = [(space.events[event] for event in sorted(one.events)) for one in versions]
+    usual = [_own_grain(spec, scopes, one, space.calendar) for scopes, one in zip(each, versions, strict=True)]
+    if not (others := [one for one in usual if one is not grain]):
+        return
+    periods = sorted({period for one in versions for period in one.periods}, key=_rank)
+    per = " and ".join(f"per {period}" for period in periods)
+    message = f"`{spec.name}` is by {grain} at all times: its versions have values {per}"
+    note = f"one of them alone would be by {others[0]}; `grain: {grain}` says that this is meant"
+    findings.note("coarse-per", message, spec.span, (Note(note),))
 
 
 def _check_additive(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 import polars as pl
 
@@ -122,6 +123,46 @@ def _cells(scan: Scan, found: pl.DataFrame, keys: Keys, opened: Opened) -> pl.Da
     return pl.DataFrame([*sizes.select(labels.get(name, pl.col(name)) for name in names), *cells])
 
 
+class Ordered(Protocol):
+    """Groups of values of which each is found by its place in the order of its group."""
+
+    @property
+    def sizes(self) -> pl.Series:
+        """How many values each group has."""
+        ...
+
+    def at(self, place: pl.Series) -> pl.Series:
+        """Return the value at a place in each group, the first at 0."""
+        ...
+
+
+def quantile(cell: Cell, groups: Ordered) -> pl.Series:
+    """Return the value at the share of a cell in each group."""
+    assert cell.share is not None
+    share = cell.share.as_integer_ratio()
+    return _nearest(groups, *share) if cell.nearest else _linear(groups, *share)
+
+
+def _nearest(groups: Ordered, over: int, under: int) -> pl.Series:
+    """Return the value nearest to a share of the way from the first to the last; the later of two equally near."""
+    place = (_last() * _wide(2 * over) + _wide(under)) // _wide(2 * under)
+    return groups.at(_places(groups, place.cast(pl.Int64))[SIZE])
+
+
+def _linear(groups: Ordered, over: int, under: int) -> pl.Series:
+    """Return the value at a share of the way from the first to the last, between its neighbours linearly."""
+    exact = _last() * _wide(over)
+    rest = (exact % _wide(under)).cast(pl.Float64) / under
+    found = _places(groups, (exact // _wide(under)).cast(pl.Int64), rest.alias("rest"))
+    place, rest_ = found[SIZE], found["rest"]
+    low, high = groups.at(place), groups.at(place + (rest_ > 0).cast(pl.Int64))
+    return low.zip_with(low == high, low * (1 - rest_) + high * rest_)
+
+
+def _places(groups: Ordered, *exprs: pl.Expr) -> pl.DataFrame:
+    return groups.sizes.alias(SIZE).to_frame().select(exprs)
+
+
 @dataclass(frozen=True, slots=True)
 class Groups:
     """Values sorted within groups, the groups one after another, and the size of each."""
@@ -142,30 +183,11 @@ class Groups:
             case "last":
                 return self.at(self.sizes - 1)
             case "quantile":
-                assert cell.share is not None
-                share = cell.share.as_integer_ratio()
-                return self.nearest(*share) if cell.nearest else self.linear(*share)
+                return quantile(cell, self)
             case "stddev":
                 return self.deviation()
             case _:
                 raise AssertionError(f"no holistic aggregate: {cell.aggregate}")
-
-    def nearest(self, over: int, under: int) -> pl.Series:
-        """Return the value nearest to a share of the way from the first to the last; the later of two equally near."""
-        place = (_last() * _wide(2 * over) + _wide(under)) // _wide(2 * under)
-        return self.at(self._places(place.cast(pl.Int64))[SIZE])
-
-    def linear(self, over: int, under: int) -> pl.Series:
-        """Return the value at a share of the way from the first to the last, between its neighbours linearly."""
-        exact = _last() * _wide(over)
-        rest = (exact % _wide(under)).cast(pl.Float64) / under
-        found = self._places((exact // _wide(under)).cast(pl.Int64), rest.alias("rest"))
-        place, rest_ = found[SIZE], found["rest"]
-        low, high = self.at(place), self.at(place + (rest_ > 0).cast(pl.Int64))
-        return low.zip_with(low == high, low * (1 - rest_) + high * rest_)
-
-    def _places(self, *exprs: pl.Expr) -> pl.DataFrame:
-        return self.sizes.alias(SIZE).to_frame().select(exprs)
 
     def deviation(self) -> pl.Series:
         """Return the standard deviation of a sample; null for a single value.

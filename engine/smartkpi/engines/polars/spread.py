@@ -3,7 +3,8 @@
 The rows of a slice of time are read once and put in order once. Seen by time a stretch is a run of them; the runs of a
 few stretches are laid one after another, each row by its place in that order: then groups stand as in any other scan.
 A row is handled once for each stretch that it lies in, so cost grows with rows and the length of windows; memory with
-the rows of a slice.
+the rows of a slice. Medians and quantiles of long stretches are looked for in their order instead (ranks.py), which
+costs the same for each, however long it is.
 """
 
 from __future__ import annotations
@@ -15,18 +16,23 @@ import polars as pl
 
 from smartkpi.engines.answer import FROM, UPTO
 from smartkpi.engines.polars.compile import Keys, Opened, check_dimensions, clock_of_scan, counted, dimension, keys_of
-from smartkpi.engines.polars.holistic import SIZE, VALUE, Groups, wanted_by
+from smartkpi.engines.polars.holistic import SIZE, VALUE, Groups, quantile, wanted_by
+from smartkpi.engines.polars.ranks import Runs
 from smartkpi.engines.polars.sketch import RANK, REGISTER, estimated, registers
 from smartkpi.engines.polars.slices import count_of
 from smartkpi.engines.polars.ticks import TICK, between, number_of, tick_of
 from smartkpi.engines.polars.windows import is_endless
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Stretch
-from smartkpi.plan.nodes import Plan, Scan
+from smartkpi.plan.nodes import Cell, Plan, Scan
 
 STRETCH, PLACE, SEGMENT = "__s", "__at", "__g"
 SPREAD = ("holistic", "sketch")
 """The states of scans whose windows are answered here."""
+OFTEN = 40
+"""So many times a row is laid out in the time in which places are looked for in the order of runs, for each row."""
+WIDE = 1 << 40
+"""More than there are ticks: segments lie so far apart in a common order of time."""
 MOST = 4_000_000
 """So many rows, each once for a stretch that it lies in, are held at a time."""
 
@@ -71,7 +77,7 @@ def cells_over(
         dimension(t, name).alias(scan.keys[i][0]) for i, (t, name) in enumerate(zip(keys.kinds, names, strict=True))
     ]
     for frame in made(scan, found, stretches, list(keys.dimensions)):
-        cells = frame.select(*labels, *(cell.id for cell in scan.cells))
+        cells = frame.select(*labels, *(cell.id for cell in scan.cells if cell.id in frame.columns))
         yield pl.DataFrame([*ends_of(stretches, frame[STRETCH]), *cells])
 
 
@@ -86,13 +92,29 @@ def _estimates(
 
 
 def _values(scan: Scan, found: pl.DataFrame, stretches: Sequence[Stretch], dims: list[str]) -> Iterator[pl.DataFrame]:
-    """Yield the cells of each stretch, by dimensions, from rows by day or hour."""
+    """Yield the cells of each stretch, by dimensions, from rows by day or hour; each cell in some of the frames."""
     order = [name for name in found.columns if name.startswith("__o")]
     rows = found.sort([*dims, *order, VALUE])
     size = pl.len().cast(pl.Int64).alias(SIZE)
     sizes = rows.group_by(dims, maintain_order=True).agg(size) if dims else rows.select(size)
     rows = rows.select(TICK, VALUE).with_columns(Groups(rows[VALUE], sizes[SIZE]).numbers().alias(SEGMENT))
-    if all(cell.aggregate in ("first", "last") for cell in scan.cells):
+    places = [cell for cell in scan.cells if cell.aggregate == "quantile"]
+    if places and _is_long(rows, stretches, sizes.height):
+        for numbers, segments, made in _ranked(rows, stretches, sizes.height):
+            cells = [quantile(cell, made).alias(cell.id) for cell in places]
+            yield pl.DataFrame([numbers, *sizes[segments].select(dims), *cells])
+    else:
+        places = []
+    if rest := [cell for cell in scan.cells if cell not in places]:
+        yield from _laid_out(rest, rows, stretches, sizes, dims)
+
+
+def _laid_out(
+    cells: Sequence[Cell], rows: pl.DataFrame, stretches: Sequence[Stretch], sizes: pl.DataFrame, dims: list[str]
+) -> Iterator[pl.DataFrame]:
+    """Yield cells from rows that are laid out once for each stretch that they lie in."""
+    size = pl.len().cast(pl.Int64).alias(SIZE)
+    if all(cell.aggregate in ("first", "last") for cell in cells):
         rows = _ends(rows)
     for numbers, places in runs(rows[TICK], stretches):
         laid = pl.DataFrame({"x": numbers * rows.height + places}).sort("x")
@@ -100,8 +122,44 @@ def _values(scan: Scan, found: pl.DataFrame, stretches: Sequence[Stretch], dims:
         laid = laid.with_columns(rows[SEGMENT].gather(laid[PLACE]), rows[VALUE].gather(laid[PLACE]))
         groups = laid.group_by(STRETCH, SEGMENT, maintain_order=True).agg(size)
         made = Groups(laid[VALUE], groups[SIZE])
-        cells = [made.cell(cell).alias(cell.id) for cell in scan.cells]
-        yield pl.DataFrame([groups[STRETCH], *sizes[groups[SEGMENT]].select(dims), *cells])
+        own = [made.cell(cell).alias(cell.id) for cell in cells]
+        yield pl.DataFrame([groups[STRETCH], *sizes[groups[SEGMENT]].select(dims), *own])
+
+
+def _is_long(rows: pl.DataFrame, stretches: Sequence[Stretch], segments: int) -> bool:
+    """Say whether to lay rows out for each stretch is more work than to look for places in the order of runs."""
+    known = rows[TICK].sort()
+    low, high = (known.search_sorted(end).cast(pl.Int64) for end in _numbered(stretches))
+    return int((high - low).sum()) > OFTEN * (rows.height + segments * len(stretches))
+
+
+def _ranked(
+    rows: pl.DataFrame, stretches: Sequence[Stretch], segments: int
+) -> Iterator[tuple[pl.Series, pl.Series, Runs]]:
+    """Yield for the segments of some stretches at a time which they are, with the runs of their rows in order of time.
+
+    Rows are those of one segment after another, each in the order of values.
+    """
+    ranks = rows[VALUE].arg_sort().arg_sort().cast(pl.Int64)
+    in_time = rows.select(pl.arg_sort_by(SEGMENT, TICK).cast(pl.Int64)).to_series()
+    order = rows.select(pl.col(SEGMENT).cast(pl.Int64) * WIDE + pl.col(TICK)).to_series().gather(in_time)
+    ranks, values = ranks.gather(in_time), rows[VALUE].sort()
+    ends = _numbered(stretches)
+    for begin in range(0, len(stretches), step := max(1, MOST // max(1, segments))):
+        numbers = pl.int_range(begin, min(begin + step, len(stretches)), dtype=pl.Int64, eager=True)
+        pairs = pl.DataFrame({STRETCH: numbers, "from": ends[0].gather(numbers), "upto": ends[1].gather(numbers)})
+        pairs = pairs.join(pl.DataFrame({SEGMENT: pl.int_range(segments, eager=True)}), how="cross")
+        wide = pairs.select((pl.col(SEGMENT) * WIDE + pl.col(name)).alias(name) for name in ("from", "upto"))
+        low, high = (order.search_sorted(wide[name]).cast(pl.Int64) for name in ("from", "upto"))
+        held = high > low
+        pairs = pairs.filter(held)
+        if pairs.height:
+            yield pairs[STRETCH], pairs[SEGMENT], Runs(ranks, values, low.filter(held), high.filter(held))
+
+
+def _numbered(stretches: Sequence[Stretch]) -> list[pl.Series]:
+    """Return the ends of stretches as ticks."""
+    return [pl.Series([number_of(one[end]) for one in stretches], dtype=pl.Int64) for end in (0, 1)]
 
 
 def _ends(rows: pl.DataFrame) -> pl.DataFrame:
@@ -114,8 +172,7 @@ def runs(ticks: pl.Series, stretches: Sequence[Stretch]) -> Iterator[tuple[pl.Se
     """Yield for some stretches at a time the rows that lie in them: the number of the stretch, the place of the row."""
     by_time = ticks.arg_sort().cast(pl.Int64)
     known = ticks.gather(by_time)
-    ends = [pl.Series([number_of(one[end]) for one in stretches], dtype=pl.Int64) for end in (0, 1)]
-    low, high = (known.search_sorted(one).cast(pl.Int64) for one in ends)
+    low, high = (known.search_sorted(one).cast(pl.Int64) for one in _numbered(stretches))
     frame = pl.DataFrame({STRETCH: pl.int_range(len(low), eager=True), "low": low, "high": high})
     frame = frame.filter(pl.col("high") > pl.col("low"))
     total = (frame["high"] - frame["low"]).cum_sum()
