@@ -465,6 +465,8 @@ class Asked:
     def before(self, period: Period, shift: Option) -> Period:
         """The period that a shift leads to; of one that the as-of cuts, or that was cut itself, as many days of it."""
         assert self.edge is not None
+        if (days := self.begins.listed(self.grain)) and period.first <= days[0]:
+            return nowhere(self.zone)
         seen = self.seen(period)
         whole = period_of(self.grain, period.start if self.grain == "hour" else period.first, self.zone, self.begins)
         earlier, _ = before(whole, shift, self.grain, self.zone, self.begins)
@@ -788,6 +790,12 @@ class Asked:
 
 def conjoined(expr: syntax.Expr) -> bool:
     return isinstance(expr, syntax.Apply) and expr.function == "and"
+
+
+def nowhere(zone: str) -> Period:
+    """A period without a day: the one before the first that a calendar lists."""
+    start = midnight(LONG_AGO, zone)
+    return Period(None, start, start, LONG_AGO, LONG_AGO - DAY)
 
 
 def is_listed_all(grain: str, stretch: Period, zone: str, begins: Begins) -> bool:
