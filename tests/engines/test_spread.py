@@ -100,3 +100,11 @@ def test_a_sketch_over_a_window_is_that_of_its_rows() -> None:
 def test_windows_of_the_same_rows_share_a_pass() -> None:
     kpis = {f"k{n}": {"formula": f"quantile(order.size, {n}%)", "window": f"{n}d"} for n in (7, 28, 90)}
     assert project(rows(50, 10), **kpis).run(grain="day").provenance.scans == 2
+
+
+def test_a_range_that_ends_before_the_first_row_of_its_period_shows_all_of_it() -> None:
+    frame = pl.DataFrame({"at": [START + timedelta(days=n) for n in (26, 29, 40)], "size": [6, 3, 9]})
+    asked = {"middle": "trailing(median(order.size), 1y)", "sizes": "trailing(distinct(order.size), 1y)"}
+    kpis = {name: {"formula": formula, "grain": "month"} for name, formula in asked.items()}
+    found = project(frame, **kpis).run(grain="month", until="2026-01-10").frame
+    assert found.select("kpi", "value").rows() == [("middle", 4.5), ("sizes", 2)]

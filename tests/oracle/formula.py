@@ -384,7 +384,7 @@ def over_entities(
         assert period is not None
         return over_series(cell, function, per, conditions, options, cell.series(period))
     cells = [cell] if period is None else cell.parts(period)
-    cells = [one for one in cells if all(one.covered(leaf.event) for leaf in everything)]
+    cells = [one for one in cells if all(one.within(leaf.window).covered(leaf.event) for leaf in everything)]
     if not cells:
         return Value(None, "no_data", sized=True)
     names = [

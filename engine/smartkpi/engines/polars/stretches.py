@@ -101,7 +101,7 @@ def _keys(plan: Plan, demand: Demand, edge: datetime, days: Sequence[date]) -> l
     if demand.inside is not None:
         first = earliest(plan, low, demand.inside)
         low, high = days[0] if first is None else first, min(last, latest(plan, high, demand.inside))
-    keys = calendar.keys(grain, low, high)
+    keys = calendar.keys(grain, calendar.days(grain, calendar.key(grain, low))[0], high)  # whole periods are shown
     ahead = [day for day in (asked.start, None if asked.end is None else asked.end - DAY) if day is not None]
     return list(dict.fromkeys((*keys, *(calendar.key(grain, day) for day in ahead if day > high))))
 
