@@ -164,6 +164,8 @@ def test_what_if_days_bring_more() -> None:
     for wrong in ("rate=20", "speed=+10%", "rate=-100%", "rate=nan%"):
         with pytest.raises(UsageError, match="nothing that is known"):
             project.goals(what_if=[wrong])
+    with pytest.raises(UsageError, match="only what comes"):
+        project.goals(what_if="rate=+1%", history=True)
     with pytest.raises(UsageError, match="no estimate says"):
         project.goals(what_if="rate=+1%", as_of="2026-07-10")
 

@@ -119,6 +119,9 @@ def answer_goals(
 
 def _check_supposed(rows: Sequence[Standing], ask: GoalAsk) -> None:
     """Refuse to suppose anything of goals none of which has an estimate."""
+    if ask.what_if and ask.history:
+        hint = "leave `--history` out, or `--what-if`"
+        raise UsageError(Diagnostic("bad-what-if", "what was is not to be supposed, only what comes", hint=hint))
     if not ask.what_if or not rows or any(one.what_if is not None for one in rows):
         return
     names = ", ".join(dict.fromkeys(f"`{one.goal.name}`" for one in rows))
