@@ -37,6 +37,7 @@ PAGES = [
             "lookups",
             "steps",
             "funnels",
+            "groups",
             "thresholds",
             "goals",
             "smart",

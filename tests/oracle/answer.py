@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 from smartkpi.language import syntax
-from smartkpi.language.parse import parse_formula
+from smartkpi.language.parse import parse_event, parse_formula
 from smartkpi.source import text_of
 from smartkpi.spec.load import load
-from smartkpi.spec.model import Catalog, Dataset, Kpi
+from smartkpi.spec.model import Catalog, Dataset, Group, Kpi
 from smartkpi.tree import walk
 from tests.oracle.coverage import Coverage, as_of, coverage, is_complete, is_covered, is_stale_in
 from tests.oracle.days import (
@@ -46,6 +46,7 @@ from tests.oracle.formula import (
     shown,
     withins,
 )
+from tests.oracle.groups import groups_named, is_member
 from tests.oracle.judged import Judged, beside, is_judged, is_low, status
 from tests.oracle.revisions import in_force, turns
 from tests.oracle.rows import FIRST, EventRow, Row, World, day_of, ends_at, starts_at
@@ -181,10 +182,15 @@ class Asked:
         return (parse_formula(text_of(where)),) if where else ()
 
     @cached_property
+    def here(self) -> World:
+        """The world, in which rows are in groups as this KPI and question look at them."""
+        return replace(self.world, held=lambda names, group: is_member(names, group, self.grain, self.edge), members={})
+
+    @cached_property
     def versions(self) -> dict[date, tuple[World, Kpi]]:
         """The world, and the KPI in it, from each day on which something changes."""
         catalog = self.world.catalog
-        worlds = {day: replace(self.world, catalog=in_force(catalog, day)) for day in turns(catalog)}
+        worlds = {day: replace(self.here, catalog=in_force(catalog, day)) for day in turns(catalog)}
         return {day: (world, world.catalog.kpis[self.kpi.name]) for day, world in worlds.items()}
 
     def at(self, day: date) -> tuple[World, Kpi]:
@@ -218,7 +224,7 @@ class Asked:
     @cached_property
     def derived(self) -> dict[str, tuple[list[EventRow], list[tuple[date, datetime]]]]:
         """The rows of each event, and the times of those that something may still follow, with the end of that."""
-        return {event: derived_rows(self.world, event, self.edge) for event in {leaf.event for leaf in self.leaves}}
+        return {event: derived_rows(self.here, event, self.edge) for event in {leaf.event for leaf in self.leaves}}
 
     def providers(self, event: str) -> list[Dataset]:
         """The datasets that an event is made of."""
@@ -273,6 +279,8 @@ class Asked:
             return True
         if any(adds_over_time(world, self.grain, meant(kpi)) for world, kpi in self.versions.values()):
             return True
+        if self.grain == "all" and any(group.at == "period_start" for group in self.groups()):
+            return True
         filtered = {name for condition in self.outer for name in fields_of(self.world, condition)}
         apart = {leaf.event for leaf in self.leaves if not leaf.whole} or {leaf.event for leaf in self.leaves}
 
@@ -282,6 +290,15 @@ class Asked:
 
         within = set().union(*(withins(world, meant(kpi)) for world, kpi in self.versions.values()))
         return any(lacks(leaf.event) for leaf in self.leaves) or not within <= {*question.by}
+
+    def groups(self) -> Iterator[Group]:
+        """The groups that the answer stands on."""
+        by = [syntax.Name(tuple(name.split(".")), self.kpi.span) for name in self.question.by]
+        events = [parse_event(text_of(leaf.event)) for leaf in self.leaves]
+        yield from groups_named(self.world.catalog, [*self.outer, *by, *events])
+        for world, kpi in self.versions.values():
+            where = [] if kpi.where is None else [kpi.where.expr]
+            yield from groups_named(world.catalog, [kpi.formula.expr, *where])
 
     def is_outside(self) -> bool:
         """Whether the calendar lists no period in the range asked for."""

@@ -66,7 +66,7 @@ class Cell:
     it has no such field; ``peers`` those of the segments that have begun by the rows of some leaves, this one first,
     empty where this has not, None where it is over several segments; ``direction`` is that of the KPI being computed.
     ``parts`` gives the cells of the calendar periods of a grain that lie in this one's period; ``series`` each of them
-    with that of the whole period, as it is asked for by itself.
+    with that of the whole period, as it is asked for by itself. ``rounded``: aggregates are rounded as values are.
     """
 
     world: World
@@ -80,6 +80,7 @@ class Cell:
     parts: Callable[[str], list[Cell]] = lambda grain: []
     series: Callable[[str], list[tuple[Cell, Cell | None]]] = lambda grain: []
     only: Callable[[EventRow], bool] = lambda row: True
+    rounded: bool = False
 
     def rows(self, event: str) -> list[EventRow]:
         return [row for row in self.found(event) if self.only(row)]
@@ -519,6 +520,14 @@ def best(cell: Cell, x: syntax.Expr) -> str | None:
 
 def aggregate(
     cell: Cell, function: str, argument: syntax.Expr, conditions: Conditions, options: tuple[syntax.Expr, ...] = ()
+) -> Value:
+    """An aggregate of the rows that pass all conditions."""
+    found = aggregate_of(cell, function, argument, conditions, options)
+    return shown(found) if cell.rounded else found
+
+
+def aggregate_of(
+    cell: Cell, function: str, argument: syntax.Expr, conditions: Conditions, options: tuple[syntax.Expr, ...]
 ) -> Value:
     """An aggregate of the rows that pass all conditions. Where rows are known, none of them is zero, not nothing."""
     event, inner, own = split(argument)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import Any
 
 from smartkpi.language import syntax
-from smartkpi.spec.model import Binding, Catalog, Column, Dataset, FieldDef, Formula
+from smartkpi.spec.model import Binding, Catalog, Column, Dataset, FieldDef, Formula, Group
 from tests.oracle.days import DAY, TICK, Begins, Period, local_day, midnight, period_of
 from tests.oracle.values import clean, compare, evaluate, holds
 
@@ -19,12 +19,17 @@ FIRST = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class World:
-    """A project with the rows of its datasets, as far as the as-of of the question lets one see."""
+    """A project with the rows of its datasets, as far as the as-of of the question lets one see.
+
+    ``held`` says whether a row is in a group, which is another thing for each KPI; ``members`` what it has found.
+    """
 
     catalog: Catalog
     rows: Mapping[str, list[Row]]
     columns: Mapping[str, tuple[str, ...]]
     cut: datetime | None = None
+    held: Callable[[RowNames, Group], bool] | None = field(default=None, compare=False)
+    members: dict[Any, bool] = field(default_factory=dict, compare=False)
 
     @property
     def zone(self) -> str:
@@ -85,6 +90,9 @@ class RowNames:
 
     def found(self, name: str) -> Any:
         fields = self.dataset.fields
+        group = self.world.catalog.groups.get(name)
+        if self.outside and group is not None and self.world.held is not None:
+            return self.world.held(self, group)
         if "." in name and name not in self.row:
             return looked_up(self, name)
         if name in fields and name != self.own:
@@ -272,6 +280,9 @@ def event_time(world: World, dataset: Dataset, binding: Binding, row: Row) -> da
 
 def has_field(world: World, event: str, name: str) -> bool:
     """Whether every dataset that provides an event has a field of this name, and no two look it up."""
+    if (group := world.catalog.groups.get(name)) is not None:
+        dated = group.at == "as_of" or not any(dataset.timeless for dataset in world.providers(event))
+        return dated and has_field(world, event, group.of)
     if len(world.providers(event)) > 1 and any(name.split(".")[0] in d.lookups for d in world.providers(event)):
         return False
     return all(knows(world, dataset, name) for dataset in world.providers(event))

@@ -115,7 +115,7 @@ def stretch(days: tuple[date, date], zone: str) -> Period:
 
 def seen_part(period: Period, grain: str, edge: datetime, part: str, zone: str, begins: Begins) -> Period:
     """The part of a period up to the as-of, in whole days, or what else rows stand for (of hours: whole hours)."""
-    if grain == "hour" or period.start >= edge:
+    if grain == "hour" or period.start >= edge or period.end <= edge:
         return period
     last = min(period.last, period_of(part, local_day(edge - TICK, zone), zone, begins).last)
     return replace(period, end=midnight(last + DAY, zone), last=last)

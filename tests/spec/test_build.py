@@ -278,7 +278,7 @@ def test_as_of_is_a_date_or_a_time(tmp_path: Path, written: str, moment: object)
         ),
         ("events: {big: order / visit}\n", [("syntax", "event:big")]),
         ("events: {big: {is: order where amount > 5, key: id}}\n", [("bad-value", "event:big")]),
-        ("groups: {vip: {of: buyer, where: x}}\n", [("not-yet", "group:vip")]),
+        ("groups: {vip: {of: buyer, where: count(}}\n", [("unclosed-parenthesis", "group:vip")]),
         ("funnels: {f: {steps: [visit]}}\n", [("bad-value", "funnel:f")]),
         ("funnels: {f: {steps: [visit, visit], by: buyer}}\n", [("same-name", "funnel:f")]),
         ("funnels: {f: {steps: [visit, order], within: 7d}}\n", [("missing-by", "funnel:f")]),

@@ -217,6 +217,7 @@ def test_other_keys_are_held_too() -> None:
         "goals",
         "diagnoses",
         "funnels",
+        "groups",
         "allow_paths",
     }
     sections |= later.SECTIONS.keys()

@@ -14,6 +14,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from tests.oracle.days import made_of
+from tests.strategies import groups as entity_groups
 from tests.strategies import steps as derived_events
 from tests.strategies.tables import CLOCK_CHANGES, ZONES, Table, small_tables, tables
 
@@ -25,6 +26,7 @@ DIMENSIONS = (
     "country", "channel", "tier", "paid", "buyer", "due", "big",
     "person.region", "person.town.area", "person.rich", "grade.name", "northern", "home.area", "standing.name",
     *derived_events.DIMENSIONS,
+    *entity_groups.NAMES,
 )  # fmt: skip
 HOURS: tuple[dict[str, Any], ...] = (
     {"mon-fri": "09:00-18:00"},
@@ -136,6 +138,7 @@ CONDITIONS: Mapping[str, tuple[str, ...]] = {
     "home.area": ("home.area > 1", "home.area is null"),
     "standing.name": ('standing.name == "low"', "standing.name is not null", "standing.cost > 1.5"),
     **derived_events.CONDITIONS,
+    **entity_groups.CONDITIONS,
 }  # fmt: skip
 CLOCK_CONDITIONS = ["hour_of_day(time) < 12", "hour_of_day(time) in (0, 1, 2)", 'time > "2026-10-25T01:30:00Z"']
 
@@ -667,8 +670,12 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
             both = list(found)[:2]
             found |= {name: numbered(found[name], place) for place, name in enumerate(both)}
             contracts[events[0].name] = {"key": "number", "prefer": draw(st.permutations(both))}
+    groups, events = draw(entity_groups.groups(events, events, conditions, "g0"))
     defined, events = draw(derived_events.derived(events, conditions))
     contracts |= defined
+    spoken = [event for event in events if event.name.isidentifier()]
+    more, events = draw(entity_groups.groups(events, spoken, conditions, "g1"))
+    groups |= more
     looked = {one["dataset"] for written in definitions.values() for one in written.get("lookups", {}).values()}
     if looked:
         small = draw(small_tables(first, span, plain))
@@ -693,6 +700,8 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
     definition = {
         "calendar": calendar, "constants": constants, "events": contracts, "datasets": definitions, "kpis": written
     }  # fmt: skip
+    if groups:
+        definition["groups"] = groups
     if draw(st.integers(0, 2)) == 0:
         definition["dimensions"] = DESCRIBED
     return Project(definition, found, {event.name: event for event in events}, known, first, span)

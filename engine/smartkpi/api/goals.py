@@ -36,9 +36,9 @@ from smartkpi.result import Goals, Provenance
 from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.findings import listing
 from smartkpi.semantics.goal import Bounds, Segment, TypedGoal
-from smartkpi.semantics.lookups import reached_datasets
 from smartkpi.semantics.parts import near_segment
 from smartkpi.semantics.question import Question
+from smartkpi.semantics.reached import datasets_behind
 from smartkpi.sources.tables import Table
 from smartkpi.spec.load import Loaded
 
@@ -210,7 +210,7 @@ def datasets_of(checked: Checked, names: Iterable[str]) -> set[str]:
     """Return the datasets that goals read."""
     asked = [kpi for name in names for kpi in checked.goals[name].questions.values()]
     providers = {dataset for kpi in asked for dataset in kpi.datasets}
-    return providers | reached_datasets(checked.datasets, providers)
+    return set(datasets_behind(checked, providers))
 
 
 def judge(

@@ -37,8 +37,8 @@ from smartkpi.result import KpiInfo, Provenance, Result, arrange, in_order, note
 from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.comparisons import ON_SCORECARD
 from smartkpi.semantics.formula import Across, TypedKpi
-from smartkpi.semantics.lookups import reached_datasets
 from smartkpi.semantics.question import Question, fits, fixed_values, is_fixed, resolve, rest_of, select_kpis
+from smartkpi.semantics.reached import datasets_behind
 from smartkpi.sources.inspect import DatasetFacts, inspect, mixed
 from smartkpi.sources.tables import Table, accuse, open_tables
 from smartkpi.spec.load import Loaded
@@ -112,7 +112,7 @@ def answer(
         question = understand(loaded.catalog, selection.kpis, ask)
     providers = _datasets(checked, selection.kpis)
     needed = providers | _aimed(checked, selection.kpis)
-    opened = open_data(loaded, handed, needed | reached_datasets(checked.datasets, needed))
+    opened = open_data(loaded, handed, datasets_behind(checked, needed))
     left_out = dict(selection.left_out)
     left_out |= {name: "definition" for name in selection.kpis if name not in opened.checked.kpis}
     closed = providers - set(opened.tables)

@@ -16,8 +16,8 @@ from smartkpi.plan import explain as plans
 from smartkpi.plan.reads import datasets_read
 from smartkpi.report.outline import outline
 from smartkpi.semantics.check import check
-from smartkpi.semantics.lookups import reached_datasets
 from smartkpi.semantics.question import Question, select_kpis
+from smartkpi.semantics.reached import datasets_behind
 from smartkpi.spec.load import Loaded
 from smartkpi.spec.parts import one_spelling
 
@@ -65,7 +65,7 @@ def _whole(loaded: Loaded, handed: Mapping[str, object], kpis: tuple[str, ...], 
         question = understand(loaded.catalog, kpis, drill_down(loaded.catalog.dimensions, ask))
     if stage == "polars":
         datasets = frozenset[str]().union(*(checked.kpis[name].datasets for name in kpis))
-        return _query(open_data(loaded, handed, datasets | reached_datasets(checked.datasets, datasets)), question)
+        return _query(open_data(loaded, handed, datasets_behind(checked, datasets)), question)
     return plans.explain(compile_plan(checked, question, optimized=stage == "optimized"), *kpis)
 
 

@@ -11,8 +11,8 @@ from smartkpi.api.pipeline import evaluate, open_data
 from smartkpi.diagnostics import Diagnostic, Note, errors
 from smartkpi.language.parse import parse_formula
 from smartkpi.periods.grain import Grain
-from smartkpi.semantics.lookups import reached_datasets
 from smartkpi.semantics.question import Question
+from smartkpi.semantics.reached import datasets_behind
 from smartkpi.semantics.scope import has_field, meant
 from smartkpi.source import text_of
 from smartkpi.spec.load import Loaded
@@ -44,7 +44,7 @@ def values_of(loaded: Loaded, handed: Mapping[str, object], field: str) -> Value
     kpis = {f"rows of {event}": _count(event) for event in events}
     catalog = replace(loaded.catalog, kpis=kpis, cases=())
     providers = {dataset for event in events for dataset in checked.scopes[event].reads}
-    ready = open_data(Loaded(catalog, ()), handed, providers | reached_datasets(checked.datasets, providers))
+    ready = open_data(Loaded(catalog, ()), handed, datasets_behind(checked, providers))
     if errors(ready.data):
         raise DataError(*errors(ready.data))
     names = tuple(name for name in kpis if name in ready.checked.kpis)

@@ -22,9 +22,9 @@ from smartkpi.periods.text import parse_key, period_text
 from smartkpi.result import Change, Contribution, Result
 from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.formula import TypedKpi
-from smartkpi.semantics.lookups import reached_datasets
 from smartkpi.semantics.parts_of import Made, is_additive, parts_of
 from smartkpi.semantics.question import Question
+from smartkpi.semantics.reached import datasets_behind
 from smartkpi.spec.load import Loaded
 
 CENTS = Fraction(1, 10**6)
@@ -69,7 +69,7 @@ def answer_why(loaded: Loaded, handed: Mapping[str, object], ask: WhyAsk, progre
     name = selection.kpis[0]
     _check_top(ask)
     reads = checked.kpis[name].reads
-    opened = open_data(loaded, handed, reads | reached_datasets(checked.datasets, reads))
+    opened = open_data(loaded, handed, datasets_behind(checked, reads))
     if name not in opened.checked.kpis:
         raise DefinitionError(*errors(opened.definitions))
     kpi = opened.checked.kpis[name]

@@ -91,8 +91,10 @@ def _show_all(project: Project, lang: str, form: str) -> int:
     events = {name: sorted(checked.scopes[name].reads) for name in checked.events if name.isidentifier()}
     notes = [f"{event}: {', '.join(providers) or 'no dataset'}" for event, providers in events.items()]
     hidden = [one["kpi"] for one in data if one["hidden"]]
+    groups = {name: f"{one.of}, {one.where.text.value.strip()}" for name, one in catalog.groups.items()}
     below = (
         f"events: {'; '.join(notes) or 'none'}",
+        *((f"groups: {'; '.join(f'{name} of {said}' for name, said in groups.items())}",) if groups else ()),
         *((f"funnels: {', '.join(catalog.funnels)}",) if catalog.funnels else ()),
         *((f"hidden: {', '.join(hidden)}",) if hidden else ()),
     )
@@ -100,6 +102,7 @@ def _show_all(project: Project, lang: str, form: str) -> int:
     everything = {
         "kpis": data,
         "events": events,
+        "groups": groups,
         "datasets": list(catalog.datasets),
         "funnels": list(catalog.funnels),
     }
@@ -149,6 +152,8 @@ def _other(project: Project, name: str) -> str:
         return f"it is a dataset, stated at {_place(dataset.span)}; `kpi check --data` looks at its rows"
     if name in project.typed().events:
         return "it is an event: `kpi show values FIELD` counts its rows by a field"
+    if name in catalog.groups:
+        return f"it is a group, stated at {_place(catalog.groups[name].span)}: a field of events"
     return f"it is a dimension: `kpi show values {name}`" if name in catalog.dimensions else ""
 
 

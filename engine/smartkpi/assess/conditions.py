@@ -23,6 +23,7 @@ from smartkpi.semantics.formula import (
     Column,
     Expr,
     Field,
+    InGroup,
     Literal,
     LookedUp,
     Per,
@@ -71,7 +72,7 @@ def _value(expr: Expr, columns: Columns, around: Apply | None) -> pl.Expr:
             known = [_rounded(arg, one) for arg, one in zip(args, expr.args, strict=True)]
             unknown = pl.any_horizontal(arg.is_null() for arg in args)
             return pl.when(~unknown).then(SCALAR[expr.function](*known))
-        case Column() | LookedUp() | Aggregate() | Reference() | Across() | Per() | Windowed() | Shifted():
+        case Column() | LookedUp() | InGroup() | Aggregate() | Reference() | Across() | Per() | Windowed() | Shifted():
             raise AssertionError(f"not a condition over values: {expr}")
         case _:
             assert_never(expr)

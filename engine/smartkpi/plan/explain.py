@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, assert_never
 
 from smartkpi.periods.grain import GRAINS
 from smartkpi.plan import nodes
-from smartkpi.plan.nodes import Back, Cell, Component, Demand, Plan, Relation, Scan, Step
+from smartkpi.plan.nodes import Back, Cell, Component, Demand, Plan, Relation, Scan, Standing, Step
 from smartkpi.semantics.formula import (
     Across,
     Aggregate,
@@ -17,6 +18,7 @@ from smartkpi.semantics.formula import (
     Column,
     Expr,
     Field,
+    InGroup,
     Literal,
     LookedUp,
     Per,
@@ -24,7 +26,7 @@ from smartkpi.semantics.formula import (
     Shifted,
     Windowed,
 )
-from smartkpi.tree import walk
+from smartkpi.tree import rewrite, walk
 
 INFIX = frozenset(("+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or"))
 WORDED = frozenset(("between", "not between", "in", "not in", "is null", "is not null"))
@@ -47,7 +49,7 @@ def explain(plan: Plan, *kpis: str) -> str:
     ids = {id for step in steps for id in (*step.components, *step.presence, *step.inside)}
     lines += [f"  {id} {_component(component)}" for id, component in plan.components.items() if id in ids]
     scans = [scan for scan in plan.scans if any(cell.id in ids for cell in scan.cells)]
-    made = _made(plan, [scan.dataset for scan in scans])
+    made = _made(plan, [name for scan in scans for name in (scan.dataset, *_held(_of_scan(scan, ids)))])
     for name in (name for name in plan.relations if name in made):
         lines += _relation(name, plan.relations[name])
     for scan in scans:
@@ -149,12 +151,27 @@ def _made(plan: Plan, datasets: list[str]) -> set[str]:
         name = datasets.pop()
         if name in plan.relations and name not in found:
             found.add(name)
-            datasets += [side.dataset for sides in plan.relations[name].operands for side in sides]
+            sides = [side for sides in plan.relations[name].operands for side in sides]
+            datasets += [one for side in sides for one in (side.dataset, *_held(side.reads))]
     return found
 
 
-def _relation(name: str, relation: Relation) -> list[str]:
+def _held(exprs: Iterable[Expr]) -> Iterator[str]:
+    """Yield the relations of groups that rows are held against."""
+    return (node.relation for expr in exprs for node in walk(expr) if isinstance(node, InGroup))
+
+
+def _of_scan(scan: Scan, ids: set[str]) -> Iterator[Expr]:
+    yield from (expr for _, expr in scan.keys)
+    yield from scan.filter
+    for cell in (cell for cell in scan.cells if cell.id in ids):
+        yield from (*cell.where, *(() if cell.argument is None else (cell.argument,)))
+
+
+def _relation(name: str, relation: Relation | Standing) -> list[str]:
     """Return how the rows of a dataset are made of those of others."""
+    if isinstance(relation, Standing):
+        return _standing(name, relation)
     parts = [f"make {name}", relation.kind]
     parts += [] if relation.within is None else [f"within {relation.within}"]
     parts += [] if relation.match == "all" else [f"match {relation.match}"]
@@ -167,6 +184,25 @@ def _relation(name: str, relation: Relation) -> list[str]:
             columns = ", ".join(f"{column} = {text(expr)}" for column, expr in side.columns)
             wanted = f" with {columns}" if columns else ""
             lines.append(f"  {place} {side.dataset} by {by} at {text(side.time)}{_where(side.where)}{wanted}")
+    return lines
+
+
+def _standing(name: str, standing: Standing) -> list[str]:
+    """Return since when entities are in a group."""
+    which = {"event": "of the rows so far", "as_of": "of all rows", "period_start": f"of each earlier {standing.grain}"}
+    totals = {str(place): function for place, (function, _) in enumerate(standing.totals)}
+    shown = rewrite(
+        standing.condition,
+        lambda node: replace(node, name=f"{totals[node.name]}_{node.name}") if isinstance(node, Column) else node,
+    )
+    parts = [f"make {name}", "group", f"{text(shown)} {which[standing.at]}"]
+    parts += [f"as of the latest row of {', '.join(standing.seen)}"] if standing.seen else []
+    lines = [" · ".join(parts)]
+    for place, sides in enumerate(standing.operands):
+        for side in sides:
+            argument = "".join(f"({text(expr)})" for _, expr in side.columns)
+            which_rows = f"{side.dataset} by {text(side.by[0])} at {text(side.time)}{_where(side.where)}"
+            lines.append(f"  {totals[str(place)]}_{place} = {totals[str(place)]}{argument} of {which_rows}")
     return lines
 
 
@@ -185,6 +221,8 @@ def text(expr: Expr | nodes.Formula) -> str:
             return name
         case LookedUp():
             return expr.text
+        case InGroup(relation=relation, of=of):
+            return f"{text(of)} in {relation}"
         case nodes.Value(id=id) | nodes.Result(id=id):
             return id
         case Apply(function=function, args=args):

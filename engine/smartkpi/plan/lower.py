@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import assert_never
 
-from smartkpi.language.types import BOOLEAN, WHOLE, Type
+from smartkpi.language.types import BOOLEAN, UNKNOWN, WHOLE, Type
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Path, Shift, Window, refuse_shift
 from smartkpi.plan import nodes
 from smartkpi.plan.answerable import has_times, refuse
+from smartkpi.plan.groups import groups_asked, groups_of, ungrouped
 from smartkpi.plan.nodes import (
+    ANY_VIEW,
     EVER,
     Compared,
     Component,
@@ -29,6 +31,7 @@ from smartkpi.plan.nodes import (
     Result,
     Step,
     Value,
+    View,
 )
 from smartkpi.plan.relations import histories_of, open_in, provided, relations_of
 from smartkpi.plan.scans import is_late, join, scans_of
@@ -42,6 +45,7 @@ from smartkpi.semantics.formula import (
     Column,
     Expr,
     Field,
+    InGroup,
     Literal,
     LookedUp,
     Per,
@@ -62,7 +66,7 @@ class Slice:
 
     ``ranked``: it is over single segments, so that they have places. ``asked`` are the days of one period asked for
     that calendar periods may lie across: then ``days`` cuts the rows of their values. ``window``: the innermost around.
-    ``seen`` are the datasets whose latest row is the as-of, where rows depend on it.
+    ``view`` is how the question looks at rows that depend on the as-of, or on the grain.
     """
 
     keep: tuple[str, ...]
@@ -71,7 +75,7 @@ class Slice:
     asked: Range = EVER
     days: Range = EVER
     window: Window | None = None
-    seen: tuple[str, ...] = ()
+    view: View = ANY_VIEW
 
 
 @dataclass(slots=True)
@@ -99,11 +103,12 @@ def lower(checked: Checked, resolved: Resolved, totals: bool = False) -> Plan:
         kpi = checked.kpis[name]
         grain = question.grain or Grain(kpi.grain)
         reason = resolved.unavailable.get(name, "") or refuse(checked, kpi, grain, question)
+        reason = reason or ungrouped(groups_asked(checked, kpi, resolved), grain)
         asked = _asked(grain, question)
         if reason:
             outputs.append(Output(name, None, grain, tuple(sorted(kpi.datasets)), reason))
             continue
-        over = Slice(question.by, asked=asked, seen=_seen(checked, kpi, question))
+        over = Slice(question.by, asked=asked, view=_view(checked, kpi, grain, resolved))
         outputs.append(_output(build, kpi, grain, resolved, over))
         if totals and question.by:
             over_all.append(_output(build, kpi, grain, resolved, replace(over, keep=(), ranked=False)))
@@ -121,7 +126,8 @@ def lower_rest(checked: Checked, resolved: Resolved, cuts: Mapping[str, Conditio
     for name, cut in cuts.items():
         kpi = checked.kpis[name]
         grain = question.grain or Grain(kpi.grain)
-        over = Slice((), cut, ranked=False, asked=_asked(grain, question), seen=_seen(checked, kpi, question))
+        view = _view(checked, kpi, grain, resolved)
+        over = Slice((), cut, ranked=False, asked=_asked(grain, question), view=view)
         outputs.append(_output(build, kpi, grain, resolved, over))
     return replace(_plan(build, resolved, tuple(outputs), (), ()), scorecard=False)
 
@@ -155,10 +161,12 @@ def _asked(grain: Grain, question: Question) -> Range:
     return Range(question.since, question.until) if grain is Grain.ALL else EVER
 
 
-def _seen(checked: Checked, kpi: TypedKpi, question: Question) -> tuple[str, ...]:
-    """Return the datasets whose latest row is the as-of, where rows that the KPI reads depend on it."""
-    late = question.as_of is None and any(is_late(checked, event) for event in kpi.events)
-    return tuple(sorted(kpi.datasets)) if late else ()
+def _view(checked: Checked, kpi: TypedKpi, grain: Grain, resolved: Resolved) -> View:
+    """Return the grain and the datasets whose latest row is the as-of, where rows that the KPI reads depend on them."""
+    groups = groups_asked(checked, kpi, resolved)
+    late = any(is_late(checked, event) for event in kpi.events) or any(group.late for group in groups)
+    seen = tuple(sorted(kpi.datasets)) if late and resolved.question.as_of is None else ()
+    return View(seen, grain if any(group.by_period for group in groups) else None)
 
 
 def _dimension_types(checked: Checked, resolved: Resolved) -> dict[str, Type]:
@@ -193,6 +201,7 @@ def _plan(
         scorecard=question.scorecard,
         totals=totals,
         compare=question.compare,
+        groups=checked.groups,
         relations=relations.found,
         histories=histories_of(checked, build.components.values()),
         provided=provided(checked, build.components),
@@ -297,7 +306,7 @@ def _lower_formula(build: _Build, expr: Expr, around: Conditions, over: Slice, p
             argument = _lower_formula(build, expr.argument, around, over, own)
             parts.take(own, shift=(expr.shift,))
             return Earlier(argument, expr.shift, expr.type)
-        case Field() | Column() | LookedUp():
+        case Field() | Column() | LookedUp() | InGroup():
             raise AssertionError(f"a row value outside an aggregate: {expr}")
         case _:
             assert_never(expr)
@@ -365,7 +374,7 @@ def _lower_per(build: _Build, expr: Per, around: Conditions, over: Slice, parts:
 def _lower_series(build: _Build, expr: Per, around: Conditions, over: Slice, parts: _Parts) -> nodes.Formula:
     """Lower to a fold over the values that the formula has when it is asked for in each calendar period itself."""
     assert expr.grain is not None
-    inside = Slice(over.keep, over.cut, ranked=False, seen=over.seen)
+    inside = Slice(over.keep, over.cut, ranked=False, view=over.view)
     name = f"per {expr.grain}"
     argument = _lower_part(build, name, expr.argument, around, inside)
     condition = None if expr.condition is None else _lower_part(build, name, expr.condition, around, inside)
@@ -429,18 +438,18 @@ def _lower_aggregate(
 
     def value(aggregate: str, argument: Expr | None, conditions: tuple[Expr, ...] = where) -> Value:
         type = WHOLE if argument is None else argument.type
-        apart = (over.keep, over.days, over.window, _seen_in(build, expr.event, over))
+        apart = (over.keep, over.days, over.window)
         component = Component(expr.event, conditions, aggregate, argument, type, None, False, *apart)
-        id = _component(build, component)
+        id = _component(build, _seen(build, component, over.view))
         parts.components[id] = None
         parts.reads[id, ()] = None
         return Value(id, component.type)
 
     def whole(aggregate: str, share: Decimal | None = None) -> Value:
         kind = WHOLE if expr.argument is None else expr.argument.type
-        options = (share, expr.nearest, over.keep, over.days, over.window, _seen_in(build, expr.event, over))
+        options = (share, expr.nearest, over.keep, over.days, over.window)
         component = Component(expr.event, where, aggregate, expr.argument, kind, *options)
-        id = _component(build, component)
+        id = _component(build, _seen(build, component, over.view))
         parts.components[id] = None
         parts.reads[id, ()] = None
         build.samples[id] = value("present", expr.argument).id
@@ -478,12 +487,21 @@ def _lower_aggregate(
 
 
 def _rows(build: _Build, event: str, where: tuple[Expr, ...], over: Slice, window: Window | None = None) -> str:
-    apart = (over.keep, over.days, window, _seen_in(build, event, over))
-    return _component(build, Component(event, where, "rows", None, WHOLE, None, False, *apart))
+    component = Component(event, where, "rows", None, WHOLE, None, False, over.keep, over.days, window)
+    return _component(build, _seen(build, component, over.view))
 
 
-def _seen_in(build: _Build, event: str, over: Slice) -> tuple[str, ...]:
-    return over.seen if over.seen and is_late(build.checked, event) else ()
+def _seen(build: _Build, component: Component, view: View) -> Component:
+    """Return a component as a question looks at its rows, as far as they depend on it."""
+    if view == ANY_VIEW:
+        return component
+    checked = build.checked
+    argument = () if component.argument is None else (component.argument,)
+    keys = tuple(Field(name.removeprefix("@"), UNKNOWN) for name in component.keep)
+    groups = groups_of(checked, component.event, (*component.where, *argument, *keys))
+    late = is_late(checked, component.event) or any(group.late for group in groups)
+    grain = view.grain if any(group.by_period for group in groups) else None
+    return replace(component, seen=view.seen if late else (), grain=grain)
 
 
 def _component(build: _Build, component: Component) -> str:

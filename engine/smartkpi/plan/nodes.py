@@ -11,7 +11,7 @@ from smartkpi.language.types import Type
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Length, Path, Shift, Window
-from smartkpi.semantics.formula import Apply, Expr, Literal, TypedBinding, TypedDataset
+from smartkpi.semantics.formula import Apply, Expr, Literal, TypedBinding, TypedDataset, TypedGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Component:
     `rows`; derive fills zeros where the data is covered. ``keep`` are the question's dimensions that tell its values
     apart: all of them, or fewer for what is over several segments. ``days``: only rows of these local days. ``window``:
     it is over a stretch of time of its own for each period. ``seen`` are the datasets whose latest
-    row is the as-of, for an event whose rows depend on it.
+    row is the as-of, for an event whose rows depend on it. ``grain`` is the one asked for, where groups in it do.
     """
 
     event: str
@@ -55,6 +55,23 @@ class Component:
     days: Range = EVER
     window: Window | None = None
     seen: tuple[str, ...] = ()
+    grain: Grain | None = None
+
+    @property
+    def view(self) -> View:
+        """How the question looks at rows that depend on it."""
+        return View(self.seen, self.grain)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What rows may depend on of a question: the datasets whose latest row is the as-of, and the grain."""
+
+    seen: tuple[str, ...] = ()
+    grain: Grain | None = None
+
+
+ANY_VIEW = View()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +217,25 @@ class Relation:
     def opens(self) -> bool:
         """Whether rows may have a window that is still open."""
         return self.kind in ("then", "without") and self.within is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Since when each entity is in a group, made of the rows of events: what a row is held against (`InGroup`).
+
+    ``operands`` has the sides of each of ``totals``, aggregates by name and type, whose values are the Columns "0",
+    "1" … of ``condition``; the argument of one is the column `value`. ``at`` says which rows count, by whole periods of
+    ``grain`` where it is `period_start`.
+    """
+
+    group: str
+    operands: tuple[tuple[Side, ...], ...]
+    totals: tuple[tuple[str, Type], ...]
+    condition: Expr
+    nothing: Expr
+    at: str
+    grain: Grain | None
+    seen: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +399,8 @@ class Plan:
     datasets whose coverage is to be read. ``totals`` are the outputs once more, over all segments;
     ``compare`` names the comparisons asked for.
 
-    ``relations`` are the rows, by the name of their dataset, that are made of others, each after those it is made of.
+    ``relations`` are the rows, by the name of their dataset, that are made of others, each after those it is made of,
+    and the standings of ``groups``.
     Of derived events there are ``histories``; of components over them, ``provided`` says where their rows are, and
     ``open_in`` in which relations windows may be open that decide on them.
     """
@@ -381,8 +418,9 @@ class Plan:
     profiles: tuple[str, ...]
     scorecard: bool
     totals: tuple[Output, ...] = ()
-    relations: Mapping[str, Relation] = field(default_factory=dict)
+    relations: Mapping[str, Relation | Standing] = field(default_factory=dict)
     histories: Mapping[str, History] = field(default_factory=dict)
     provided: Mapping[str, tuple[TypedBinding, ...]] = field(default_factory=dict)
     open_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     compare: tuple[str, ...] = ()
+    groups: Mapping[str, TypedGroup] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from smartkpi.plan.nodes import Cell, Plan, Scan, Step
 from smartkpi.semantics.covering import covering
-from smartkpi.semantics.formula import Expr, LookedUp, TypedDataset
+from smartkpi.semantics.formula import Expr, InGroup, LookedUp, TypedDataset
 from smartkpi.tree import walk
 
 
@@ -43,8 +43,11 @@ def with_series(known: Mapping[str, Step], steps: Iterable[Step]) -> list[Step]:
 
 def _read_from(plan: Plan, dataset: str, exprs: Iterable[Expr]) -> set[str]:
     """Return the datasets that row expressions of a dataset look up, and those that derived rows are made of."""
+    exprs = tuple(exprs)
+    held = {node.relation for expr in exprs for node in walk(expr) if isinstance(node, InGroup)}
+    grouped = {one for name in held for one in _read_from(plan, name, ())}
     if dataset not in plan.relations:
-        return {dataset} | _reached(plan.datasets, plan.datasets[dataset], exprs)
+        return {dataset} | grouped | _reached(plan.datasets, plan.datasets[dataset], exprs)
     sides = (side for operand in plan.relations[dataset].operands for side in operand)
     return {name for side in sides for name in _read_from(plan, side.dataset, side.reads)}
 

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from smartkpi.language.types import UNKNOWN, WHOLE
-from smartkpi.plan.nodes import Cell, Component, Delay, History, Relation, Scan, Side
-from smartkpi.plan.scans import Rows, rows_of
+from smartkpi.plan.nodes import Cell, Component, Delay, History, Relation, Scan, Side, Standing, View
+from smartkpi.plan.scans import Rows, is_late, rows_of, standing_of
 from smartkpi.semantics.check import Checked
-from smartkpi.semantics.formula import Column, Derivation, Expr, Field, TypedBinding, TypedDataset
+from smartkpi.semantics.formula import Column, Derivation, Expr, Field, InGroup, TypedBinding, TypedDataset
 from smartkpi.semantics.scope import DELAYS, WORKED
 from smartkpi.tree import walk
+
+VALUE = "value"
+"""The column of what a group adds up."""
 
 TIME, ROW = "@time", "@row"
 """Columns of derived rows: the time of the event, and the number of the row that it is of the root event."""
@@ -21,7 +24,7 @@ TIME, ROW = "@time", "@row"
 class Relations:
     """Relations by the name of their dataset, each after those it is made of, and those datasets."""
 
-    found: dict[str, Relation] = field(default_factory=dict)
+    found: dict[str, Relation | Standing] = field(default_factory=dict)
     datasets: dict[str, TypedDataset] = field(default_factory=dict)
     opens: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -32,9 +35,9 @@ def relations_of(checked: Checked, scans: Iterable[Scan], components: Mapping[st
     for scan in scans:
         exprs = [expr for _, expr in scan.keys] + [expr for cell in scan.cells for expr in _of_cell(cell)]
         for id in (cell.id for cell in scan.cells):
-            for rows in rows_of(checked, components[id].event, components[id].seen):
+            for rows in rows_of(checked, components[id].event, components[id].view):
                 if rows.dataset.name == scan.dataset:
-                    build.want(rows, components[id].seen, exprs)
+                    build.want(rows, components[id].view, exprs)
     return build.relations()
 
 
@@ -53,7 +56,7 @@ def provided(checked: Checked, components: Mapping[str, Component]) -> dict[str,
     found = {}
     for id, component in components.items():
         if checked.scopes[component.event].lineage is not None:
-            sides = rows_of(checked, component.event, component.seen)
+            sides = rows_of(checked, component.event, component.view)
             found[id] = tuple(replace(rows.binding, dataset=rows.dataset.name) for rows in sides)
     return found
 
@@ -62,7 +65,7 @@ def open_in(checked: Checked, components: Mapping[str, Component], known: Relati
     """Return for each component the relations in which windows may be open that decide on its rows."""
     found = {}
     for id, component in components.items():
-        names = (rows.dataset.name for rows in rows_of(checked, component.event, component.seen))
+        names = (rows.dataset.name for rows in rows_of(checked, component.event, component.view))
         found[id] = tuple(dict.fromkeys(one for name in names for one in known.opens.get(name, ())))
     return {id: names for id, names in found.items() if names}
 
@@ -75,36 +78,67 @@ def _of_cell(cell: Cell) -> Iterator[Expr]:
 
 @dataclass(slots=True)
 class _Build:
-    """Columns wanted of derived datasets: those of outer ones are found before those of inner ones."""
+    """Columns wanted of derived datasets: those of outer ones are found before those of inner ones.
+
+    ``inner`` has the relations that one is made of, ``standings`` those that are of groups.
+    """
 
     checked: Checked
     wanted: dict[str, dict[str, None]] = field(default_factory=dict)
-    known: dict[str, tuple[Rows, tuple[str, ...]]] = field(default_factory=dict)
+    known: dict[str, tuple[Rows, View]] = field(default_factory=dict)
     inner: dict[str, dict[str, None]] = field(default_factory=dict)
+    standings: dict[str, Standing] = field(default_factory=dict)
 
-    def want(self, rows: Rows, seen: tuple[str, ...], exprs: Iterable[Expr]) -> None:
-        """Ask for the columns of a derived dataset that expressions read, and for what those are made of."""
+    def want(self, rows: Rows, view: View, exprs: Iterable[Expr], outer: str = "") -> None:
+        """Ask for what expressions over rows read, which an ``outer`` relation is made of perhaps.
+
+        Of a derived dataset that are columns, and what those are made of; and the groups that rows are held against.
+        """
+        exprs = tuple(exprs)
+        mine = self.inner.setdefault(outer, {})
+        for node in (node for expr in exprs for node in walk(expr) if isinstance(node, InGroup)):
+            mine[node.relation] = None
+            self.stand(node.relation, view)
         derivation, name = rows.dataset.derivation, rows.dataset.name
         if derivation is None:
             return
+        mine[name] = None
         columns = {node.name: None for expr in exprs for node in walk(expr) if isinstance(node, Column)}
         new = name not in self.known
-        self.known[name] = (rows, seen)
+        self.known[name] = (rows, view)
         before = self.wanted.setdefault(name, {})
         if not new and columns.keys() <= before.keys():
             return
         before |= columns
+        ordered = _is_ordered(derivation, before)
         for place, operand in enumerate(derivation.operands):
-            for one in rows_of(self.checked, operand.event, seen):
-                if one.dataset.derivation is not None:
-                    self.inner.setdefault(name, {})[one.dataset.name] = None
-                    self.want(
-                        one, seen, _side(derivation, place, one, before, numbered=_is_ordered(derivation, before)).reads
-                    )
+            for one in rows_of(self.checked, operand.event, view):
+                self.want(one, view, _side(derivation, place, one, before, numbered=ordered).reads, name)
+
+    def stand(self, name: str, view: View) -> None:
+        """Ask for the entities of a group, and for what it is made of."""
+        if name in self.standings:
+            return
+        group = next(one for one in self.checked.groups.values() if standing_of(one, view) == name)
+        operands = []
+        for total in group.totals:
+            sides = []
+            for rows in rows_of(self.checked, total.event, view):
+                assert rows.binding.time is not None, "check lets rows without a time be in no group"
+                columns = () if total.argument is None else ((VALUE, rows.bind(total.argument)),)
+                by = (rows.bind(Field(group.of, UNKNOWN)),)
+                sides.append(Side(rows.dataset.name, rows.binding.time, rows.where(total.where), by, columns))
+                self.want(rows, view, sides[-1].reads, name)
+            operands.append(tuple(sides))
+        grain, seen = (view.grain if group.by_period else None), (view.seen if group.late else ())
+        totals = tuple((total.function, total.type) for total in group.totals)
+        self.standings[name] = Standing(
+            group.name, tuple(operands), totals, group.condition, group.nothing, group.at, grain, seen
+        )
 
     def relations(self) -> Relations:
         found = Relations()
-        for name in self.known:
+        for name in (*self.known, *self.standings):
             self.add(name, found)
         return found
 
@@ -113,7 +147,10 @@ class _Build:
             return
         for inner in self.inner.get(name, {}):
             self.add(inner, found)
-        rows, seen = self.known[name]
+        if name in self.standings:
+            found.found[name] = self.standings[name]
+            return
+        rows, view = self.known[name]
         derivation = rows.dataset.derivation
         assert derivation is not None
         columns = self.wanted[name]
@@ -121,7 +158,7 @@ class _Build:
         operands = tuple(
             tuple(
                 _side(derivation, place, one, columns, numbered=ordered)
-                for one in rows_of(self.checked, operand.event, seen)
+                for one in rows_of(self.checked, operand.event, view)
             )
             for place, operand in enumerate(derivation.operands)
         )
@@ -134,11 +171,11 @@ class _Build:
             dates=derivation.dates,
             delays=tuple(_delays(derivation, columns)),
             ordered=ordered,
-            seen=seen,
+            seen=view.seen if is_late(self.checked, rows.binding.event) else (),
         )
         found.found[name] = relation
         found.datasets[name] = rows.dataset
-        below = [one for inner in self.inner.get(name, {}) for one in found.opens[inner]]
+        below = [one for inner in self.inner.get(name, {}) for one in found.opens.get(inner, ())]
         found.opens[name] = tuple(dict.fromkeys((*below, *((name,) if relation.opens else ()))))
 
 

@@ -7,14 +7,25 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import product
 
+from smartkpi.language.types import BOOLEAN, UNKNOWN, WHOLE
 from smartkpi.language.types import TEXT as TEXT_TYPE
-from smartkpi.language.types import WHOLE
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Path, grid_of, is_cut
-from smartkpi.plan.nodes import EVER, Back, Cell, Component, Demand, Output, Range, Scan, Step
+from smartkpi.plan.nodes import ANY_VIEW, EVER, Back, Cell, Component, Demand, Output, Range, Scan, Step, View
 from smartkpi.semantics.check import Checked
-from smartkpi.semantics.formula import Column, Expr, Field, Literal, TypedBinding, TypedDataset
+from smartkpi.semantics.formula import (
+    Apply,
+    Column,
+    Expr,
+    Field,
+    InGroup,
+    Literal,
+    TypedBinding,
+    TypedDataset,
+    TypedGroup,
+)
 from smartkpi.semantics.prefer import between, stated
+from smartkpi.semantics.steps import TIME_OF_ROW
 from smartkpi.tree import rewrite
 
 HOLISTIC = ("quantile", "stddev", "first", "last")
@@ -28,12 +39,12 @@ def scans_of(
     """Yield one scan a component, at the grains that ask for it; what does not add up takes one for each of them."""
     wanted = _wanted(components, {step.id: step for step in steps}, outputs)
     rows = {
-        (event, seen): tuple(rows_of(checked, event, seen))
-        for event, seen in dict.fromkeys((components[id].event, components[id].seen) for id in wanted)
+        (event, view): tuple(rows_of(checked, event, view))
+        for event, view in dict.fromkeys((components[id].event, components[id].view) for id in wanted)
     }
     for id in (id for id in components if id in wanted):
         component, asked = components[id], wanted[id]
-        providers = rows[component.event, component.seen]
+        providers = rows[component.event, component.view]
         state = STATES.get(component.aggregate, "additive")
         if state == "distinct" and len(providers) > 1:
             state = "values"
@@ -169,27 +180,42 @@ def _cell(id: str, component: Component, rows: Rows) -> Cell:
     return Cell(id, where, component.aggregate, argument, component.type, share, nearest, keep=component.keep)
 
 
-def rows_of(checked: Checked, event: str, seen: tuple[str, ...] = ()) -> Iterator[Rows]:
-    """Yield the rows of an event in each dataset that provides it; ``seen``: as seen from the latest row of these."""
+def rows_of(checked: Checked, event: str, view: View) -> Iterator[Rows]:
+    """Yield the rows of an event in each dataset that provides it, as a question looks at them."""
+    groups = [checked.groups[name] for name in checked.grouped.get(event, ())]
+    late, by_period = is_late(checked, event), any(group.by_period for group in groups)
     for binding in checked.events[event]:
         dataset = checked.datasets[binding.dataset]
-        if dataset.derivation is not None and seen and is_late(checked, event):
-            dataset = replace(dataset, name=f"{dataset.name} as of {', '.join(seen)}")
-        yield Rows(dataset, binding)
+        if dataset.derivation is not None:
+            name = viewed(dataset.name, view, late=late, by_period=by_period)
+            dataset = dataset if name == dataset.name else replace(dataset, name=name)
+        yield Rows(dataset, binding, view, checked.groups)
+
+
+def viewed(name: str, view: View, *, late: bool, by_period: bool) -> str:
+    """Return the name of rows as a question looks at them, as far as they depend on it."""
+    by = f" by {view.grain}" if by_period and view.grain is not None else ""
+    return f"{name}{by}" + (f" as of {', '.join(view.seen)}" if late and view.seen else "")
 
 
 def is_late(checked: Checked, event: str) -> bool:
     """Say whether it depends on the as-of which rows an event has."""
     lineage = checked.scopes[event].lineage
-    return lineage is not None and lineage.late
+    late = lineage is not None and lineage.late
+    return late or any(checked.groups[name].late for name in checked.grouped.get(event, ()))
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of an event in the dataset that provides it; what was bound to them is kept by identity."""
+    """The rows of an event in the dataset that provides it; what was bound to them is kept by identity.
+
+    ``view`` is how the question looks at them, ``groups`` are those that they may be in.
+    """
 
     dataset: TypedDataset
     binding: TypedBinding
+    view: View = ANY_VIEW
+    groups: Mapping[str, TypedGroup] = field(default_factory=dict)
     bound: dict[int, tuple[Expr, Expr]] = field(default_factory=dict)
 
     def where(self, conditions: Iterable[Expr], days: Range = EVER) -> tuple[Expr, ...]:
@@ -209,7 +235,16 @@ class Rows:
         if not isinstance(node, Field):
             return node
         if self.dataset.derivation is not None:
-            return Column(node.name, node.type)
+            step, dot, name = node.name.rpartition(".")
+            if name not in self.groups:
+                return Column(node.name, node.type)
+            time = Column(f"{step}.{TIME_OF_ROW}", UNKNOWN) if dot else self.binding.time
+            return self._held(self.groups[name], Column(f"{step}{dot}{self.groups[name].of}", UNKNOWN), time)
+        if node.name == TIME_OF_ROW and self.binding.time is not None:
+            return self.binding.time
+        group = self.groups.get(node.name)
+        if group is not None and self.dataset.field(group.of) is not None and self._knows(group):
+            return self._held(group, self.bind(Field(group.of, UNKNOWN)), self.binding.time)
         if node.name == "time" and "time" not in self.dataset.fields and self.binding.time is not None:
             return self.binding.time
         if node.name == "dataset" and "dataset" not in self.dataset.fields:
@@ -217,6 +252,21 @@ class Rows:
         found = self.dataset.field(node.name)
         assert found is not None, f"check let a field through that {self.dataset.name} lacks: {node.name}"
         return found
+
+    def _knows(self, group: TypedGroup) -> bool:
+        """Say whether it can be told at which time a row is held against a group."""
+        return group.at == "as_of" or self.binding.time is not None
+
+    def _held(self, group: TypedGroup, of: Expr, time: Expr | None) -> Expr:
+        """Return whether an entity is in a group at a time: a row without one never is."""
+        held = InGroup(standing_of(group, self.view), of, None if group.at == "as_of" else time, BOOLEAN)
+        known = Apply("coalesce", (held, group.nothing), BOOLEAN)
+        return Apply("and", (Apply("is not null", (of,), BOOLEAN), known), BOOLEAN)
+
+
+def standing_of(group: TypedGroup, view: View) -> str:
+    """Return the name of the relation that has a group's entities, as a question looks at them."""
+    return viewed(f"@{group.name}", view, late=group.late, by_period=group.by_period)
 
 
 def join(first: Iterable[Expr], second: Iterable[Expr]) -> tuple[Expr, ...]:

@@ -8,6 +8,7 @@ from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import grid_of
 from smartkpi.plan.nodes import Cell, Plan, Result, Scan, Step, Value
 from smartkpi.plan.scans import Rows, is_gridded
+from smartkpi.semantics.formula import TypedBinding, TypedDataset
 from smartkpi.tree import walk
 
 
@@ -39,14 +40,16 @@ def verify(plan: Plan) -> None:
         for step in output.steps
         for id, at in _read_at(plan, steps, steps[step], output.grain)
     )
-    providers: dict[str, list[Rows]] = {}
+    providers: dict[str, list[tuple[TypedDataset, TypedBinding]]] = {}
     for dataset in plan.datasets.values():
         for event, binding in dataset.events.items():
-            providers.setdefault(event, []).append(Rows(dataset, binding))
+            providers.setdefault(event, []).append((dataset, binding))
     for id, grain in asked:
         found = [(scan, cell) for scan, cell in answers[id] if grain in scan.grains]
-        own = [Rows(plan.datasets[binding.dataset], binding) for binding in plan.provided.get(id, ())]
-        _verify_component(plan, id, found, own or providers[plan.components[id].event])
+        own = [(plan.datasets[binding.dataset], binding) for binding in plan.provided.get(id, ())]
+        component = plan.components[id]
+        sides = [Rows(*one, component.view, plan.groups) for one in own or providers[component.event]]
+        _verify_component(plan, id, found, sides)
 
 
 def _read_at(plan: Plan, steps: Mapping[str, Step], step: Step, grain: Grain) -> Iterator[tuple[str, Grain]]:

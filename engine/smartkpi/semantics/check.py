@@ -16,14 +16,16 @@ from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key
 from smartkpi.semantics.aimed import aim
 from smartkpi.semantics.datasets import CheckedDataset, check_dataset
+from smartkpi.semantics.derived import derive
 from smartkpi.semantics.diagnoses import TypedDiagnosis, check_diagnoses, compared_before
 from smartkpi.semantics.dimensions import without_field
 from smartkpi.semantics.findings import SHOWN, Findings, circle
-from smartkpi.semantics.formula import Literal, TypedBinding, TypedDataset, TypedKpi
+from smartkpi.semantics.formula import Literal, TypedBinding, TypedDataset, TypedGroup, TypedKpi
 from smartkpi.semantics.formulas import referred
 from smartkpi.semantics.goal import TypedGoal
 from smartkpi.semantics.goals import check_goals
 from smartkpi.semantics.graph import in_order
+from smartkpi.semantics.groups import close, without_periods
 from smartkpi.semantics.judging import beside, check_unit
 from smartkpi.semantics.kpis import check_kpi
 from smartkpi.semantics.literals import SECONDS, Constants, constant
@@ -32,7 +34,6 @@ from smartkpi.semantics.prefer import prefer
 from smartkpi.semantics.providers import unite
 from smartkpi.semantics.revisions import dated_values
 from smartkpi.semantics.scope import DerivedEvents, EventScope, Namespace
-from smartkpi.semantics.steps import derive_events
 from smartkpi.source import Span
 from smartkpi.spec.model import Catalog, Contract, Kpi
 
@@ -45,7 +46,8 @@ class Checked:
 
     ``events`` maps every event to its providers (none where it is only declared); ``order`` has the KPIs, each after
     those it refers to; ``scopes`` is what conditions on an event's rows may name; ``left_out`` maps a KPI that is not
-    in ``kpis`` to the error that left it out; ``space`` is what more KPIs may be checked in.
+    in ``kpis`` to the error that left it out; ``space`` is what more KPIs may be checked in. ``groups`` come each after
+    those that it is made of; ``grouped`` maps an event to those that decide on its rows.
     """
 
     catalog: Catalog
@@ -59,6 +61,8 @@ class Checked:
     goals: Mapping[str, TypedGoal] = field(default_factory=dict)
     diagnoses: Mapping[str, TypedDiagnosis] = field(default_factory=dict)
     space: Namespace | None = field(default=None, compare=False, repr=False)
+    groups: Mapping[str, TypedGroup] = field(default_factory=dict)
+    grouped: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -97,7 +101,7 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
         aimed=None if any(key.startswith("goal:") for key in catalog.broken) else _aimed(catalog),
     )
     space = replace(space, derived=DerivedEvents(scopes, events, datasets))
-    derive_events(catalog.derived, space, broken, found)
+    groups = derive(catalog, space, broken, found)
     kpis, order, left_out = _check_kpis(catalog, space, broken, found)
     space = replace(space, kpis=kpis)
     diagnoses = check_diagnoses(catalog, space, left_out, found)
@@ -105,6 +109,8 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
     found.extend(without_field(catalog, (dataset.typed for dataset in checked)))
     goals = check_goals(catalog, space, left_out, found)
     aim(kpis, goals, catalog.calendar, found)
+    groups, grouped = close(groups, events, datasets, scopes)
+    goals = without_periods(goals, kpis, groups, grouped, found)
     found.extend(_check_cases(catalog, events, scopes, broken))
     return Checked(
         catalog=catalog,
@@ -118,6 +124,8 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
         goals=goals,
         diagnoses=diagnoses,
         space=space,
+        groups=groups,
+        grouped=grouped,
     )
 
 

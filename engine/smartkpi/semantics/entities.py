@@ -15,16 +15,17 @@ from smartkpi.semantics.scope import EventScope, broken_field, event_field, fiel
 
 
 def entity_of(
-    key: syntax.Name | syntax.Apply, steps: Sequence[tuple[str, EventScope]], findings: Findings
+    key: syntax.Name | syntax.Apply, steps: Sequence[tuple[str, EventScope]], findings: Findings, word: str = "by"
 ) -> str | None:
-    """Return the field that a key of `by` names, which the rows of all steps must have alike."""
+    """Return the field that a key of `by` (or another word) names, which the rows of all steps must have alike."""
     name = _name(key)
     types: list[tuple[str, Type]] = []
     for step, scope in steps:
         if (cause := broken_field(scope, name)) is not None:
             findings.depend(name, cause)
         elif not has_field(scope, name):
-            hint = f"`by` needs a field of that name in each event: add it under the dataset's `fields`, as `{name}: …`"
+            here = f"add it under the dataset's `fields`, as `{name}: …`"
+            hint = f"`{word}` needs a field of that name in each event: {here}"
             unknown_field(name, key.span, scope, findings, hint)
         elif isinstance(found := event_field(name, key.span, scope, findings), Field):
             types.append((step, field_type(scope, found.name)))

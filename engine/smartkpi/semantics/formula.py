@@ -18,6 +18,7 @@ from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Length, Shift, Window
 from smartkpi.source import Span
 from smartkpi.spec.model import Benchmark, Dataset, Kpi, Threshold
+from smartkpi.tree import rewrite
 
 Value = Decimal | str | bool | date | datetime | None
 
@@ -61,6 +62,19 @@ class LookedUp:
     def text(self) -> str:
         """The name as it is written: `customer.country`."""
         return ".".join((*self.path, self.name)) if self.name else ".".join(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class InGroup:
+    """Whether a group of a relation has a row's entity at its time; null where no row of the entity counts by then.
+
+    ``of`` is the entity, ``time`` the row's time (None: the group is as of one moment), both over Columns.
+    """
+
+    relation: str
+    of: Expr
+    time: Expr | None
+    type: Type = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +168,7 @@ class Shifted:
     type: Type = field(hash=False)
 
 
-Expr = Literal | Column | Field | LookedUp | Apply | Aggregate | Reference | Across | Per | Windowed | Shifted
+Expr = Literal | Column | Field | LookedUp | InGroup | Apply | Aggregate | Reference | Across | Per | Windowed | Shifted
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +213,38 @@ class Derivation:
     match: str
     dates: bool
     repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TypedGroup:
+    """The entities for whose rows a condition holds, a true/false field of the events that have the field ``of``.
+
+    ``condition`` is a row expression over Columns named "0", "1" …, which are the ``totals``: aggregates of the rows
+    that count. ``at`` says which do: of earlier periods (`period_start`), before the row (`event`), up to the as-of
+    (`as_of`). ``missing`` are the events of totals that no dataset provides. ``by_period``: it, or a group that it is
+    made of, depends on the grain that is asked for; ``late``: on the as-of.
+    """
+
+    name: str
+    of: str
+    at: str
+    condition: Expr
+    totals: tuple[Aggregate, ...]
+    missing: tuple[str, ...] = ()
+    by_period: bool = False
+    late: bool = False
+
+    @property
+    def nothing(self) -> Expr:
+        """The condition where no row counts: of nothing there are none, and all else is unknown."""
+        empty = {
+            str(place): Literal(Decimal(0) if one.function in ZERO_OF_NOTHING else None, one.type)
+            for place, one in enumerate(self.totals)
+        }
+        return rewrite(self.condition, lambda node: empty[node.name] if isinstance(node, Column) else node)
+
+
+ZERO_OF_NOTHING = ("count", "sum", "distinct")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import tzinfo
 from smartkpi.diagnostics import Diagnostic, Note
 from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
-from smartkpi.language.types import TEXT, UNKNOWN, Type
+from smartkpi.language.types import TEXT, UNKNOWN, Kind, Type
 from smartkpi.nearest import did_you_mean, nearest
 from smartkpi.periods.calendar import PLAIN, Calendar
 from smartkpi.periods.grain import Grain
@@ -473,7 +473,9 @@ def unknown_name(expr: syntax.Name, space: Namespace, findings: Findings) -> Non
     if not hint and not owners and any(space.events[event].open for event in named):
         event = next(event for event in named if space.events[event].open)
         hint = f"a field is written with its event, as in `{event}.{name}`"
-    if owners:
+    if owners and space.events[owners[0]].fields[name].kind is Kind.BOOLEAN:
+        hint = f"it is true or false of each row: `count({owners[0]} where {name})`"
+    elif owners:
         hint = f"a field is written with its event: {written}"
     elif name in FUNCTIONS:
         hint = f"`{name}` is a function: write `{FUNCTIONS[name].signature}`"

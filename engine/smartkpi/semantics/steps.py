@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 
-from smartkpi.diagnostics import Diagnostic, Note
+from smartkpi.diagnostics import Diagnostic
 from smartkpi.language import syntax
 from smartkpi.language.format import format_expr
 from smartkpi.language.types import DURATION, UNKNOWN, Kind, Type
 from smartkpi.semantics.entities import entity_of
-from smartkpi.semantics.findings import SHOWN, Findings, circle
+from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Column, Derivation, Operand, TypedBinding, TypedDataset
-from smartkpi.semantics.graph import in_order
 from smartkpi.semantics.lengths import length_of
 from smartkpi.semantics.rows import type_condition
 from smartkpi.semantics.scope import (
@@ -68,39 +66,6 @@ def operands_of(expr: syntax.Expr) -> Iterator[syntax.Name]:
                 yield from operands_of(operand)
         case _:
             pass
-
-
-def derive_events(
-    written: Mapping[str, spec.Derived], space: Namespace, broken: dict[str, Diagnostic], found: list[Diagnostic]
-) -> None:
-    """Derive the events that are defined, each after those that it is made of; a wrong one goes to ``broken``."""
-    graph = {
-        name: tuple(dict.fromkeys(one.parts[0] for one in operands_of(event.formula.expr) if one.parts[0] in written))
-        for name, event in written.items()
-    }
-    order, cycles = in_order(graph)
-    for cycle in cycles:
-        cause = _cycle(cycle, written)
-        found.append(cause)
-        broken.update({name: cause for name in cycle if name not in broken})
-    space = replace(space, broken=broken)
-    for name in order:
-        if name in broken:
-            continue
-        findings = Findings(f"event:{name}")
-        derive_event(written[name].formula.expr, space, findings, name)
-        findings.close(f"`{name}`", written[name].span)
-        found.extend(findings.diagnostics)
-        if findings.failed:
-            broken[name] = findings.cause
-
-
-def _cycle(cycle: tuple[str, ...], written: Mapping[str, spec.Derived]) -> Diagnostic:
-    steps = islice(zip(cycle, (*cycle[1:], cycle[0]), strict=True), SHOWN)
-    notes = tuple(Note(f"`{a}` is made of `{b}`", written[a].formula.expr.span) for a, b in steps)
-    message = f"`{cycle[0]}` is made of itself: {circle(cycle)}"
-    span = written[cycle[0]].formula.expr.span
-    return Diagnostic("event-cycle", message, span, "", notes, subject=f"event:{cycle[0]}")
 
 
 def derive_event(expr: syntax.Expr, space: Namespace, findings: Findings, name: str | None = None) -> str | None:

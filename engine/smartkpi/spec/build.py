@@ -27,6 +27,7 @@ from smartkpi.spec.expand import Expansion, kpis_of_funnel
 from smartkpi.spec.funnels import build_funnel
 from smartkpi.spec.goal import Goal
 from smartkpi.spec.goals import build_goal, goals_of_kpi
+from smartkpi.spec.groups import build_group
 from smartkpi.spec.include import Part
 from smartkpi.spec.kpis import build_kpi
 from smartkpi.spec.model import (
@@ -39,6 +40,7 @@ from smartkpi.spec.model import (
     Diagnosis,
     Dimension,
     Funnel,
+    Group,
     Kpi,
 )
 from smartkpi.spec.names import check_name
@@ -50,6 +52,7 @@ from smartkpi.spec.rename import (
     rename_diagnosis,
     rename_funnel,
     rename_goal,
+    rename_group,
     rename_kpi,
 )
 from smartkpi.spec.thresholds import build_diagnosis
@@ -79,6 +82,7 @@ class _State:
     goals: dict[str, Goal] = field(default_factory=dict)
     diagnoses: dict[str, Diagnosis] = field(default_factory=dict)
     funnels: dict[str, Funnel] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
 
     def report(self, problems: Iterable[Diagnostic], subject: str) -> None:
         """Keep problems of a definition; an error leaves it out."""
@@ -162,6 +166,7 @@ def _catalog(state: _State, root: Path) -> Catalog:
         derived={name: item for name, item in state.derived.items() if f"event:{name}" not in broken},
         diagnoses={name: item for name, item in state.diagnoses.items() if f"diagnosis:{name}" not in broken},
         funnels={name: item for name, item in state.funnels.items() if f"funnel:{name}" not in broken},
+        groups={name: item for name, item in state.groups.items() if f"group:{name}" not in broken},
     )
 
 
@@ -308,6 +313,9 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
                 contract = rename_contract(contract, state.view.names)
                 before = state.contracts.get(name)
                 _keep(state.contracts, name, contract if before is None else agree(before, contract, problems))
+        case "group":
+            group = build_group(name, value, span, problems)
+            _keep(state.groups, name, None if group is None else rename_group(group, state.view.names))
         case "kpi":
             grains = () if "calendar" in state.broken else state.calendar.grains
             kpi = build_kpi(name, value, span, grains, Folder(definition.base, state.bounds), problems)

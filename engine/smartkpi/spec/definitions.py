@@ -114,19 +114,22 @@ def _definitions(root: Node | None, base: Path) -> Iterator[Definition]:
 def _seen(view: View, definitions: Iterable[Definition]) -> Names:
     """Return the names that the files of a view see."""
     spoken: set[str] = set()
-    datasets, constants, fields = set(), set(), set()
+    datasets, constants, fields, groups = set(), set(), set(), set()
     for definition in definitions:
         if definition.kind in SPOKEN:
             spoken.add(definition.name)
         if definition.kind == "constant":
             constants.add(definition.name)
+        if definition.kind == "group":
+            groups.add(definition.name)
         if definition.kind == "dataset":
             datasets.add(definition.name)
             spoken |= view.events(definition).keys()
         if definition.kind in ("dataset", "event") and isinstance(definition.value, Fields):
             declared = definition.value.get("fields")
             fields |= set(declared.entries) if isinstance(declared, Fields) else set()
-    return Names("", frozenset(spoken), frozenset(datasets), frozenset(constants), frozenset(fields))
+    said = (frozenset(some) for some in (spoken, datasets, constants, fields, groups))
+    return Names("", *said)
 
 
 def _take(view: View, one: Included, inner: View, problems: list[Diagnostic]) -> None:

@@ -10,7 +10,6 @@ from smartkpi.spec.nodes import Entry, Fields, Node, Scalar
 
 SECTIONS = {
     "currency": "`currency`",
-    "groups": "`groups`",
     "cohorts": "`cohorts`",
 }
 _DATASET = ("additive",)

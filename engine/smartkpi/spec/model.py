@@ -429,6 +429,24 @@ class Funnel:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """The entities of a field for whose rows so far a condition over aggregates holds.
+
+    ``at`` says which rows: those before the period of a row (`period_start`), before the row itself (`event`), or all
+    up to the as-of (`as_of`).
+    """
+
+    name: str
+    of: str
+    of_span: Span = field(compare=False, repr=False)
+    where: Formula
+    at: str
+    span: Span = field(compare=False, repr=False)
+    label: Labels = Labels()
+    description: Labels = Labels()
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """What several KPIs say together: a condition over them, and what it means where it holds."""
 
@@ -463,3 +481,4 @@ class Catalog:
     derived: Mapping[str, Derived] = field(default_factory=lambda: EMPTY)
     diagnoses: Mapping[str, Diagnosis] = field(default_factory=lambda: EMPTY)
     funnels: Mapping[str, Funnel] = field(default_factory=lambda: EMPTY)
+    groups: Mapping[str, Group] = field(default_factory=lambda: EMPTY)

@@ -20,6 +20,7 @@ from smartkpi.spec.model import (
     Diagnosis,
     Formula,
     Funnel,
+    Group,
     Kpi,
     Rules,
     Threshold,
@@ -35,7 +36,7 @@ class Names:
     """The names that a file sees, and the prefix that they have where it is included.
 
     ``spoken`` are those of formulas, ``constants`` those among them that rows may name too, unless ``fields`` that
-    are declared go before them.
+    are declared go before them. ``groups`` are fields of events, not of the datasets below.
     """
 
     prefix: str
@@ -43,6 +44,7 @@ class Names:
     datasets: frozenset[str]
     constants: frozenset[str]
     fields: frozenset[str]
+    groups: frozenset[str] = frozenset()
 
 
 Files = Mapping[int, Names]
@@ -61,8 +63,8 @@ def rename_kpi(kpi: Kpi, files: Files) -> Kpi:
         for one in kpi.revisions
     )
     formula, where, bands = _whole(kpi.formula, files), _of_rows(kpi.where, files), _bands(kpi.thresholds, files)
-    rules = _rules(kpi.rules, files)
-    return replace(kpi, formula=formula, where=where, thresholds=bands, revisions=revisions, rules=rules)
+    rules, by = _rules(kpi.rules, files), tuple(_field(name, kpi.span, files) for name in kpi.by)
+    return replace(kpi, formula=formula, where=where, thresholds=bands, revisions=revisions, rules=rules, by=by)
 
 
 def rename_goal(goal: Goal, files: Files, owned: bool) -> Goal:
@@ -94,6 +96,11 @@ def rename_goal(goal: Goal, files: Files, owned: bool) -> Goal:
     )
 
 
+def rename_group(group: Group, files: Files) -> Group:
+    """Return a group whose condition is over included events by the names that they have here."""
+    return replace(group, where=_whole(group.where, files))
+
+
 def rename_diagnosis(diagnosis: Diagnosis, files: Files) -> Diagnosis:
     """Return a diagnosis of included KPIs by the names that they have here."""
     return replace(diagnosis, when=_whole(diagnosis.when, files))
@@ -108,7 +115,12 @@ def _bands(thresholds: tuple[Threshold, ...], files: Files) -> tuple[Threshold, 
 
 
 def _rules(rules: Rules, files: Files) -> Rules:
-    scopes = tuple(replace(one, thresholds=_bands(one.thresholds, files)) for one in rules.scopes)
+    scopes = tuple(
+        replace(
+            one, dimension=_field(one.dimension, one.dimension_span, files), thresholds=_bands(one.thresholds, files)
+        )
+        for one in rules.scopes
+    )
     confidence = rules.confidence and _whole(rules.confidence, files)
     benchmark = rules.benchmark
     if benchmark is not None:
@@ -119,11 +131,11 @@ def _rules(rules: Rules, files: Files) -> Rules:
 
 def rename_dataset(dataset: Dataset, files: Files) -> Dataset:
     """Return a dataset that provides events, looks up datasets and reads constants by the names that they have here."""
-    fields = {name: replace(one, is_=_of_rows(one.is_, files)) for name, one in dataset.fields.items()}
+    fields = {name: replace(one, is_=_of_rows(one.is_, files, own=True)) for name, one in dataset.fields.items()}
     events = {}
     for one in dataset.events.values():
         name = f"{_prefix(one.span, files)}{one.event}"
-        when, time, count = (_of_rows(part, files) for part in (one.when, one.time, one.count))
+        when, time, count = (_of_rows(part, files, own=True) for part in (one.when, one.time, one.count))
         events[name] = replace(one, event=name, when=when, time=time, count=count)  # type: ignore[arg-type]
     lookups = {
         name: replace(one, dataset=_dataset(one.dataset, one.span, files)) for name, one in dataset.lookups.items()
@@ -172,14 +184,21 @@ def _dataset(name: str, span: Span, files: Files) -> str:
     return f"{known.prefix}{name}" if known is not None and name in known.datasets else name
 
 
-def _of_rows(formula: _Written, files: Files) -> _Written:
+def _of_rows(formula: _Written, files: Files, *, own: bool = False) -> _Written:
+    """Return an expression over the rows of an event; ``own``: over those of a dataset, which know of no group."""
     if not isinstance(formula, Formula) or not _prefix(formula.expr.span, files):
         return formula
-    return replace(formula, expr=_row(formula.expr, files))
+    return replace(formula, expr=_row(formula.expr, files, own=own))
 
 
-def _row(expr: Expr, files: Files) -> Expr:
-    """Return an expression over rows: of its names those of constants, and datasets where it asks for one."""
+def _field(name: str, span: Span, files: Files) -> str:
+    """Return a field of an event, perhaps of one of its steps: a group has another name here."""
+    known, (*path, last) = _names(span, files), name.split(".")
+    return name if known is None or last not in known.groups else ".".join((*path, f"{known.prefix}{last}"))
+
+
+def _row(expr: Expr, files: Files, *, own: bool = False) -> Expr:
+    """Return an expression over rows: of its names those of constants and groups, and the dataset that it asks for."""
 
     def change(node: Expr) -> Expr:
         match node:
@@ -187,6 +206,9 @@ def _row(expr: Expr, files: Files) -> Expr:
                 known = _names(node.span, files)
                 if known is not None and name in known.constants and name not in known.fields:
                     return replace(node, parts=(f"{known.prefix}{name}",))
+                return node if own else replace(node, parts=(_field(name, node.span, files),))
+            case syntax.Name() if not own:
+                return replace(node, parts=tuple(_field(node.text, node.span, files).split(".")))
             case syntax.Apply(args=args) if any(isinstance(a, syntax.Name) and a.parts == ("dataset",) for a in args):
                 return replace(node, args=tuple(_named_dataset(arg, files) for arg in args))
             case _:
@@ -211,18 +233,26 @@ def _spoken(expr: Expr, files: Files) -> Expr:
             known = _names(expr.span, files)
             if known is None or name not in known.spoken:
                 return expr
+            if path:
+                path = _field(".".join(path), expr.span, files).split(".")
             return replace(expr, parts=(f"{known.prefix}{name}", *path))
         case syntax.Apply(args=args):
             function = FUNCTIONS.get(expr.function)
             most = 1 if function is not None and function.kind in _FIRST_ONLY else len(args)
-            return replace(expr, args=(*(_spoken(arg, files) for arg in args[:most]), *args[most:]))
+            fields = (
+                replace(arg, parts=tuple(_field(arg.text, arg.span, files).split(".")))
+                if isinstance(arg, syntax.Name)
+                else arg
+                for arg in args[most:]
+            )
+            return replace(expr, args=(*(_spoken(arg, files) for arg in args[:most]), *fields))
         case syntax.Where():
             return replace(expr, operand=_spoken(expr.operand, files), condition=_row(expr.condition, files))
         case syntax.Per():
             condition = None if expr.condition is None else _spoken(expr.condition, files)
             return replace(expr, value=_spoken(expr.value, files), condition=condition)
         case syntax.Member():
-            return replace(expr, of=_spoken(expr.of, files))
+            return replace(expr, of=_spoken(expr.of, files), name=_field(expr.name, expr.span, files))
         case syntax.Alias():
             return replace(expr, operand=_spoken(expr.operand, files))
         case syntax.Step():

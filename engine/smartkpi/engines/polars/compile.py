@@ -17,7 +17,7 @@ from smartkpi.engines.polars.times import Clock, before, edge_of
 from smartkpi.language.types import Kind
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Plan, Scan
-from smartkpi.semantics.formula import Apply, Expr, Literal, LookedUp
+from smartkpi.semantics.formula import Apply, Expr, InGroup, Literal, LookedUp
 from smartkpi.sources.faults import reading
 from smartkpi.sources.tables import Table, accuse, refuse_changed
 from smartkpi.spec.model import Lookup
@@ -60,7 +60,7 @@ class Join:
 class Opened:
     """A dataset as a plan reads it: rows once each, and what expressions over them need to know.
 
-    ``joins`` come each after those by whose values it looks up.
+    ``joins`` come each after those by whose values it looks up; ``groups`` name those that say who is in a group.
     """
 
     table: Table
@@ -70,6 +70,7 @@ class Opened:
     meter: Meter | None = field(default=None, repr=False)
     joins: Mapping[str, Join] = field(default_factory=dict)
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
+    groups: Mapping[InGroup, str] = field(default_factory=dict)
 
     @property
     def engine(self) -> str:
@@ -198,11 +199,18 @@ def looked_up(exprs: Iterable[Expr]) -> tuple[LookedUp, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def held_in(exprs: Iterable[Expr]) -> tuple[InGroup, ...]:
+    """Return the groups that expressions hold rows against, each once."""
+    found = (node for expr in exprs for node in walk(expr) if isinstance(node, InGroup))
+    return tuple(dict.fromkeys(found))
+
+
 def joined(opened: Opened, exprs: Iterable[Expr], frame: pl.LazyFrame | None = None) -> pl.LazyFrame:
     """Return the rows of a dataset, or a part of them, with the lookups joined that expressions read."""
     found = opened.frame if frame is None else frame
     wanted: list[str] = []
-    more = [node.path[0] for node in looked_up(exprs)]
+    exprs = tuple(exprs)
+    more = [node.path[0] for node in looked_up(exprs)] + [opened.groups[node] for node in held_in(exprs)]
     while more:
         wanted += more
         more = [name for one in more for name in opened.joins[one].after]

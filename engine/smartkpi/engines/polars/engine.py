@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -11,36 +11,36 @@ import polars as pl
 from smartkpi.diagnostics import Diagnostic, KpiError
 from smartkpi.engines.answer import Answer, Coverage, edge_of
 from smartkpi.engines.polars.additive import Level1, first_level
+from smartkpi.engines.polars.apart import looks_at, over_query, queries_of
 from smartkpi.engines.polars.combine import second_level
 from smartkpi.engines.polars.compile import (
-    Keys,
     Opened,
     beyond_sums,
-    clock_of_scan,
     collect,
     counted,
     edge,
+    held_in,
     looked_up,
     read_by,
     rows_of,
 )
 from smartkpi.engines.polars.coverage import coverage_query, from_level, from_query, sees_all, spans_of, times_of
-from smartkpi.engines.polars.distinct import count_values, distinct_queries, finish, value_queries
+from smartkpi.engines.polars.distinct import count_values, finish, value_queries
 from smartkpi.engines.polars.estimate import lay_out
 from smartkpi.engines.polars.explain import describe
-from smartkpi.engines.polars.holistic import finish_holistic, holistic_queries
+from smartkpi.engines.polars.groups import Group, admit
+from smartkpi.engines.polars.holistic import finish_holistic
 from smartkpi.engines.polars.keys import deduplicate, is_unique
 from smartkpi.engines.polars.lookups import attach, taken, unmatched
 from smartkpi.engines.polars.meter import Meter, Progress
 from smartkpi.engines.polars.notes import duplicates, no_time, not_a_number, preferred, without_match
 from smartkpi.engines.polars.operands import operands_of
 from smartkpi.engines.polars.order import numbered
-from smartkpi.engines.polars.partials import LIMIT
 from smartkpi.engines.polars.relations import Maker, as_opened
-from smartkpi.engines.polars.sketch import finish_sketch, sketch_queries
+from smartkpi.engines.polars.sketch import finish_sketch
 from smartkpi.engines.polars.slices import is_large, span_read
 from smartkpi.engines.polars.spread import SPREAD, cells_over, rows_over, slices_over
-from smartkpi.engines.polars.stretches import asked_for, asked_of, dated, stack, stretches_of, within
+from smartkpi.engines.polars.stretches import asked_of, dated, stack, stretches_of, within
 from smartkpi.engines.polars.windows import (
     Part,
     Share,
@@ -58,10 +58,10 @@ from smartkpi.engines.polars.windows import (
 )
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Stretch, grid_of
-from smartkpi.plan.nodes import Demand, Plan, Scan, Side
+from smartkpi.plan.nodes import Demand, Plan, Relation, Scan, Side, Standing
 from smartkpi.plan.reads import read_from
 from smartkpi.plan.relations import ROW
-from smartkpi.semantics.formula import TypedDataset
+from smartkpi.semantics.formula import Expr, TypedDataset
 from smartkpi.sources.audit import left_out
 from smartkpi.sources.faults import panicking
 from smartkpi.sources.tables import Table, refuse_changed, samples_of
@@ -93,6 +93,8 @@ class _Run:
         self.engine, self.plan = engine, plan
         self.opened: dict[str, Opened] = {}
         self.bases: dict[str, Opened] = {}
+        self.admitted: dict[str, Opened] = {}
+        self.standings: dict[str, pl.DataFrame] = {}
         self.left_out: dict[str, dict[str, int]] = {}
         self.unmatched: dict[str, dict[str, int]] = {}
         self.elsewhere: dict[str, int] = {}
@@ -305,7 +307,7 @@ class _Run:
     def profile(self, name: str) -> Coverage:
         """Read the coverage of a dataset by a scan of its times alone."""
         times = times_of(self.plan.datasets[name])
-        opened = self.open(name)
+        opened = self.plain(name)
         if not times:
             hint = opened.table.rows_hint
             rows = opened.collect(opened.table.frame.select(pl.len())).item() if hint is None else hint
@@ -319,7 +321,7 @@ class _Run:
         if not suspects:
             return
         frame = counted(opened, scan, level.clock, cut=True)
-        looks = [look.alias(f"{what}{i}") for i, c in enumerate(suspects) for what, look in _looks(c).items()]
+        looks = [look.alias(f"{what}{i}") for i, c in enumerate(suspects) for what, look in looks_at(c).items()]
         found = opened.collect(frame.select(looks)).row(0, named=True)
         for i, column in enumerate(suspects):
             if column in level.exact and found[f"large{i}"]:
@@ -328,7 +330,37 @@ class _Run:
                 self.notes.append(not_a_number(self.plan.datasets[scan.dataset], column, count))
 
     def open(self, name: str) -> Opened:
-        """Return a dataset with one row a key, opened once."""
+        """Return a dataset with one row a key, and what scans of it read, opened once."""
+        if name not in self.admitted:
+            reads = [expr for scan in self.plan.scans if scan.dataset == name for expr in read_by(scan)]
+            self.admitted[name] = self.admit(self.plain(name), reads)
+        return self.admitted[name]
+
+    def admit(self, opened: Opened, reads: Iterable[Expr]) -> Opened:
+        """Return a dataset that knows which rows are in the groups that expressions read."""
+        for node in held_in(reads):
+            if node not in opened.groups:
+                opened = admit(opened, node, self.standing(node.relation))
+        return opened
+
+    def standing(self, name: str) -> pl.DataFrame:
+        """Return the entities of a group, found once."""
+        if name not in self.standings:
+            plan, standing = self.plan, self.plan.relations[name]
+            assert isinstance(standing, Standing)
+            seen = edge_of(plan, {one: self.cover(one) for one in standing.seen}, plan.profiles)
+            self.standings[name] = Group(plan, standing, self.opener(standing), self.run, seen).make()
+        return self.standings[name]
+
+    def opener(self, relation: Relation | Standing) -> Callable[[str], Opened]:
+        """Return what opens a dataset with the groups that a relation reads: others may be made of it."""
+        reads: dict[str, list[Expr]] = {}
+        for side in (side for sides in relation.operands for side in sides):
+            reads.setdefault(side.dataset, []).extend(side.reads)
+        return lambda name: self.admit(self.plain(name), reads[name])
+
+    def plain(self, name: str) -> Opened:
+        """Return a dataset with one row a key and all its lookups, opened once."""
         if name in self.opened:
             return self.opened[name]
         if name in self.plan.relations:
@@ -344,9 +376,10 @@ class _Run:
     def derive(self, name: str) -> Opened:
         """Return the rows that are made of others as those of a dataset."""
         plan, relation = self.plan, self.plan.relations[name]
+        assert isinstance(relation, Relation), "nothing scans a group"
         known = edge_of(plan, {one: self.cover(one) for one in read_from(plan, name)}, plan.profiles)
         seen = edge_of(plan, {one: self.cover(one) for one in relation.seen}, plan.profiles)
-        made = Maker(plan, relation, self.open, self.run, known, seen).make()
+        made = Maker(plan, relation, self.opener(relation), self.run, known, seen).make()
         if relation.opens:
             self.unfinished[name] = made.open
         return as_opened(name, made.rows, plan.calendar.timezone)
@@ -354,8 +387,9 @@ class _Run:
     def operands(self, name: str) -> Iterator[tuple[str, pl.LazyFrame]]:
         """Yield the title and query of each operand of a relation that is of a dataset that is read."""
         relation = self.plan.relations[name]
-        if all(side.dataset not in self.plan.relations for sides in relation.operands for side in sides):
-            for sides, operand in zip(relation.operands, operands_of(relation, self.open), strict=True):
+        inner = any(side.dataset in self.plan.relations for sides in relation.operands for side in sides)
+        if not inner and isinstance(relation, Relation):
+            for sides, operand in zip(relation.operands, operands_of(relation, self.opener(relation)), strict=True):
                 for side, (_, query) in zip(sides, operand.sides, strict=True):
                     yield f"{side.dataset} [{relation.kind}] of {name.removeprefix('@')}", query
 
@@ -463,30 +497,3 @@ class _Run:
         passes += [n for n in self.plan.profiles if n not in covered and times_of(self.plan.datasets[n])]
         hints = [self.engine.tables[name].rows_hint for name in passes if name in self.engine.tables]
         return None if None in hints else sum(hint or 0 for hint in hints)
-
-
-def queries_of(
-    plan: Plan, scan: Scan, opened: Opened, days: Sequence[date]
-) -> Iterator[tuple[Grain, list[pl.LazyFrame], Keys]]:
-    """Yield the queries of a scan that is not additive, at each of its grains."""
-    match scan.state:
-        case "distinct":
-            return distinct_queries(plan, scan, opened, days)
-        case "holistic":
-            return holistic_queries(plan, scan, opened, days)
-        case "sketch":
-            return sketch_queries(plan, scan, opened, days)
-        case _:
-            raise AssertionError(f"no state of a scan: {scan.state}")
-
-
-def over_query(plan: Plan, scan: Scan, opened: Opened, demand: Demand) -> pl.LazyFrame:
-    """Return the query of the rows that stretches of time are of, as far as the question tells them."""
-    if demand.windowed:
-        return rows_over(plan, scan, opened, grid_of(demand.grain), asked_for(plan, demand))[0]
-    return counted(opened, scan, clock_of_scan(scan, opened.rows), cut=True)
-
-
-def _looks(column: str) -> dict[str, pl.Expr]:
-    value = pl.col(column)
-    return {"broken": (~value.is_finite()).sum(), "large": (value.is_finite() & (value.abs() >= LIMIT)).any()}

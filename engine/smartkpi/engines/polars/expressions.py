@@ -34,6 +34,7 @@ from smartkpi.semantics.formula import (
     Column,
     Expr,
     Field,
+    InGroup,
     Literal,
     LookedUp,
     Per,
@@ -56,7 +57,7 @@ class Rows:
     """What expressions need to know of a table: its columns, its zone, the project's zone, its name for messages.
 
     ``looked`` has the looked-up fields by name (`customer.country`), as columns of the joined rows; ``spans`` the first
-    and last value of columns of times, where that is known.
+    and last value of columns of times, where that is known; ``held`` has columns that say whether rows are in groups.
     """
 
     dtypes: Mapping[str, pl.DataType]
@@ -66,6 +67,7 @@ class Rows:
     dataset: str
     looked: Mapping[str, Typed] = field(default_factory=dict)
     spans: Mapping[str, Span] = field(default_factory=dict)
+    held: Mapping[InGroup, Typed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,9 @@ def compile_row(expr: Expr, rows: Rows, known: Known = NOTHING) -> Typed:
         case LookedUp():
             assert expr.text in rows.looked, f"a lookup of {rows.dataset} was not prepared: {expr.text}"
             return rows.looked[expr.text]
+        case InGroup():
+            assert expr in rows.held, f"a group of {rows.dataset} was not prepared: {expr.relation}"
+            return rows.held[expr]
         case Apply():
             args = tuple(compile_row(arg, rows, known) for arg in expr.args)
             return _apply(expr, args, rows)

@@ -46,13 +46,18 @@ def operands_of(relation: Relation, open_: Open) -> list[Operand]:
     """Return the operands of a relation, their entities in the same types."""
     opened = [[(side, open_(side.dataset)) for side in operand] for operand in relation.operands]
     every = [one for operand in opened for one in operand]
-    kinds = [_common([(side.by[place], one) for side, one in every]) for place in range(len(every[0][0].by))]
+    kinds = common_types([[(expr, one) for expr in side.by] for side, one in every])
     found = []
     for place, operand in enumerate(opened):
         apart = len(operand) == 1
         sides = tuple((one, _rows(relation, side, one, kinds, apart=apart, base=not place)) for side, one in operand)
         found.append(Operand(sides, tuple(name for name, _ in operand[0][0].columns)))
     return found
+
+
+def common_types(sides: Sequence[Sequence[tuple[Expr, Opened]]]) -> list[pl.DataType]:
+    """Return the types in which the parts of entities are compared, each of which has an expression in each side."""
+    return [_common([side[place] for side in sides]) for place in range(len(sides[0]))]
 
 
 def _common(parts: Sequence[tuple[Expr, Opened]]) -> pl.DataType:
