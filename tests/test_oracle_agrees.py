@@ -123,9 +123,12 @@ def test_an_included_project_gives_the_same_rows_under_its_prefix(data: st.DataO
         frames = {f"x_{name}": frame for name, frame in project.frames.items()}
         opened = smartkpi.load(whole, data=frames)
     kpis = tuple(f"x_{name}" for name in asked.kpis)
-    assume(not asked.where or not any(name in asked.where for name in CONSTANTS))
-    included = opened.run(**{**arguments(asked), "kpis": kpis}).frame
+    groups = {name: f"x_{name}" for name in project.definition.get("groups", ())}
+    assume(not asked.where or not any(name in asked.where for name in (*CONSTANTS, *groups)))
+    by = tuple(groups.get(name, name) for name in asked.by)
+    included = opened.run(**{**arguments(asked), "kpis": kpis, "by": by}).frame
     expected = run(project, asked).with_columns((pl.lit("x_") + pl.col("kpi")).alias("kpi"))
+    expected = expected.rename({name: groups[name] for name in asked.by if name in groups})
     reasons = pl.col("reason").str.replace_all("`x_", "`")
     assert_frame_equal(included.with_columns(reasons), expected, check_exact=True)
 

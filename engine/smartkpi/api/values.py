@@ -49,6 +49,9 @@ def values_of(loaded: Loaded, handed: Mapping[str, object], field: str) -> Value
         raise DataError(*errors(ready.data))
     names = tuple(name for name in kpis if name in ready.checked.kpis)
     result = evaluate(ready.checked, ready.tables, Question(names, grain=Grain.ALL, by=(field,)))
+    refused = result.frame.filter(result.frame["state"] == "unavailable")["reason"].to_list()
+    if names and len(refused) == len(names):
+        raise UsageError(Diagnostic("unavailable", f"`{field}` has no values over everything: {refused[0]}"))
     counts: dict[Any, dict[str, int]] = {}
     for row in result.frame.iter_rows(named=True):
         if row["value"] is not None:
