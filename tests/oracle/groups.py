@@ -22,7 +22,7 @@ def is_member(names: RowNames, group: Group, grain: str, edge: datetime | None) 
     entity = clean(names.field(group.of), names)
     if entity is None:
         return False
-    moment = moment_of(world, group, names.time, grain, edge)
+    moment = moment_of(world, group, names.time, grain)
     key = (group.name, entity, moment, grain, edge, id(world.catalog))
     if key not in world.members:
         rows = {event: derived_rows(world, event, edge)[0] for event in events_in(world.catalog, group)}
@@ -33,9 +33,9 @@ def is_member(names: RowNames, group: Group, grain: str, edge: datetime | None) 
 
 
 def moment_of(world: World, group: Group, time: date | None, grain: str, edge: datetime | None) -> datetime | None:
-    """The first instant that no longer counts."""
+    """The first instant that no longer counts; none where all rows do."""
     if group.at == "as_of":
-        return edge
+        return None
     assert time is not None
     if group.at == "event":
         return starts_at(time, world.zone)
@@ -46,7 +46,7 @@ def moment_of(world: World, group: Group, time: date | None, grain: str, edge: d
 def counts(world: World, row: EventRow, moment: datetime | None) -> bool:
     """Whether a row lies wholly before a moment."""
     assert row.time is not None
-    return moment is not None and ends_at(row.time, world.zone) <= moment
+    return moment is None or ends_at(row.time, world.zone) <= moment
 
 
 def cell_of(world: World, rows: dict[str, list[EventRow]]) -> Cell:

@@ -196,7 +196,6 @@ def _standing(name: str, standing: Standing) -> list[str]:
         lambda node: replace(node, name=f"{totals[node.name]}_{node.name}") if isinstance(node, Column) else node,
     )
     parts = [f"make {name}", "group", f"{text(shown)} {which[standing.at]}"]
-    parts += [f"as of the latest row of {', '.join(standing.seen)}"] if standing.seen else []
     lines = [" · ".join(parts)]
     for place, sides in enumerate(standing.operands):
         for side in sides:

@@ -235,7 +235,6 @@ class Standing:
     nothing: Expr
     at: str
     grain: Grain | None
-    seen: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,10 +130,10 @@ class _Build:
                 sides.append(Side(rows.dataset.name, rows.binding.time, rows.where(total.where), by, columns))
                 self.want(rows, view, sides[-1].reads, name)
             operands.append(tuple(sides))
-        grain, seen = (view.grain if group.by_period else None), (view.seen if group.late else ())
+        grain = view.grain if group.by_period else None
         totals = tuple((total.function, total.type) for total in group.totals)
         self.standings[name] = Standing(
-            group.name, tuple(operands), totals, group.condition, group.nothing, group.at, grain, seen
+            group.name, tuple(operands), totals, group.condition, group.nothing, group.at, grain
         )
 
     def relations(self) -> Relations:

@@ -222,7 +222,7 @@ class TypedGroup:
     ``condition`` is a row expression over Columns named "0", "1" …, which are the ``totals``: aggregates of the rows
     that count. ``at`` says which do: of earlier periods (`period_start`), before the row (`event`), up to the as-of
     (`as_of`). ``missing`` are the events of totals that no dataset provides. ``by_period``: it, or a group that it is
-    made of, depends on the grain that is asked for; ``late``: on the as-of.
+    made of, depends on the grain that is asked for; ``late``: it is made of rows that depend on the as-of.
     """
 
     name: str

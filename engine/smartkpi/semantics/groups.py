@@ -219,7 +219,7 @@ def close(
         known[name] = replace(
             group,
             by_period=group.at == "period_start" or any(one.by_period for one in below),
-            late=group.at == "as_of" or late or any(one.late for one in below),
+            late=late or any(one.late for one in below),
             missing=tuple(dict.fromkeys((*group.missing, *(lost for one in below for lost in one.missing)))),
         )
         within[name] = frozenset(inner)

@@ -348,8 +348,7 @@ class _Run:
         if name not in self.standings:
             plan, standing = self.plan, self.plan.relations[name]
             assert isinstance(standing, Standing)
-            seen = edge_of(plan, {one: self.cover(one) for one in standing.seen}, plan.profiles)
-            self.standings[name] = Group(plan, standing, self.opener(standing), self.run, seen).make()
+            self.standings[name] = Group(plan, standing, self.opener(standing), self.run).make()
         return self.standings[name]
 
     def opener(self, relation: Relation | Standing) -> Callable[[str], Opened]:

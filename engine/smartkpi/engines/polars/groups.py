@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import polars as pl
 
@@ -35,13 +35,12 @@ DIGITS = 12
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Makes the stretches of a standing; ``edge`` is the as-of, None where there are no rows at all."""
+    """Makes the stretches of a standing."""
 
     plan: Plan
     standing: Standing
     open: Open
     run: Run
-    edge: datetime | None
 
     def make(self) -> pl.DataFrame:
         """Return for each entity (WHO) whether it is in the group (HELD), SINCE and UNTIL when; both null are open.
@@ -88,7 +87,7 @@ class Group:
         who = compile_row(side.by[0], opened.rows)
         frame = joined(opened, side.reads).filter(clock.expr.is_not_null(), who.expr.is_not_null())
         kept = conditions(side.where, opened.rows)
-        for bound in (kept, None if opened.edge is None else before(clock, opened.edge), self._seen(clock)):
+        for bound in (kept, None if opened.edge is None else before(clock, opened.edge)):
             frame = frame if bound is None else frame.filter(bound)
         argument = side.columns[0][1] if side.columns else None
         keys = [who.expr.cast(kind).alias(WHO), self._moment(clock).alias(SINCE)]
@@ -112,12 +111,6 @@ class Group:
             if (of is None) == (argument is None)
         }
         return found.select(WHO, SINCE, *(pl.col(name).alias(new) for name, new in named.items()))
-
-    def _seen(self, clock: Clock) -> pl.Expr | None:
-        """Return what keeps the rows up to the as-of, where the group is as of that."""
-        if self.standing.at != "as_of":
-            return None
-        return pl.lit(value=False) if self.edge is None else before(clock, self.edge)
 
     def _moment(self, clock: Clock) -> pl.Expr:
         """Return what tells rows apart by when they begin to count: a period, a day, an instant; or nothing does."""
