@@ -63,7 +63,7 @@ def test_how_many_cases_are_asked() -> None:
         next((state for state in (*NOT_ASKED, "refused") if state in one), "asked") for one in CASES.values()
     )
     assert states == DECLARED["counts"]
-    known = {*OPTIONS, "by", "kpis", "differs", "called", "since_1970", "refused", "because", *NOT_ASKED}
+    known = {*OPTIONS, "by", "kpis", "differs", "called", "tied", "since_1970", "refused", "because", *NOT_ASKED}
     assert {key for one in CASES.values() for key in one} <= known
     assert {way for one in CASES.values() for way in one.get("differs", [])} == set(DECLARED["differences"])
 
@@ -84,6 +84,9 @@ def test_answers_agree(name: str, project: smartkpi.Project, cases: dict[str, An
     if "called" in ours:
         days = {datetime.fromisoformat(str(a)): datetime.fromisoformat(str(b)) for a, b in ours["called"].items()}
         answer = Table({(days[start], *rest): cell for (start, *rest), cell in answer.cells.items()}, [])
+    for segment, value in ours.get("tied", {}).items():
+        assert answer.cells.pop((segment,)) == {metrics[0]: value}
+        del theirs.cells[(segment,)]
     assert differences(answer, theirs) == set(ours.get("differs", []))
     assert not case["check_order"] or in_their_order(answer, theirs)
     assert result.left_out == {}
