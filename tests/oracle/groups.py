@@ -32,7 +32,7 @@ def is_member(names: RowNames, group: Group, grain: str, edge: datetime | None) 
     return world.members[key]
 
 
-def moment_of(world: World, group: Group, time: date | None, grain: str, edge: datetime | None) -> datetime | None:
+def moment_of(world: World, group: Group, time: date | None, grain: str) -> datetime | None:
     """The first instant that no longer counts; none where all rows do."""
     if group.at == "as_of":
         return None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from smartkpi.language.types import UNKNOWN
 from smartkpi.periods.grain import Grain
+from smartkpi.plan.nodes import ANY_VIEW, Component, View
+from smartkpi.plan.scans import is_late
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.formula import Expr, Field, TypedGroup, TypedKpi
 from smartkpi.semantics.groups import fields_in, groups_read
@@ -40,3 +43,23 @@ def ungrouped(groups: Iterable[TypedGroup], grain: Grain) -> str:
             why = f"the group `{group.name}` is as of the start of each period, and `all` has none"
             return f"{why}: ask by a period, or let the group be `at: event` or `at: as_of`"
     return ""
+
+
+def view_of(checked: Checked, kpi: TypedKpi, grain: Grain, resolved: Resolved) -> View:
+    """Return the grain and the datasets whose latest row is the as-of, where rows that the KPI reads depend on them."""
+    groups = groups_asked(checked, kpi, resolved)
+    late = any(is_late(checked, event) for event in kpi.events) or any(group.late for group in groups)
+    seen = tuple(sorted(kpi.datasets)) if late and resolved.question.as_of is None else ()
+    return View(seen, grain if any(group.by_period for group in groups) else None)
+
+
+def viewed_by(checked: Checked, component: Component, view: View) -> Component:
+    """Return a component as a question looks at its rows, as far as they depend on it."""
+    if view == ANY_VIEW:
+        return component
+    argument = () if component.argument is None else (component.argument,)
+    keys = (Field(name.removeprefix("@"), UNKNOWN) for name in component.keep)
+    groups = groups_of(checked, component.event, (*component.where, *argument, *keys))
+    late = is_late(checked, component.event) or any(group.late for group in groups)
+    grain = view.grain if any(group.by_period for group in groups) else None
+    return replace(component, seen=view.seen if late else (), grain=grain)

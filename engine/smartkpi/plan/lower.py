@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import assert_never
 
-from smartkpi.language.types import BOOLEAN, UNKNOWN, WHOLE, Type
+from smartkpi.language.types import BOOLEAN, WHOLE, Type
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Path, Shift, Window, refuse_shift
 from smartkpi.plan import nodes
 from smartkpi.plan.answerable import has_times, refuse
-from smartkpi.plan.groups import groups_asked, groups_of, ungrouped
+from smartkpi.plan.groups import groups_asked, ungrouped, view_of, viewed_by
 from smartkpi.plan.nodes import (
     ANY_VIEW,
     EVER,
@@ -34,7 +34,7 @@ from smartkpi.plan.nodes import (
     View,
 )
 from smartkpi.plan.relations import histories_of, open_in, provided, relations_of
-from smartkpi.plan.scans import is_late, join, scans_of
+from smartkpi.plan.scans import join, scans_of
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.comparisons import shift_to
 from smartkpi.semantics.covering import covering
@@ -108,7 +108,7 @@ def lower(checked: Checked, resolved: Resolved, totals: bool = False) -> Plan:
         if reason:
             outputs.append(Output(name, None, grain, tuple(sorted(kpi.datasets)), reason))
             continue
-        over = Slice(question.by, asked=asked, view=_view(checked, kpi, grain, resolved))
+        over = Slice(question.by, asked=asked, view=view_of(checked, kpi, grain, resolved))
         outputs.append(_output(build, kpi, grain, resolved, over))
         if totals and question.by:
             over_all.append(_output(build, kpi, grain, resolved, replace(over, keep=(), ranked=False)))
@@ -126,7 +126,7 @@ def lower_rest(checked: Checked, resolved: Resolved, cuts: Mapping[str, Conditio
     for name, cut in cuts.items():
         kpi = checked.kpis[name]
         grain = question.grain or Grain(kpi.grain)
-        view = _view(checked, kpi, grain, resolved)
+        view = view_of(checked, kpi, grain, resolved)
         over = Slice((), cut, ranked=False, asked=_asked(grain, question), view=view)
         outputs.append(_output(build, kpi, grain, resolved, over))
     return replace(_plan(build, resolved, tuple(outputs), (), ()), scorecard=False)
@@ -159,14 +159,6 @@ def _compare(build: _Build, step: Step, name: str, shift: Shift, whole: bool) ->
 def _asked(grain: Grain, question: Question) -> Range:
     """Return the days asked for where they are no whole periods."""
     return Range(question.since, question.until) if grain is Grain.ALL else EVER
-
-
-def _view(checked: Checked, kpi: TypedKpi, grain: Grain, resolved: Resolved) -> View:
-    """Return the grain and the datasets whose latest row is the as-of, where rows that the KPI reads depend on them."""
-    groups = groups_asked(checked, kpi, resolved)
-    late = any(is_late(checked, event) for event in kpi.events) or any(group.late for group in groups)
-    seen = tuple(sorted(kpi.datasets)) if late and resolved.question.as_of is None else ()
-    return View(seen, grain if any(group.by_period for group in groups) else None)
 
 
 def _dimension_types(checked: Checked, resolved: Resolved) -> dict[str, Type]:
@@ -440,7 +432,7 @@ def _lower_aggregate(
         type = WHOLE if argument is None else argument.type
         apart = (over.keep, over.days, over.window)
         component = Component(expr.event, conditions, aggregate, argument, type, None, False, *apart)
-        id = _component(build, _seen(build, component, over.view))
+        id = _component(build, viewed_by(build.checked, component, over.view))
         parts.components[id] = None
         parts.reads[id, ()] = None
         return Value(id, component.type)
@@ -449,7 +441,7 @@ def _lower_aggregate(
         kind = WHOLE if expr.argument is None else expr.argument.type
         options = (share, expr.nearest, over.keep, over.days, over.window)
         component = Component(expr.event, where, aggregate, expr.argument, kind, *options)
-        id = _component(build, _seen(build, component, over.view))
+        id = _component(build, viewed_by(build.checked, component, over.view))
         parts.components[id] = None
         parts.reads[id, ()] = None
         build.samples[id] = value("present", expr.argument).id
@@ -488,20 +480,7 @@ def _lower_aggregate(
 
 def _rows(build: _Build, event: str, where: tuple[Expr, ...], over: Slice, window: Window | None = None) -> str:
     component = Component(event, where, "rows", None, WHOLE, None, False, over.keep, over.days, window)
-    return _component(build, _seen(build, component, over.view))
-
-
-def _seen(build: _Build, component: Component, view: View) -> Component:
-    """Return a component as a question looks at its rows, as far as they depend on it."""
-    if view == ANY_VIEW:
-        return component
-    checked = build.checked
-    argument = () if component.argument is None else (component.argument,)
-    keys = tuple(Field(name.removeprefix("@"), UNKNOWN) for name in component.keep)
-    groups = groups_of(checked, component.event, (*component.where, *argument, *keys))
-    late = is_late(checked, component.event) or any(group.late for group in groups)
-    grain = view.grain if any(group.by_period for group in groups) else None
-    return replace(component, seen=view.seen if late else (), grain=grain)
+    return _component(build, viewed_by(build.checked, component, over.view))
 
 
 def _component(build: _Build, component: Component) -> str:
