@@ -430,11 +430,7 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The entities of a field for whose rows so far a condition over aggregates holds.
-
-    ``at`` says which rows: those before the period of a row (`period_start`), before the row itself (`event`), or all
-    up to the as-of (`as_of`).
-    """
+    """The entities of a field for whose rows, as of its period, the row itself or now, an aggregate condition holds."""
 
     name: str
     of: str
