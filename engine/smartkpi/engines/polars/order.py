@@ -38,8 +38,9 @@ def ranked(frames: Sequence[pl.DataFrame], relation: Relation, plan: Plan, open_
         return [frame.with_columns(pl.lit(0, pl.Int64).alias(RANK)) for frame in frames]
     found = list(frames)
     exact = [EXACT] if relation.dates else []
-    for root in dict.fromkeys(relation.roots):
-        places = [place for place, one in enumerate(relation.roots[: len(frames)]) if one == root]
+    roots = relation.roots[: len(frames)]  # of two events that are the same rows there is one frame
+    for root in dict.fromkeys(roots):
+        places = [place for place, one in enumerate(roots) if one == root]
         every = pl.concat([frames[place].select(CODE, AT, ROW, *exact) for place in places])
         every = every if len(places) == 1 else every.unique()
         tied = every.filter(every.select(CODE, AT).is_duplicated())
