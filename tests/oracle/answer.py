@@ -13,8 +13,9 @@ from typing import Any
 from smartkpi.language import syntax
 from smartkpi.language.parse import parse_event, parse_formula
 from smartkpi.source import text_of
+from smartkpi.spec.group import Group
 from smartkpi.spec.load import load
-from smartkpi.spec.model import Catalog, Dataset, Group, Kpi
+from smartkpi.spec.model import Catalog, Dataset, Kpi
 from smartkpi.tree import walk
 from tests.oracle.coverage import Coverage, as_of, coverage, is_complete, is_covered, is_stale_in
 from tests.oracle.days import (

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from smartkpi.language import syntax
-from smartkpi.spec.model import Catalog, Group
+from smartkpi.spec.group import Group
+from smartkpi.spec.model import Catalog
 from smartkpi.tree import walk
 from tests.oracle.days import period_of
 from tests.oracle.formula import Cell, compute

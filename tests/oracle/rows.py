@@ -9,7 +9,8 @@ from fractions import Fraction
 from typing import Any
 
 from smartkpi.language import syntax
-from smartkpi.spec.model import Binding, Catalog, Column, Dataset, FieldDef, Formula, Group
+from smartkpi.spec.group import Group
+from smartkpi.spec.model import Binding, Catalog, Column, Dataset, FieldDef, Formula
 from tests.oracle.days import DAY, TICK, Begins, Period, local_day, midnight, period_of
 from tests.oracle.values import clean, compare, evaluate, holds
 

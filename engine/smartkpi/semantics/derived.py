@@ -15,7 +15,8 @@ from smartkpi.semantics.groups import announce, names_in, spoil, type_group
 from smartkpi.semantics.scope import Namespace
 from smartkpi.semantics.steps import derive_event, operands_of
 from smartkpi.source import Span
-from smartkpi.spec.model import Catalog, Derived, Group
+from smartkpi.spec.group import Group
+from smartkpi.spec.model import Catalog, Derived
 
 
 def derive(

@@ -32,7 +32,8 @@ from smartkpi.semantics.formulas import referred, type_formula
 from smartkpi.semantics.goal import TypedGoal
 from smartkpi.semantics.literals import FAILED
 from smartkpi.semantics.scope import EventScope, Namespace, Reach, has_field
-from smartkpi.spec.model import Catalog, Group
+from smartkpi.spec.group import Group
+from smartkpi.spec.model import Catalog
 from smartkpi.tree import rewrite, walk
 
 RUNNING = ("count", "sum", "avg", "min", "max", "distinct")

@@ -27,6 +27,7 @@ from smartkpi.spec.expand import Expansion, kpis_of_funnel
 from smartkpi.spec.funnels import build_funnel
 from smartkpi.spec.goal import Goal
 from smartkpi.spec.goals import build_goal, goals_of_kpi
+from smartkpi.spec.group import Group
 from smartkpi.spec.groups import build_group
 from smartkpi.spec.include import Part
 from smartkpi.spec.kpis import build_kpi
@@ -40,7 +41,6 @@ from smartkpi.spec.model import (
     Diagnosis,
     Dimension,
     Funnel,
-    Group,
     Kpi,
 )
 from smartkpi.spec.names import check_name

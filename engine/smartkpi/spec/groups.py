@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smartkpi.source import Span
-from smartkpi.spec.model import Group
+from smartkpi.spec.group import Group
 from smartkpi.spec.nodes import Fields, Node
 from smartkpi.spec.values import Problems, formula, labels, text
 

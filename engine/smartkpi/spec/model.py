@@ -21,6 +21,7 @@ from smartkpi.spec.case import Case
 
 if TYPE_CHECKING:
     from smartkpi.spec.goal import Goal
+    from smartkpi.spec.group import Group
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -426,20 +427,6 @@ class Funnel:
     label: Labels = Labels()
     description: Labels = Labels()
     origin: Origin | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The entities of a field for whose rows, as of its period, the row itself or now, an aggregate condition holds."""
-
-    name: str
-    of: str
-    of_span: Span = field(compare=False, repr=False)
-    where: Formula
-    at: str
-    span: Span = field(compare=False, repr=False)
-    label: Labels = Labels()
-    description: Labels = Labels()
 
 
 @dataclass(frozen=True, slots=True)

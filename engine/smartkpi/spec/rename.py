@@ -12,6 +12,7 @@ from smartkpi.language.syntax import Expr
 from smartkpi.source import Span
 from smartkpi.spec.funnels import head
 from smartkpi.spec.goal import Goal
+from smartkpi.spec.group import Group
 from smartkpi.spec.model import (
     Column,
     Contract,
@@ -20,7 +21,6 @@ from smartkpi.spec.model import (
     Diagnosis,
     Formula,
     Funnel,
-    Group,
     Kpi,
     Rules,
     Threshold,
