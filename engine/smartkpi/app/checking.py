@@ -51,7 +51,7 @@ def _lint_text(report: Report, form: str, style: Style) -> str:
     if report.smart is not None:  # what is wrong with goals stands with them
         told = [one for one in told if not one.subject.startswith("goal:")]
     if form == "json":
-        found: dict[str, Any] = {"ok": report.ok}
+        found: dict[str, Any] = {"smartkpi": 1, "ok": report.ok}
         found |= {} if report.smart is None else {"smart": smart.as_data(report.smart)}
         found |= {} if report.audit is None else {"audit": audit.as_data(report.audit)}
         found["diagnostics"] = [to_json(one) for one in report.diagnostics]
