@@ -164,7 +164,6 @@ def test_wrong_questions(aimed: Path, kpi: Kpi, words: tuple[str, ...], code: in
         ("target: 4, evidence: {min_coverage: 180%}, deadline: 2026-03-31", "bad-value"),
         ("target: 4, settle: soon, deadline: 2026-03-31", "bad-value"),
         ("target: 4, commitment: aspired, deadline: 2026-03-31", "bad-value"),
-        ("target: 4, achievable: {because: luck}, deadline: 2026-03-31", "not-yet"),
         ("target: 4, evidence: {days: 14}, deadline: 2026-03-31", "bad-value"),
         ("target: 4, evidence: {days: 1000}, deadline: 2026-03-31", "bad-value"),
         ("target: 4, evidence: {projection: magic}, deadline: 2026-03-31", "bad-value"),
