@@ -20,6 +20,8 @@ NEXT = (
     ("Who answers late, and what does it cost?", "run {} reply_time win_rate --by salesperson"),
     ("Which ads no longer pay?", "run {} tag:ads --grain month --since 2025-11"),
     ("What came in, in each currency?", "run {} revenue --grain quarter"),
+    ("How far do visitors get, and where are they lost?", "run {} buying --by channel"),
+    ("Will the goals of the quarter be reached?", "goals {}"),
     ("How is it defined? Is it right?", "show -p {} win_rate"),
     ("", "test {}"),
 )

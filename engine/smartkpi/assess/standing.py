@@ -57,8 +57,9 @@ class Standing:
 
     @property
     def days_left(self) -> int:
-        """How many days are left of which the data is not known yet."""
-        return max((self.deadline - self.start).days + 1 - self.done, 0)
+        """How many days are left of which the data is not known yet; those of a period need not wait for its end."""
+        known = self.facts.gone if self.facts.kind == "each" else self.done
+        return max((self.deadline - self.start).days + 1 - known, 0)
 
     @property
     def score(self) -> float | None:

@@ -146,11 +146,11 @@ def _scorecard(result: Result, rows: Sequence[Row], style: Style) -> Grid:
     one = len(known) <= 1
     columns += [] if one else [Column(word(style.lang, "period"))]
     columns.append(Column(word(style.lang, "value"), right=True))
-    columns += change_columns(result.compare, style, drop=3)
-    columns.append(Column(word(style.lang, "trend"), drop=1))
-    columns.append(Column(word(style.lang, "benchmark"), right=True, drop=2))
-    columns.append(Column(word(style.lang, "status"), drop=3 + len(result.compare)))
-    columns.append(Column(word(style.lang, "target"), right=True, drop=4 + len(result.compare)))
+    columns += change_columns(result.compare, style, drop=4)
+    columns.append(Column(word(style.lang, "trend"), drop=2))
+    columns.append(Column(word(style.lang, "benchmark"), right=True, drop=3))
+    columns.append(Column(word(style.lang, "status"), drop=4 + len(result.compare)))
+    columns.append(Column(word(style.lang, "target"), right=True, drop=1))
     columns.append(Column(word(style.lang, "goal"), drop=5 + len(result.compare)))
     benchmarks = benchmark_of(result)
     body, marked = [], any(row["flags"] for row in rows)
