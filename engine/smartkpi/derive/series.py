@@ -119,13 +119,14 @@ def _spine(settled: Settled, segments: pl.DataFrame | None, size: int, limit: in
 
 
 def _usable(plan: Plan, group: Group, pieces: Pieces) -> Pieces:
-    """Return the places without periods of which one counts in part though it is over: it has no value of its own."""
+    """Return the places without periods of which only the beginning counts though they are over: that has no value."""
     if group.edge is None:
         return pieces
     last = plan.calendar.local_day(group.edge - TICK)
-    parts = pieces.places.filter(pl.col(PERIOD).is_null() & (pl.col(UPTO) <= last)).select("piece")
-    cut = pieces.frame.join(parts, on="piece", how="semi").select("i")
-    return replace(pieces, frame=pieces.frame.join(cut, on="i", how="anti")) if cut.height else pieces
+    cut = pieces.places.filter(pl.col(PERIOD).is_null() & (pl.col(UPTO) <= last)).select("piece", OF, UPTO)
+    parts = cut.filter([plan.calendar.days(pieces.grain, of)[1] != upto for _, of, upto in cut.rows()]).select("piece")
+    lost = pieces.frame.join(parts, on="piece", how="semi").select("i")
+    return replace(pieces, frame=pieces.frame.join(lost, on="i", how="anti")) if lost.height else pieces
 
 
 def _marked(
