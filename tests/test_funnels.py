@@ -180,11 +180,11 @@ def test_a_wrong_step_is_told_once() -> None:
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
-        ({"kpis": ["purchase", "triangle"]}, "funnel-alone"),
-        ({"kpis": "purchase", "top": 1, "by": "channel"}, "funnel-alone"),
-        ({"kpis": "purchase", "order_by": "value"}, "funnel-alone"),
-        ({"kpis": "purchase", "limit": 3}, "funnel-alone"),
-        ({"kpis": "purchase", "compare": "year"}, "funnel-alone"),
+        ({"kpis": ["purchase", "triangle"]}, "shown-alone"),
+        ({"kpis": "purchase", "top": 1, "by": "channel"}, "shown-alone"),
+        ({"kpis": "purchase", "order_by": "value"}, "shown-alone"),
+        ({"kpis": "purchase", "limit": 3}, "shown-alone"),
+        ({"kpis": "purchase", "compare": "year"}, "shown-alone"),
         ({"kpis": "purchase", "by": "step"}, "reserved-dimension"),
         ({"kpis": "purchas"}, "unknown-kpi"),
         ({"kpis": "step_rate(purchase, visit)"}, "unknown-kpi"),

@@ -66,6 +66,24 @@ class FunnelInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class CohortInfo:
+    """What a surface needs to show a cohort: the KPIs of its size and, by age, of what returns and its share.
+
+    ``amounts``: what returns is an amount, not a number of entities.
+    """
+
+    name: str
+    label: Labels
+    description: Labels
+    of: str
+    grain: str
+    amounts: bool
+    size: str
+    returned: Mapping[int, str]
+    retention: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
 class PeriodNote:
     """A dated note of the calendar beside a period that holds its day."""
 
@@ -217,7 +235,7 @@ class Result(_Table):
     periods, ``notes`` has what it says of days in them. ``benchmarks`` has a row for each row of the frame that a
     benchmark is known for: kpi, grain, start, end, dimensions, level, benchmark. ``findings`` are the diagnoses that
     hold, or of which that cannot be told. Of a ``funnel`` the frame has two more columns, behind `kpi`: the `step`, and
-    the `measure` of it.
+    the `measure` of it; of a ``cohort`` the `age` and the `measure`.
     """
 
     frame: pl.DataFrame
@@ -238,6 +256,7 @@ class Result(_Table):
     goals: Mapping[str, Standing] = field(default_factory=dict)
     compare: tuple[str, ...] = ()
     funnel: FunnelInfo | None = None
+    cohort: CohortInfo | None = None
 
     @property
     def columns(self) -> list[str]:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import smartkpi
-from smartkpi.language.functions import FUNCTIONS, SAMPLE, SAMPLE_FUNNELS, Function
+from smartkpi.language.functions import FUNCTIONS, SAMPLE, SAMPLE_COHORTS, SAMPLE_FUNNELS, Function
 
 SHOWN = [function for function in FUNCTIONS.values() if function.supported]
 
@@ -38,6 +38,7 @@ def answers() -> dict[str, float]:
         {
             "datasets": {name: {"time": "time", "events": {name: "all rows"}} for name in SAMPLE},
             "funnels": {name: dict(one) for name, one in SAMPLE_FUNNELS.items()},
+            "cohorts": {name: dict(one) for name, one in SAMPLE_COHORTS.items()},
             "kpis": {f"k{i}": _holds(function) for i, function in enumerate(SHOWN)},
         },
         data={name: _frame(rows) for name, rows in SAMPLE.items()},

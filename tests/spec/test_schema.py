@@ -181,6 +181,7 @@ KEYS = {
     "dimension": (model.Dimension, {"name", "span", "spellings"}, ()),
     "funnel": (model.Funnel, {"name", "span", "origin"}, ()),
     "funnelStep": (model.FunnelStep, {"name", "event", "span"}, ("is", "as")),
+    "cohort": (model.Cohort, {"name", "span", "origin"}, ()),
     "contractField": (model.FieldDef, {"name", "span", "is", "additive"}, ("currency",)),
 }
 
@@ -217,6 +218,7 @@ def test_other_keys_are_held_too() -> None:
         "goals",
         "diagnoses",
         "funnels",
+        "cohorts",
         "groups",
         "allow_paths",
     }

@@ -45,7 +45,9 @@ def given_catalog(checked: Checked, case: Case, kpis: Iterable[str]) -> tuple[Ca
     catalog = checked.catalog
     calendar = catalog.calendar
     names = list(dict.fromkeys(kpis))
-    reading = list(dict.fromkeys((*names, *(other for name in names for other in sorted(checked.kpis[name].kpis)))))
+    reading = list(names)
+    for name in reading:  # grows as KPIs are found that stand on others
+        reading += [other for other in sorted(checked.kpis[name].kpis) if other not in reading]
     typed = [checked.kpis[name] for name in reading]
     given = {one.event: one for one in case.given}
     _refuse_unknown(checked, case)

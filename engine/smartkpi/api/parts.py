@@ -1,4 +1,4 @@
-"""Questions about a funnel: its KPIs are asked, all in the same periods, and shown as one."""
+"""Questions about a funnel or a cohort: its KPIs are asked, all in the same periods, and shown as one."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from smartkpi.diagnostics import Diagnostic
 from smartkpi.engines.polars.meter import Progress
 from smartkpi.language import syntax
 from smartkpi.language.format import format_expr
-from smartkpi.result import FunnelInfo, Result, StepInfo
+from smartkpi.result import CohortInfo, FunnelInfo, Result, StepInfo
 from smartkpi.semantics.check import check
 from smartkpi.spec.load import Loaded
-from smartkpi.spec.model import Catalog, Funnel, FunnelStep, Labels
-from smartkpi.spec.parts import COUNT, measures_of, part_name
+from smartkpi.spec.model import Catalog, Cohort, Funnel, FunnelStep, Labels
+from smartkpi.spec.parts import COUNT, RETENTION, RETURNED, SIZE, ages_of, measures_of, part_name
 
-COLUMNS = ("step", "measure")
-"""What tells the rows of a funnel apart beside the name of the KPI."""
+STEP, AGE = ("step", "measure"), ("age", "measure")
+"""What tells the rows of a funnel, or of a cohort, apart beside the name of the KPI."""
+
+RECENT = {"day": 28}
+RECENT_ELSE = 12
+"""How many cohorts are shown unless periods are asked for."""
 
 
 def answer(
@@ -33,60 +37,96 @@ def answer(
     progress: Progress | None = None,
     judge: Judge | None = None,
 ) -> Result:
-    """Answer a question about KPIs, or about a funnel; that one is asked for alone."""
-    funnel = find_funnel(loaded, ask.kpis)
-    if funnel is None:
+    """Answer a question about KPIs, or about a funnel or a cohort; that one is asked for alone."""
+    whole = find_whole(loaded, ask.kpis)
+    if whole is None:
         return pipeline.answer(loaded, handed, ask, lang, progress, judge)
-    result = pipeline.answer(loaded, handed, as_asked(funnel, loaded, ask), lang, progress)
+    result = pipeline.answer(loaded, handed, as_asked(whole, loaded, ask), lang, progress)
     scorecard = (ask.grain, ask.since, ask.until) == (None, None, None)
-    frame = _last_whole(result.frame) if scorecard else result.frame
-    info = _info(funnel, loaded.catalog)
-    return replace(result, frame=_told_apart(frame, info), funnel=info)
+    if isinstance(whole, Funnel):
+        frame = _last_whole(result.frame) if scorecard else result.frame
+        info = _info(whole, loaded.catalog)
+        steps = [(kpi, step.name, measure) for step in info.steps for measure, kpi in step.kpis.items()]
+        return replace(result, frame=_told_apart(frame, steps, STEP), funnel=info)
+    frame = _last(result.frame, RECENT.get(whole.grain, RECENT_ELSE)) if scorecard else result.frame
+    cohort = _cohort_info(whole)
+    ages = [(kpi, age, RETURNED) for age, kpi in cohort.returned.items()]
+    ages += [(kpi, age, RETENTION) for age, kpi in cohort.retention.items()]
+    return replace(result, frame=_told_apart(frame, [(cohort.size, None, SIZE), *ages], AGE), cohort=cohort)
 
 
-def as_asked(funnel: Funnel, loaded: Loaded, ask: Ask) -> Ask:
-    """Return the question about a funnel's KPIs. Raises UsageError for what cannot be asked of several as of one."""
-    _refuse(funnel, ask)
-    last = check(loaded.catalog).kpis.get(part_name(COUNT, funnel.name, funnel.steps[-1].name))
-    grain = ask.grain or (None if last is None else last.grain)
-    return replace(ask, kpis=parts_of(funnel), grain=grain, compare=("none",))
+def as_asked(whole: Funnel | Cohort, loaded: Loaded, ask: Ask) -> Ask:
+    """Return the question about the KPIs of a funnel or cohort. Raises UsageError for what is asked of single KPIs."""
+    _refuse(whole, ask)
+    if isinstance(whole, Cohort):
+        grain: str | None = whole.grain
+    else:
+        last = check(loaded.catalog).kpis.get(part_name(COUNT, whole.name, whole.steps[-1].name))
+        grain = None if last is None else last.grain
+    return replace(ask, kpis=parts_of(whole), grain=ask.grain or grain, compare=("none",))
 
 
-def find_funnel(loaded: Loaded, names: Sequence[str]) -> Funnel | None:
-    """Return the funnel that is asked for, if one is. Raises KpiError for one beside others, or with an error."""
+def find_whole(loaded: Loaded, names: Sequence[str]) -> Funnel | Cohort | None:
+    """Return the funnel or cohort that is asked for. Raises KpiError for one beside others, or with an error."""
     catalog = loaded.catalog
-    found = [name for name in names if name in catalog.funnels or f"funnel:{name}" in catalog.broken]
+    known: dict[str, Funnel | Cohort] = {**catalog.funnels, **catalog.cohorts}
+    broken = {
+        key.partition(":")[2]: one for key, one in catalog.broken.items() if key.startswith(("funnel:", "cohort:"))
+    }
+    found = [name for name in names if name in known or name in broken]
     if not found:
         return None
     if len(names) > 1:
-        message = f"`{found[0]}` is a funnel, which is shown by itself"
-        raise UsageError(Diagnostic("funnel-alone", message, hint=f"ask for it alone: `kpi run {found[0]}`"))
-    if found[0] not in catalog.funnels:
-        raise DefinitionError(catalog.broken[f"funnel:{found[0]}"])
-    return catalog.funnels[found[0]]
+        kind = "cohort" if found[0] in catalog.cohorts else "funnel"
+        message = f"`{found[0]}` is a {kind}, which is shown by itself"
+        raise UsageError(Diagnostic("shown-alone", message, hint=f"ask for it alone: `kpi run {found[0]}`"))
+    if found[0] not in known:
+        raise DefinitionError(broken[found[0]])
+    return known[found[0]]
 
 
-def parts_of(funnel: Funnel) -> tuple[str, ...]:
-    """Return the KPIs of a funnel, step by step."""
+def parts_of(whole: Funnel | Cohort) -> tuple[str, ...]:
+    """Return the KPIs of a funnel, step by step, or of a cohort, by age."""
+    if isinstance(whole, Cohort):
+        found = [part_name(measure, whole.name, age) for age in ages_of(whole) for measure in (RETURNED, RETENTION)]
+        return (part_name(SIZE, whole.name), *found)
     return tuple(
-        part_name(measure, funnel.name, step.name)
-        for place, step in enumerate(funnel.steps)
-        for measure in measures_of(funnel, place)
+        part_name(measure, whole.name, step.name)
+        for place, step in enumerate(whole.steps)
+        for measure in measures_of(whole, place)
     )
 
 
-def _refuse(funnel: Funnel, ask: Ask) -> None:
-    """Refuse what rearranges the rows of single KPIs: those of a funnel belong together."""
+def _refuse(whole: Funnel | Cohort, ask: Ask) -> None:
+    """Refuse what rearranges the rows of single KPIs: those of a funnel or cohort belong together."""
+    kind, columns = ("cohort", AGE) if isinstance(whole, Cohort) else ("funnel", STEP)
     options = (("compare", ask.compare), ("order_by", ask.order_by), ("limit", ask.limit), ("top", ask.top))
     for option, given in options:
         if given not in (None, ()):
-            message = f"`{option}` is of single KPIs, `{funnel.name}` is a funnel"
+            message = f"`{option}` is of single KPIs, `{whole.name}` is a {kind}"
             hint = "leave it out; `--grain month` shows its periods one below the other"
-            raise UsageError(Diagnostic("funnel-alone", message, hint=hint))
-    for name in COLUMNS:
+            raise UsageError(Diagnostic("shown-alone", message, hint=hint))
+    for name in columns:
         if name in ask.by:
-            message = f"`{name}` is a column of a funnel's rows already"
+            message = f"`{name}` is a column of a {kind}'s rows already"
             raise UsageError(Diagnostic("reserved-dimension", message, hint="give the field another name"))
+
+
+def _cohort_info(cohort: Cohort) -> CohortInfo:
+    returned, retention = (
+        {age: part_name(measure, cohort.name, age) for age in ages_of(cohort)} for measure in (RETURNED, RETENTION)
+    )
+    return CohortInfo(
+        name=cohort.name,
+        label=cohort.label,
+        description=cohort.description,
+        of=format_expr(cohort.of),
+        grain=cohort.grain,
+        amounts=cohort.value is not None,
+        size=part_name(SIZE, cohort.name),
+        returned=returned,
+        retention=retention,
+    )
 
 
 def _info(funnel: Funnel, catalog: Catalog) -> FunnelInfo:
@@ -121,9 +161,14 @@ def _last_whole(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(pl.col("start").eq_missing(pl.lit(last, frame.schema["start"])) | pl.col("start").is_null())
 
 
-def _told_apart(frame: pl.DataFrame, info: FunnelInfo) -> pl.DataFrame:
-    """Return rows with the columns that tell a funnel's apart, behind the name of the KPI."""
-    known = [(kpi, step.name, measure) for step in info.steps for measure, kpi in step.kpis.items()]
-    names = pl.DataFrame(known, schema=["kpi", *COLUMNS], orient="row")
+def _last(frame: pl.DataFrame, count: int) -> pl.DataFrame:
+    """Return the rows of the last periods, so many of them."""
+    shown = frame["start"].drop_nulls().unique().sort().tail(count)
+    return frame.filter(pl.col("start").is_in(shown.implode()) | pl.col("start").is_null())
+
+
+def _told_apart(frame: pl.DataFrame, known: Sequence[tuple[object, ...]], columns: tuple[str, str]) -> pl.DataFrame:
+    """Return rows with the columns that tell those of a funnel or cohort apart, behind the name of the KPI."""
+    names = pl.DataFrame(known, schema=["kpi", *columns], orient="row", infer_schema_length=None)
     joined = frame.join(names, on="kpi", how="left", maintain_order="left")
-    return joined.select("kpi", *COLUMNS, pl.exclude("kpi", *COLUMNS))
+    return joined.select("kpi", *columns, pl.exclude("kpi", *columns))

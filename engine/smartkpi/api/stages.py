@@ -28,12 +28,12 @@ def explain(loaded: Loaded, handed: Mapping[str, object], name: str, stage: str,
     Raises KpiError for an unknown KPI, one that an error leaves out, or a question that cannot be read.
     """
     name = one_spelling(name)
-    funnel = loaded.catalog.funnels.get(name)
-    if funnel is not None and stage in ("plan", "optimized", "polars"):
-        asked = as_asked(funnel, loaded, ask)
+    whole = loaded.catalog.funnels.get(name) or loaded.catalog.cohorts.get(name)
+    if whole is not None and stage in ("plan", "optimized", "polars"):
+        asked = as_asked(whole, loaded, ask)
         return _whole(loaded, handed, asked.kpis, stage, asked)
-    if funnel is not None:
-        return "\n".join(explain(loaded, handed, one, stage, ask) for one in parts_of(funnel))
+    if whole is not None:
+        return "\n".join(explain(loaded, handed, one, stage, ask) for one in parts_of(whole))
     written = loaded.catalog.kpis.get(name)
     if stage == "syntax" and written is not None:
         later = ((one.start, one.formula) for one in written.revisions if one.formula is not None)

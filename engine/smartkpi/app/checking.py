@@ -86,6 +86,7 @@ def check(path: Path, sets: Mapping[str, str], data: bool, form: str) -> int:
             kpis = sum(not one.part_of for one in catalog.kpis.values())
             size = f"{_count(kpis, 'KPI')}, {_count(len(catalog.datasets), 'dataset')}"
             size += f", {_count(len(catalog.funnels), 'funnel')}" if catalog.funnels else ""
+            size += f", {_count(len(catalog.cohorts), 'cohort')}" if catalog.cohorts else ""
             read = f"{_table(report.tables, style)}\n" if report.tables else ""
             write(f"{text}\n\n{read}{_summary(report)}\n" if text else f"{read}no problems: {size}\n")
     wrong = errors(report.definitions)

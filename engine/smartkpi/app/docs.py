@@ -57,11 +57,12 @@ KINDS: Mapping[FunctionKind, tuple[str, str]] = {
         "They hold x against all segments of the question (`--by`), computed anew from all their rows, never summed.",
     ),
     "funnel": (
-        "Steps of funnels",
+        "Funnels and cohorts",
         (
-            "They stand in formulas of KPIs, and take the names of a funnel and of one of its steps. Here `purchase` "
-            "has the steps `[visit, order]`, each counted by itself; `again` has `[order, {is: order, as: next}]` and "
-            "`by: buyer`."
+            "They stand in formulas of KPIs, and take the name of a funnel with one of its steps, or of a cohort and "
+            "a number of its periods. Here the funnel `purchase` has the steps `[visit, order]`, each by itself; "
+            "`again` has `[order, {is: order, as: next}]` and `by: buyer`. The cohort `buyers` is `{of: buyer, start: "
+            "order, return: order, grain: year}`."
         ),
     ),
 }
@@ -83,8 +84,10 @@ def functions_page() -> str:
         known = [function for function in FUNCTIONS.values() if function.kind == kind and function.supported]
         lines += _table(("form", "what it gives", "example"), (_function(function) for function in known))
     later = [function for function in FUNCTIONS.values() if not function.supported]
-    lines += ["## Not supported yet", "", "The language has them; a KPI that uses one is left out, with `not-yet`.", ""]
-    lines += _table(("form", "what it will give"), ((_forms(function), function.doc) for function in later))
+    if later:
+        told = "The language has them; a KPI that uses one is left out, with `not-yet`."
+        lines += ["## Not supported yet", "", told, ""]
+        lines += _table(("form", "what it will give"), ((_forms(function), function.doc) for function in later))
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -13,17 +13,17 @@ import click
 
 from smartkpi.api import Project, UsageError, load
 from smartkpi.app.edge import FINE, SOME_LEFT_OUT, say
-from smartkpi.app.funnelsheet import funnel_facts, funnel_lines
 from smartkpi.app.goalsheet import goal_facts, goal_lines, list_goals
+from smartkpi.app.partsheet import cohort_facts, cohort_lines, funnel_facts, funnel_lines
 from smartkpi.app.terminal import style_of, write
 from smartkpi.diagnostics import Diagnostic, KpiError, errors
 from smartkpi.language.format import format_expr
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.nearest import did_you_mean
-from smartkpi.report.build import segment_text
 from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.style import Style, fold, plain
 from smartkpi.report.table import draw
+from smartkpi.report.told import segment_text
 from smartkpi.resources import find
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.question import is_called
@@ -96,6 +96,7 @@ def _show_all(project: Project, lang: str, form: str) -> int:
         f"events: {'; '.join(notes) or 'none'}",
         *((f"groups: {'; '.join(f'{name} of {said}' for name, said in groups.items())}",) if groups else ()),
         *((f"funnels: {', '.join(catalog.funnels)}",) if catalog.funnels else ()),
+        *((f"cohorts: {', '.join(catalog.cohorts)}",) if catalog.cohorts else ()),
         *((f"hidden: {', '.join(hidden)}",) if hidden else ()),
     )
     grid = Grid("", columns, rows, 1, notes=below)
@@ -105,6 +106,7 @@ def _show_all(project: Project, lang: str, form: str) -> int:
         "groups": groups,
         "datasets": list(catalog.datasets),
         "funnels": list(catalog.funnels),
+        "cohorts": list(catalog.cohorts),
     }
     code = _write(everything, lambda style: draw([grid], style), form)
     broken = errors((*project.loaded.diagnostics, *checked.diagnostics))
@@ -120,9 +122,14 @@ def _show_kpi(project: Project, name: str, lang: str, form: str) -> int:
         found = funnel_facts(project, name, lang)
         title = f"{name}: {found['label']}" if found["label"] else name
         return _write(found, lambda style: sheet_of(title, funnel_lines(found), style), form)
+    if name in project.catalog.cohorts:
+        found = cohort_facts(project, name, lang)
+        title = f"{name}: {found['label']}" if found["label"] else name
+        return _write(found, lambda style: sheet_of(title, cohort_lines(found), style), form)
     if kpi is None:
-        if (cause := project.catalog.broken.get(f"funnel:{name}")) is not None:
-            raise KpiError(cause)
+        for kind in ("funnel", "cohort"):
+            if (cause := project.catalog.broken.get(f"{kind}:{name}")) is not None:
+                raise KpiError(cause)
         if name in checked.left_out:
             raise KpiError(checked.left_out[name])
         if name in project.catalog.goals:
@@ -130,7 +137,8 @@ def _show_kpi(project: Project, name: str, lang: str, form: str) -> int:
             return _write(facts, lambda style: sheet_of(facts["goal"], goal_lines(facts), style), form)
         meant = [one for one in kpis.values() if is_called(one, name)]
         if len(meant) != 1:
-            known = [one for one, kpi in kpis.items() if not kpi.part_of] + list(project.catalog.funnels)
+            known = [one for one, kpi in kpis.items() if not kpi.part_of]
+            known += [*project.catalog.funnels, *project.catalog.cohorts]
             hint = f"it may mean {', '.join(f'`{one.name}`' for one in meant)}" if meant else did_you_mean(name, known)
             hint = _other(project, name) or hint or "`kpi show` lists all KPIs"
             raise UsageError(Diagnostic("unknown-kpi", f"no KPI is named `{name}`", hint=hint))

@@ -193,16 +193,20 @@ class Judged:
         home, every = (datasets, datasets) if history is None else (history.home, history.datasets)
         home, every = (tuple(name for name in names if name in self.covers) for names in (home, every))
         back = () if history is None else history.back
-        key = (home, every, back, window)
+        until = None if history is None else history.until
+        key = (home, every, back, until, window)
         if key not in self.columns:
             number = len(self.columns)
             self.columns[key] = (f"uncovered.{number}", f"full.{number}")
             none = [pl.lit(self.judge(name, window) == NONE) for name in home]
             full = [pl.lit(self.judge(name, window) == FULL) for name in every]
             full += [pl.lit(self._begun(name, length, window)) for name, length in back]
+            nowhere = pl.all_horizontal(pl.lit(value=True), *none)
+            if until is not None:
+                nowhere = nowhere | pl.lit(~self.is_over(every, *until, window))
             told = [
-                pl.all_horizontal(pl.lit(value=True), *parts).alias(column)
-                for column, parts in zip(self.columns[key], (none, full), strict=True)
+                nowhere.alias(self.columns[key][0]),
+                pl.all_horizontal(pl.lit(value=True), *full).alias(self.columns[key][1]),
             ]
             self.reached = replace(self.reached, frame=self.reached.frame.with_columns(told))
         return self.columns[key]
@@ -221,6 +225,23 @@ class Judged:
         ends = frame.select(f"{self.reached.windows[window]}.from", f"{self.reached.windows[window]}.upto").rows()
         spans = [None if low is None or high is None else (low, high) for low, high in ends]
         return pl.DataFrame(span_columns(self.plan.calendar, self.reached.grain, spans))
+
+    def is_over(self, datasets: Sequence[str], grain: Grain, count: int, window: Window | None) -> pl.Series:
+        """Say of which stretches so many periods after their last one have gone by, and are covered by datasets."""
+        calendar = self.plan.calendar
+        covers = [self.covers[name] for name in datasets]
+        edge = min((one.end for one in covers if one is not None), default=None)
+        if edge is None or any(one is None for one in covers):
+            return pl.Series([False]).new_from_index(0, self.reached.frame.height)
+        own = calendar.own(grain)
+
+        def is_over(day: date | None) -> bool:
+            if day is None or not (own is None or own.has(day)):
+                return False
+            after = calendar.days(grain, calendar.next(grain, calendar.key(grain, day), count))[0]
+            return (own is None or own.has(after)) and calendar.bounds(grain, after)[1] <= edge
+
+        return pl.Series([is_over(day) for day in self.taken(window)["last"]], dtype=pl.Boolean)
 
     def _begun(self, name: str, length: Length, window: Window | None) -> pl.Series:
         """Say which stretches begin so long after the coverage of a dataset did that nothing before it is missing."""
@@ -261,9 +282,17 @@ def complete_in(step: Step, plan: Plan, judged: Judged, base: pl.Series) -> pl.S
 def immature_in(step: Step, plan: Plan, judged: Judged, edge: datetime | None, open_: Open) -> pl.Series | None:
     """Return for each row whether something that a step reads for it may still come; None where nothing ever may."""
     wanted = {(plan.open_in[id], plan.components[id].window, path) for id, path in step.reads if id in plan.open_in}
-    if not wanted or edge is None:
+    later = {(plan.components[id].event, plan.components[id].window, path) for id, path in step.reads}
+    later = {one for one in later if (history := plan.histories.get(one[0])) is not None and history.until is not None}
+    if not (wanted or later) or edge is None:
         return None
     found = pl.Series([False]).new_from_index(0, judged.reached.frame.height)
+    for event, window, path in sorted(later, key=str):
+        history = plan.histories[event]
+        assert history.until is not None
+        every = [name for name in history.datasets if name in judged.covers]
+        over = judged.is_over(every, *history.until, window)
+        found |= (~over).gather(judged.reached.follow(path)).fill_null(value=False)
     for names, window, path in sorted(wanted, key=str):
         moments = pl.concat([open_[name].filter(pl.col("until") > edge)["moment"] for name in names]).unique().sort()
         taken = judged.taken(window)

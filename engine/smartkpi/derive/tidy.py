@@ -124,7 +124,7 @@ def _reasons(plan: Plan, rows: pl.DataFrame, why: pl.Series, steps: Mapping[str,
     reasons = pl.Series("reason", [None], dtype=pl.String).new_from_index(0, rows.height)
     if not len(places):
         return reasons
-    rows, why = rows.select("k", "uncovered", "unknown")[places], why.gather(places)
+    rows, why = rows.select("k", "uncovered", "unknown", "immature")[places], why.gather(places)
     undefined = [_undefined(plan, steps, steps[o.step]) if o.step is not None else "" for o in plan.outputs]
     unavailable = [output.unavailable for output in plan.outputs]
     known = pl.DataFrame(
@@ -132,12 +132,22 @@ def _reasons(plan: Plan, rows: pl.DataFrame, why: pl.Series, steps: Mapping[str,
             why.alias("why"),
             rows["uncovered"],
             rows["unknown"],
+            rows["immature"],
             _gather(undefined, rows["k"], "undefined"),
             _gather(unavailable, rows["k"], "unavailable"),
         ]
     )
     uncovered, missing, none = (pl.lit(text) for text in ("not covered by data", "counts are missing", "no rows"))
-    no_data = pl.when("uncovered").then(uncovered).when("unknown").then(missing).otherwise(none)
+    later = pl.col("uncovered") & pl.col("immature")
+    no_data = (
+        pl.when(later)
+        .then(pl.lit("not over yet"))
+        .when("uncovered")
+        .then(uncovered)
+        .when("unknown")
+        .then(missing)
+        .otherwise(none)
+    )
     reason = pl.when(pl.col("why") == UNDEFINED).then("undefined").when(pl.col("why") == NO_DATA).then(no_data)
     words = known.select(reason.when(pl.col("why") == UNAVAILABLE).then("unavailable"))
     return reasons.scatter(places, words.to_series())

@@ -171,6 +171,9 @@ def _step(node: Step, place: Place) -> str:
         text += f" by {_keys(node.by)}"
     if node.match:
         text += f" match {node.match}"
+    if node.at is not None:
+        grain, age = node.at
+        text += f" each {grain}" if age is None else f" at {grain} {age}"
     return text if node.condition is None else f"{text} where {_text(node.condition, place, OR)}"
 
 

@@ -81,6 +81,10 @@ SAMPLE_FUNNELS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 
+SAMPLE_COHORTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {"buyers": {"of": "buyer", "start": "order", "return": "order", "grain": "year"}}
+)
+
 Arity = int | tuple[int, int | None]
 Row = tuple[str, str, Arity, Rule, str, str, str]
 
@@ -238,12 +242,14 @@ FUNNELS: tuple[Row, ...] = (
      "The median time from the step before; of a funnel with `by`."),
 )
 
-LATER: Mapping[FunctionKind, tuple[Row, ...]] = {
-    "funnel": (
-        ("retention", "retention(cohort, n)", 2, gives(NUMBER), "retention(buyers, 1)", "",
-         "How many of a cohort come back in the n-th period."),
-    ),
-}
+COHORTS: tuple[Row, ...] = (
+    ("cohort_size", "cohort_size(cohort)", 1, gives(WHOLE), "cohort_size(buyers)", "2", "How many are in a cohort."),
+    ("returned", "returned(cohort, n)", 2, as_stored, "returned(buyers, 1)", "null",
+     "How many of a cohort return in the n-th period after their first, or what they bring; null until it is over."),
+    ("retention", "retention(cohort, n)", 2, gives(NUMBER), "retention(buyers, 1)", "null",
+     "The share of a cohort that returns in the n-th period, or the amount as a share of that of the first; so too."),
+)
+
 # fmt: on
 
 
@@ -264,8 +270,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
             *(_function("aggregate", row) for row in AGGREGATES),
             *(_function("segment", row) for row in SEGMENTS),
             *(_function("time", row) for row in TIMES),
-            *(_function("funnel", row) for row in FUNNELS),
-            *(_function(kind, row, False) for kind, rows in LATER.items() for row in rows),
+            *(_function("funnel", row) for row in (*FUNNELS, *COHORTS)),
         )
     }
 )

@@ -123,16 +123,18 @@ class Alias:
 class Step:
     """An event derived from events: `first order by buyer`, `visit then order within 7d by visitor match last`.
 
-    ``within`` may be the name of a constant.
+    ``within`` may be the name of a constant. Of `returns`, which is not written but made of cohorts, ``at`` is a grain
+    and a number of its periods: the first one's rows, and those of the second that come so many periods after.
     """
 
-    kind: Literal["first", "repeat", "then", "after", "without"]
+    kind: Literal["first", "repeat", "then", "after", "without", "returns"]
     operands: tuple[Expr, ...]
     within: Duration | Name | None
     by: tuple[Name | Apply, ...]
     match: str | None
     condition: Expr | None
     span: Span = _span()
+    at: tuple[str, int | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,7 @@ def _relation(name: str, relation: Relation | Standing) -> list[str]:
     if isinstance(relation, Standing):
         return _standing(name, relation)
     parts = [f"make {name}", relation.kind]
+    parts += [] if relation.grain is None else [f"each {relation.grain}"]
     parts += [] if relation.within is None else [f"within {relation.within}"]
     parts += [] if relation.match == "all" else [f"match {relation.match}"]
     parts += ["days are compared"] if relation.dates else []

@@ -267,7 +267,9 @@ def _lower_formula(build: _Build, expr: Expr, around: Conditions, over: Slice, p
             return Apply(expr.function, args, expr.type)  # type: ignore[arg-type]
         case Aggregate():
             where = join(around[expr.event], over.cut.get(expr.event, ()))
-            parts.presence[_rows(build, expr.event, where, over)] = None
+            lineage = build.checked.scopes[expr.event].lineage
+            begins = expr.event if lineage is None else lineage.begins or expr.event
+            parts.presence[_rows(build, begins, where, over)] = None
             where = join(where, expr.where)
             if any(name.startswith("@") for name in over.keep):
                 rows = _rows(build, expr.event, where, over, over.window)

@@ -196,11 +196,11 @@ class Delay:
 class Relation:
     """Rows that are made of those of events: a dataset of the plan beside those that are read.
 
-    ``kind`` is `first`, `then`, `after` or `without`; ``operands`` has the sides of each event, of which the first
-    one's rows are those of the relation; ``delays`` are times between their rows.
+    ``kind`` is `first`, `then`, `after`, `without` or `returns`; ``operands`` has the sides of each event, of which the
+    first one's rows are those of the relation; ``delays`` are times between their rows.
     Operands with the same of ``roots`` have rows of one event: none matches itself, and equal ones have an order.
     ``ordered``: that order shows in the answer. ``seen`` are the datasets whose latest row is the as-of, where it
-    matters.
+    matters. Of `returns` the periods of a ``grain`` between two rows are counted.
     """
 
     kind: str
@@ -212,6 +212,7 @@ class Relation:
     delays: tuple[Delay, ...]
     ordered: bool
     seen: tuple[str, ...]
+    grain: Grain | None = None
 
     @property
     def opens(self) -> bool:
@@ -242,12 +243,14 @@ class History:
     """What an event of a plan stands on in time.
 
     ``home`` are the datasets of its own rows, ``datasets`` those of all that it is made of. ``back``: in periods that
-    begin less than so long after the coverage of a dataset began, rows may lack.
+    begin less than so long after the coverage of a dataset began, rows may lack. ``until``: they are known when so many
+    periods have gone by after their own.
     """
 
     home: tuple[str, ...]
     datasets: tuple[str, ...]
     back: tuple[tuple[str, Length], ...]
+    until: tuple[Grain, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from smartkpi.tree import walk
 VALUE = "value"
 """The column of what a group adds up."""
 
-TIME, ROW = "@time", "@row"
-"""Columns of derived rows: the time of the event, and the number of the row that it is of the root event."""
+TIME, ROW, AGE = "@time", "@row", "@age"
+"""Columns of derived rows: the time of the event, the number of the row that it is of the root event, periods between
+rows."""
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ def histories_of(checked: Checked, components: Iterable[Component]) -> dict[str,
     for event in dict.fromkeys(component.event for component in components):
         scope = checked.scopes[event]
         if scope.lineage is not None:
-            found[event] = History(scope.lineage.home, scope.reads, scope.lineage.back)
+            found[event] = History(scope.lineage.home, scope.reads, scope.lineage.back, scope.lineage.until)
     return found
 
 
@@ -172,6 +173,7 @@ class _Build:
             delays=tuple(_delays(derivation, columns)),
             ordered=ordered,
             seen=view.seen if is_late(self.checked, rows.binding.event) else (),
+            grain=derivation.grain,
         )
         found.found[name] = relation
         found.datasets[name] = rows.dataset
@@ -181,6 +183,8 @@ class _Build:
 
 def _is_ordered(derivation: Derivation, columns: Iterable[str]) -> bool:
     """Say whether the order of equal rows shows: rows meet others of their event, or one of several is looked at."""
+    if derivation.kind == "returns":
+        return False
     roots = [operand.root for operand in derivation.operands]
     if len(set(roots)) < len(roots):
         return True
@@ -214,7 +218,7 @@ def _side(derivation: Derivation, place: int, rows: Rows, columns: Iterable[str]
     for name in columns:
         step, dot, rest = name.partition(".")
         of = step if dot and step in names else ""
-        if name in (TIME, ROW) or name in delays or of != derivation.operands[place].name or (place and not of):
+        if name in (TIME, ROW, AGE) or name in delays or of != derivation.operands[place].name or (place and not of):
             continue
         mine.append((name, rows.bind(Field(rest if of else name, UNKNOWN))))
     if numbered or (ROW in columns and not place):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 class Cell:
     """A text and how it is meant: `` (plain), `good`, `warning`, `critical`, `faint`.
 
-    In a column that is drawn it is a bar instead: ``share`` says how long, from 0 to 1.
+    In a column that is drawn it is a bar instead: ``share`` says how long, from 0 to 1; or how dark in one shaded.
     """
 
     text: str
@@ -22,7 +22,7 @@ class Column:
     """A column: numbers stand at the right; of columns with a ``drop`` the one with the lowest goes first.
 
     One that is ``joined`` means nothing without the column to its left; one that is ``drawn`` has bars, for a
-    terminal.
+    terminal; in one that is ``shaded`` cells are as dark as their share.
     """
 
     title: str
@@ -31,6 +31,7 @@ class Column:
     fold: bool = False
     joined: bool = False
     drawn: bool = False
+    shaded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

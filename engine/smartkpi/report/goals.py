@@ -28,10 +28,10 @@ from smartkpi.report.aims import (
     status_text,
     target_text,
 )
-from smartkpi.report.build import as_of_text
 from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.json import provenance_data
 from smartkpi.report.style import Style, plain
+from smartkpi.report.told import as_of_text
 from smartkpi.report.words import word
 from smartkpi.result import Goals
 

@@ -11,6 +11,9 @@ from smartkpi.result import Result
 
 TONES = {"good": "color:#1a7f37", "warning": "color:#9a6700", "critical": "color:#cf222e", "faint": "opacity:.6"}
 
+DARKEST = 0.7
+"""How dark the darkest cell is: letters stay legible on it, in light and dark."""
+
 
 def render(result: Result, style: Style) -> str:
     """Return a result as a fragment of HTML; every text is escaped."""
@@ -27,15 +30,18 @@ def draw(grid: Grid) -> str:
         head = "".join(_cell("th", Cell(column.title), column.right) for column in grid.columns)
         parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>")
         for row in grid.rows:
-            cells = "".join(_cell("td", cell, side) for cell, side in zip(row, right, strict=True))
+            shaded = [column.shaded for column in grid.columns]
+            cells = "".join(_cell("td", *one) for one in zip(row, right, shaded, strict=True))
             parts.append(f"<tr>{cells}</tr>")
         parts.append("</tbody></table>")
     parts += [f"<p><small>{escape(note)}</small></p>" for note in grid.notes]
     return "".join([*parts, "</div>"])
 
 
-def _cell(tag: str, cell: Cell, right: bool) -> str:
+def _cell(tag: str, cell: Cell, right: bool, shaded: bool = False) -> str:
     rules = [f"text-align:{'right' if right else 'left'}", "white-space:nowrap"]
+    if shaded and cell.share > 0:
+        rules.append(f"background:rgba(47,129,247,{min(cell.share, 1) * DARKEST:.2f})")
     if cell.tone:
         rules.append(TONES[cell.tone])
     return f'<{tag} style="{";".join(rules)}">{escape(cell.text)}</{tag}>'

@@ -13,7 +13,7 @@ from smartkpi.diagnostics import to_json
 from smartkpi.report.aims import rows_of, to_frame
 from smartkpi.report.rows import exact, moment_text, plain_rows
 from smartkpi.report.style import Style
-from smartkpi.result import FunnelInfo, KpiInfo, PeriodNote, Provenance, Result
+from smartkpi.result import CohortInfo, FunnelInfo, KpiInfo, PeriodNote, Provenance, Result
 
 
 def render(result: Result, style: Style) -> str:
@@ -32,6 +32,7 @@ def as_data(result: Result, lang: str = "en") -> dict[str, Any]:
         "rows": list(plain_rows(result.frame)),
         "trend": list(plain_rows(result.trend)),
         **({} if result.funnel is None else {"funnel": _funnel(result.funnel, lang)}),
+        **({} if result.cohort is None else {"cohort": _cohort(result.cohort, lang)}),
         "benchmarks": list(plain_rows(result.benchmarks)),
         "diagnoses": [_finding(one, lang) for one in result.findings],
         "goals": list(rows_of(to_frame(list(result.goals.values())))),
@@ -52,6 +53,19 @@ def _funnel(funnel: FunnelInfo, lang: str) -> dict[str, Any]:
             {"step": step.name, "label": step.label.get(lang) or step.name, "kpis": dict(step.kpis)}
             for step in funnel.steps
         ],
+    }
+
+
+def _cohort(cohort: CohortInfo, lang: str) -> dict[str, Any]:
+    return {
+        "cohort": cohort.name,
+        "label": cohort.label.get(lang) or cohort.name,
+        "of": cohort.of,
+        "grain": cohort.grain,
+        "amounts": cohort.amounts,
+        "size": cohort.size,
+        "returned": {str(age): name for age, name in cohort.returned.items()},
+        "retention": {str(age): name for age, name in cohort.retention.items()},
     }
 
 

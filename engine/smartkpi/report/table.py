@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smartkpi.report.build import build
-from smartkpi.report.cells import Column, Grid
+from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.style import Style, fold
 from smartkpi.result import Result
 
@@ -24,6 +24,7 @@ GAP = 2
 LEAST = 12
 BAR, LEAST_BAR = 24, 6
 """How long bars are, and how short where there is little room."""
+SHADES, SHADES_ASCII = " ░▒▓█", " .:+#"
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -59,7 +60,19 @@ def fit(grid: Grid, width: int | None) -> list[Grid]:
 
 def _with_bars(grid: Grid, style: Style) -> Grid:
     """Return a grid with its shares drawn as bars, as long as there is room for."""
-    drawn = [column.drawn for column in grid.columns]
+    drawn, shaded = ([getattr(column, how) for column in grid.columns] for how in ("drawn", "shaded"))
+    if any(shaded):
+        shades = SHADES if style.unicode else SHADES_ASCII
+        grid = replace(
+            grid,
+            rows=tuple(
+                tuple(
+                    replace(cell, text=f"{cell.text} {_shade(cell, shades)}") if shaded[place] else cell
+                    for place, cell in enumerate(row)
+                )
+                for row in grid.rows
+            ),
+        )
     if not any(drawn):
         return grid
     length = BAR if style.width is None else max(min(BAR, LEAST_BAR + style.width - _width(grid)), 1)
@@ -71,6 +84,11 @@ def _with_bars(grid: Grid, style: Style) -> Grid:
         for row in grid.rows
     )
     return replace(grid, rows=rows, columns=tuple(replace(column, drawn=False) for column in grid.columns))
+
+
+def _shade(cell: Cell, shades: str) -> str:
+    """Return a sign as dark as a cell's share."""
+    return shades[min(int(cell.share * (len(shades) - 1)) + 1, len(shades) - 1)] if cell.share > 0 else shades[0]
 
 
 def bar(share: float, length: int, *, unicode: bool = True) -> str:
@@ -108,7 +126,7 @@ def _widths(grid: Grid) -> list[int]:
     return [
         LEAST_BAR
         if column.drawn
-        else max(cell_len(text) for text in (column.title, *(row[i].text for row in grid.rows)))
+        else max(cell_len(text) for text in (column.title, *(row[i].text + "  " * column.shaded for row in grid.rows)))
         for i, column in enumerate(grid.columns)
     ]
 

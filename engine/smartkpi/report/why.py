@@ -11,11 +11,11 @@ from typing import Any
 
 from smartkpi.assess.contribution import settle
 from smartkpi.report import markdown
-from smartkpi.report.build import segment_text
 from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.numbers import form_of, format_number
 from smartkpi.report.style import Style, plain
 from smartkpi.report.table import draw
+from smartkpi.report.told import segment_text
 from smartkpi.report.words import word
 from smartkpi.result import Change, Contribution
 

@@ -203,16 +203,18 @@ class Derivation:
     """How rows are made of those of events: language.md, section 3. What `repeat` makes is `after` of one event.
 
     ``by`` are the fields that rows which belong together have alike; ``dates``: whole days are compared; ``repeat``: it
-    is one event, so that the other row has no delay of its own.
+    is one event, so that the other row has no delay of its own. `returns` counts the periods of a ``grain`` between two
+    rows; matched by `first` it has one row of each number of them.
     """
 
-    kind: OneOf["first", "then", "after", "without"]
+    kind: OneOf["first", "then", "after", "without", "returns"]
     operands: tuple[Operand, ...]
     within: Length | None
     by: tuple[str, ...]
     match: str
     dates: bool
     repeat: bool = False
+    grain: Grain | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Lineage:
     than so long after the coverage of a dataset began, rows may lack. ``shared`` maps a step whose rows several rows
     may have in common to the way to add theirs up. ``late``: which rows there are depends on the as-of. ``absent`` are
     the events that no dataset provides, ``events`` all those that it is made of and that are not derived.
+    ``until``: its rows are known when so many periods have gone by after the one that they are in, and it is there
+    where ``begins`` is.
     """
 
     root: str
@@ -66,6 +68,8 @@ class Lineage:
     shared: Mapping[str, str] = field(default_factory=dict)
     late: bool = False
     absent: tuple[str, ...] = ()
+    until: tuple[Grain, int] | None = None
+    begins: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.language import syntax
 from smartkpi.language.format import format_expr
-from smartkpi.language.types import DURATION, UNKNOWN, Kind, Type
+from smartkpi.language.types import BOOLEAN, DURATION, UNKNOWN, WHOLE, Kind, Type
+from smartkpi.periods.grain import Grain
 from smartkpi.semantics.entities import entity_of
 from smartkpi.semantics.findings import Findings
-from smartkpi.semantics.formula import Column, Derivation, Operand, TypedBinding, TypedDataset
+from smartkpi.semantics.formula import (
+    Apply,
+    Column,
+    Derivation,
+    Field,
+    Literal,
+    Operand,
+    TypedBinding,
+    TypedDataset,
+)
 from smartkpi.semantics.lengths import length_of
 from smartkpi.semantics.rows import type_condition
 from smartkpi.semantics.scope import (
@@ -126,6 +137,17 @@ def _filtered(
     return own
 
 
+def _aged(base: str, step: syntax.Step, grain: Grain, age: int, begins: str, space: Namespace) -> str:
+    """Return the event of those rows of ``begins`` to which something returns at an age: known when that is over."""
+    scope, own = space.events[base], format_expr(step)
+    assert scope.lineage is not None
+    is_age = Apply("==", (Field(AGE, WHOLE), Literal(Decimal(age), WHOLE)), BOOLEAN)
+    _put(own, replace(scope, event=own, lineage=replace(scope.lineage, until=(grain, age), begins=begins)), base, space)
+    bindings = (replace(one, event=own, where=(*one.where, is_age)) for one in space.derived.events[base])
+    space.derived.events[own] = tuple(bindings)
+    return own
+
+
 def _own_name(text: str, bindings: tuple[TypedBinding, ...], derived: DerivedEvents) -> str:
     """Return a name that no other event has: the same text means something else where a constant has changed."""
     name, number = text, 1
@@ -160,7 +182,11 @@ def _derived(step: syntax.Step, name: str | None, space: Namespace, findings: Fi
         match=step.match or "all",
         dates=dates,
         repeat=step.kind == "repeat",
+        grain=None if step.at is None else Grain(step.at[0]),
     )
+    if step.at is not None and derivation.grain is not None and step.at[1] is not None:
+        every = _keep(replace(step, at=(step.at[0], None)), None, derivation, parts, space)
+        return _aged(every, step, derivation.grain, step.at[1], parts[0].event, space)
     own = _keep(step, name, derivation, parts, space)
     if step.condition is None:
         return own
@@ -197,6 +223,9 @@ def _put(own: str, scope: EventScope, base: str, space: Namespace) -> None:
     space.derived.scopes[own] = replace(scope, constants=space.derived.scopes[base].constants)
 
 
+AGE = "@age"
+"""The column of `returns` with the number of periods between two rows."""
+
 TIME_OF_ROW = "@time"
 """The column of derived rows with the time of the event, which a field `time` may differ from."""
 
@@ -223,6 +252,11 @@ def _scope(
             types, wrong = {**types, **delays}, {**wrong, **unknown}
         reach = Reach(part.name, part.name, types, wrong, part.scope.open, None, part.scope.lookups)
         lookups[part.name] = replace(reach, step=True)
+    if step.kind == "returns":
+        fields[AGE] = WHOLE
+        again = parts[1].scope
+        reach = Reach(parts[1].name, parts[1].name, again.fields, again.broken, again.open, None, again.lookups)
+        lookups[parts[1].name] = replace(reach, step=True)
     reads = tuple(dict.fromkeys(one for part in parts for one in part.scope.reads))
     shared = {} if base.lineage is None else dict(base.lineage.shared)
     if step.kind in ("then", "after") and derivation.match == "all":
@@ -330,7 +364,7 @@ def _check_ends(step: syntax.Step, findings: Findings) -> None:
         findings.error(
             "bad-step", message, step.within.span, "leave it out; or filter: `first (order where …) by buyer`"
         )
-    if step.match and step.kind not in ("then", "after"):
+    if step.match and step.kind not in ("then", "after", "returns"):
         message = f"`match` says which of several rows is credited; by `{step.kind}` none is"
         findings.error("bad-step", message, step.span, "it goes with `then` and `after`: leave it out")
 

@@ -17,13 +17,14 @@ from smartkpi.spec.bounds import ANYWHERE, KEY, Bounds, Folder
 from smartkpi.spec.calendar import build_calendar, build_notes
 from smartkpi.spec.case import Case
 from smartkpi.spec.cases import build_case
+from smartkpi.spec.cohorts import build_cohort
 from smartkpi.spec.constants import SET, build_constant
 from smartkpi.spec.datasets import agree, build_contract, build_dataset, missing_time
 from smartkpi.spec.definitions import KINDS, SPOKEN, Definition, View, gather
 from smartkpi.spec.dimensions import build_dimension, parent_cycles
 from smartkpi.spec.document import Document
 from smartkpi.spec.events import build_derived, is_derived
-from smartkpi.spec.expand import Expansion, kpis_of_funnel
+from smartkpi.spec.expand import Expansion
 from smartkpi.spec.funnels import build_funnel
 from smartkpi.spec.goal import Goal
 from smartkpi.spec.goals import build_goal, goals_of_kpi
@@ -33,6 +34,7 @@ from smartkpi.spec.include import Part
 from smartkpi.spec.kpis import build_kpi
 from smartkpi.spec.model import (
     Catalog,
+    Cohort,
     Constant,
     Contract,
     Dataset,
@@ -46,6 +48,7 @@ from smartkpi.spec.model import (
 from smartkpi.spec.names import check_name
 from smartkpi.spec.nodes import Fields, Items, Node, Scalar
 from smartkpi.spec.rename import (
+    rename_cohort,
     rename_contract,
     rename_dataset,
     rename_derived,
@@ -82,6 +85,7 @@ class _State:
     goals: dict[str, Goal] = field(default_factory=dict)
     diagnoses: dict[str, Diagnosis] = field(default_factory=dict)
     funnels: dict[str, Funnel] = field(default_factory=dict)
+    cohorts: dict[str, Cohort] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
 
     def report(self, problems: Iterable[Diagnostic], subject: str) -> None:
@@ -120,10 +124,12 @@ def build(
 
 
 def _expand(state: _State) -> None:
-    """Let funnels become KPIs, and formulas name these."""
-    broken = frozenset(key.partition(":")[2] for key in state.broken if key.startswith("funnel:"))
-    funnels = {name: one for name, one in state.funnels.items() if name not in broken}
-    expansion = Expansion(funnels, broken)
+    """Let funnels and cohorts become KPIs, and formulas name these."""
+    kinds = {"funnel": state.funnels, "cohort": state.cohorts}
+    broken = {kind: [key.partition(":")[2] for key in state.broken if key.startswith(f"{kind}:")] for kind in kinds}
+    funnels = {name: one for name, one in state.funnels.items() if name not in broken["funnel"]}
+    cohorts = {name: one for name, one in state.cohorts.items() if name not in broken["cohort"]}
+    expansion = Expansion(funnels, cohorts, frozenset(broken["funnel"] + broken["cohort"]), state.derived)
     for name, kpi in list(state.kpis.items()):
         problems: Problems = []
         state.kpis[name] = expansion.kpi(kpi, problems)
@@ -136,10 +142,11 @@ def _expand(state: _State) -> None:
         if problems:
             state.report(problems, f"diagnosis:{name}")
             del state.diagnoses[name]
-    for funnel in funnels.values():
-        state.kpis |= {kpi.name: kpi for kpi in kpis_of_funnel(funnel)}
+    expansion.expect(one.kpi for case in state.cases for one in case.expect)
+    for kpi in expansion.kpis():
+        state.kpis[kpi.name] = kpi
         if (cause := state.broken.get("calendar")) is not None:
-            state.broken |= {f"kpi:{kpi.name}": cause for kpi in kpis_of_funnel(funnel)}
+            state.broken[f"kpi:{kpi.name}"] = cause
 
 
 def _documents(part: Part) -> Iterator[tuple[Document, Path, tuple[Diagnostic, ...]]]:
@@ -166,6 +173,7 @@ def _catalog(state: _State, root: Path) -> Catalog:
         derived={name: item for name, item in state.derived.items() if f"event:{name}" not in broken},
         diagnoses={name: item for name, item in state.diagnoses.items() if f"diagnosis:{name}" not in broken},
         funnels={name: item for name, item in state.funnels.items() if f"funnel:{name}" not in broken},
+        cohorts={name: item for name, item in state.cohorts.items() if f"cohort:{name}" not in broken},
         groups={name: item for name, item in state.groups.items() if f"group:{name}" not in broken},
     )
 
@@ -334,6 +342,12 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
             if funnel is not None:
                 funnel = replace(rename_funnel(funnel, state.view.names), origin=definition.origin)
             _keep(state.funnels, name, funnel)
+        case "cohort":
+            grains = () if "calendar" in state.broken else state.calendar.grains
+            cohort = build_cohort(name, value, span, grains, problems)
+            if cohort is not None:
+                cohort = replace(rename_cohort(cohort, state.view.names), origin=definition.origin)
+            _keep(state.cohorts, name, cohort)
         case "diagnosis":
             diagnosis = build_diagnosis(name, value, span, problems)
             _keep(state.diagnoses, name, None if diagnosis is None else rename_diagnosis(diagnosis, state.view.names))

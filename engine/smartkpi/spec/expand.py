@@ -1,97 +1,63 @@
-"""Funnels become KPIs, and what formulas say of funnels becomes the names of these.
+"""Funnels and cohorts become KPIs, and what formulas say of them becomes the names of these.
 
-A KPI of a funnel is called as formulas say it, `step_rate(purchase, order)`: no other can have its name.
+Such a KPI is called as formulas say it, `step_rate(purchase, order)`, `retention(buyers, 1)`: no other can be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from smartkpi.diagnostics import Diagnostic, Note
 from smartkpi.language import syntax
 from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.syntax import Expr
 from smartkpi.nearest import did_you_mean
-from smartkpi.source import Span, text_of
+from smartkpi.source import Span
 from smartkpi.spec import parts
-from smartkpi.spec.funnels import head
-from smartkpi.spec.model import Formula, Funnel, FunnelStep, Kpi
-from smartkpi.spec.parts import measures_of, part_name
+from smartkpi.spec.cohorts import kpis_of_cohort
+from smartkpi.spec.funnels import kpis_of_funnel
+from smartkpi.spec.model import Cohort, Derived, Formula, Funnel, Kpi
+from smartkpi.spec.parts import ages_of, measures_of, part_name
 
 Problems = list[Diagnostic]
+
+OLDEST = 1200
+AGED = re.compile(r"(?:returned|retention)\((\w+), (\d{1,4})\)")
 
 FIRST_ONLY = ("segment", "time")
 """Functions whose other arguments are fields and grains."""
 
 
-def kpis_of_funnel(funnel: Funnel) -> Iterator[Kpi]:
-    """Yield the KPIs of a funnel, those of the last step first: what one stands on says most of what is wrong."""
-    for place in range(len(funnel.steps) - 1, -1, -1):
-        for measure in measures_of(funnel, place):
-            expr = _formula(funnel, measure, place)
-            name = part_name(measure, funnel.name, funnel.steps[place].name)
-            form = "percent" if measure in (parts.RATE, parts.OVERALL) else None
-            text = text_of(name, str(funnel.span.source.name))
-            yield Kpi(
-                name,
-                Formula(expr, text),
-                funnel.span,
-                format=form,
-                direction="higher" if measure in (parts.COUNT, parts.RATE, parts.OVERALL) else "lower",
-                hidden=True,
-                origin=funnel.origin,
-                part_of=funnel.name,
-            )
-
-
-def _formula(funnel: Funnel, measure: str, place: int) -> Expr:
-    step = funnel.steps[place]
-    span = step.event.expr.span
-
-    def count(of: int) -> Expr:
-        return syntax.Name((part_name(parts.COUNT, funnel.name, funnel.steps[of].name),), span)
-
-    match measure:
-        case parts.COUNT:
-            return _call("count", _reaching(funnel, place), span)
-        case parts.RATE:
-            return syntax.Apply("/", (count(place), count(place - 1)), span, span)
-        case parts.OVERALL:
-            return syntax.Apply("/", (count(place), count(0)), span, span)
-        case parts.LOST:
-            return syntax.Apply("-", (count(place - 1), count(place)), span, span)
-        case parts.TIME:
-            delay = syntax.Member(syntax.Member(_reaching(funnel, place), step.name, span), "delay", span)
-            return _call("median", delay, span)
-        case _:
-            raise AssertionError(f"no measure of a funnel: {measure}")
-
-
-def _call(function: str, argument: Expr, span: Span) -> Expr:
-    return syntax.Apply(function, (argument,), span, span)
-
-
-def _reaching(funnel: Funnel, place: int) -> Expr:
-    """Return the event of what reaches a step: rows of the first one that the others follow, or the step's own."""
-    if not funnel.by or not place:
-        return funnel.steps[place].event.expr
-    operands = tuple(_operand(step) for step in funnel.steps[: place + 1])
-    span = funnel.steps[place].event.expr.span
-    return syntax.Step("then", operands, funnel.within, funnel.by, None, None, span)
-
-
-def _operand(step: FunnelStep) -> Expr:
-    expr = step.event.expr
-    return expr if head(expr) == step.name else syntax.Alias(expr, step.name, expr.span)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Expansion:
-    """Funnels of a project by name, and those that an error left out."""
+    """Funnels and cohorts of a project by name; those that an error left out; what cohorts may begin with.
+
+    ``ages`` are those that are asked for beside the ones that cohorts are shown at.
+    """
 
     funnels: Mapping[str, Funnel]
+    cohorts: Mapping[str, Cohort]
     broken: frozenset[str]
+    derived: Mapping[str, Derived]
+    ages: dict[str, set[int]] = field(default_factory=dict)
+
+    def kpis(self) -> Iterator[Kpi]:
+        """Yield the KPIs that funnels and cohorts become."""
+        for funnel in self.funnels.values():
+            yield from kpis_of_funnel(funnel)
+        for cohort in self.cohorts.values():
+            ages = sorted({*ages_of(cohort), *self.ages.get(cohort.name, ())})
+            yield from kpis_of_cohort(cohort, ages, self.derived)
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Ask for the ages that tests name."""
+        for name in names:
+            found = AGED.fullmatch(name)
+            if found is not None and found[1] in self.cohorts and int(found[2]) <= OLDEST:
+                self.ages.setdefault(found[1], set()).add(int(found[2]))
 
     def formula(self, formula: Formula, problems: Problems) -> Formula:
         """Return a formula in which what is said of funnels is the name of a KPI."""
@@ -114,10 +80,8 @@ class Expansion:
         match expr:
             case syntax.Apply(function=function) if function in FUNCTIONS and FUNCTIONS[function].kind == "funnel":
                 return self._call(expr, problems)
-            case syntax.Name(parts=(owner,)) if owner in self.funnels:
-                last = self.funnels[owner].steps[-1].name
-                message = f"`{owner}` is a funnel: it has numbers for each of its steps"
-                problems.append(Diagnostic("not-an-event", message, expr.span, f"such as `step_rate({owner}, {last})`"))
+            case syntax.Name(parts=(owner,)) if owner in self.funnels or owner in self.cohorts:
+                problems.append(self._bare(owner, expr.span))
                 return expr
             case syntax.Apply():
                 args = self._args(expr, problems)
@@ -147,21 +111,37 @@ class Expansion:
 
     def _call(self, call: syntax.Apply, problems: Problems) -> Expr:
         """Return the name of the KPI that a call stands for; the call itself where it stands for none."""
-        signature = FUNCTIONS[call.function].signature
+        of_cohort = call.function in (parts.SIZE, parts.RETURNED, parts.RETENTION)
+        known: Mapping[str, Funnel | Cohort] = self.cohorts if of_cohort else self.funnels
         match call.args:
-            case (syntax.Name(parts=(owner,)) as first, syntax.Name(parts=(part,)) as second):
-                if owner in self.broken and owner not in self.funnels:
-                    return call  # check tells what it depends on
-                if owner not in self.funnels:
-                    problems.append(self._unknown(owner, first.span))
-                    return call
-                return self._part(call, self.funnels[owner], part, second.span, problems)
+            case (syntax.Name(parts=(owner,)), *_) if owner in self.broken and owner not in known:
+                return call  # check tells what it depends on
+            case (syntax.Name(parts=(owner,)) as first, *_) if owner not in known:
+                problems.append(self._unknown(owner, first.span, of_cohort=of_cohort))
+            case (syntax.Name(parts=(owner,)), syntax.Name(parts=(part,)) as second) if not of_cohort:
+                return self._step(call, self.funnels[owner], part, second.span, problems)
+            case (syntax.Name(parts=(owner,)),) if call.function == parts.SIZE:
+                return syntax.Name((part_name(call.function, owner),), call.span)
+            case (syntax.Name(parts=(owner,)), syntax.Number(value=age)) if of_cohort and call.function != parts.SIZE:
+                return self._age(call, owner, age, problems)
             case _:
-                message = f"`{call.function}` takes the name of a funnel and that of one of its steps"
-                problems.append(Diagnostic("wrong-arguments", message, call.span, f"write `{signature}`"))
-                return call
+                what = (
+                    "the name of a cohort and a number of periods" if of_cohort else "the names of a funnel and a step"
+                )
+                message = f"`{call.function}` takes {'the name of a cohort' if call.function == parts.SIZE else what}"
+                hint = f"write `{FUNCTIONS[call.function].signature}`"
+                problems.append(Diagnostic("wrong-arguments", message, call.span, hint))
+        return call
 
-    def _part(self, call: syntax.Apply, funnel: Funnel, part: str, span: Span, problems: Problems) -> Expr:
+    def _age(self, call: syntax.Apply, owner: str, age: Decimal, problems: Problems) -> Expr:
+        if age != int(age) or not 0 <= age <= OLDEST:
+            message = f"an age is a whole number of periods, from 0 to {OLDEST}"
+            problems.append(Diagnostic("wrong-arguments", message, call.args[1].span))
+            return call
+        self.ages.setdefault(owner, set()).add(int(age))
+        return syntax.Name((part_name(call.function, owner, int(age)),), call.span)
+
+    def _step(self, call: syntax.Apply, funnel: Funnel, part: str, span: Span, problems: Problems) -> Expr:
         names = [step.name for step in funnel.steps]
         if part not in names:
             notes = (Note(f"its steps: {', '.join(names)}"),)
@@ -179,7 +159,19 @@ class Expansion:
             return call
         return syntax.Name((part_name(call.function, funnel.name, part),), call.span)
 
-    def _unknown(self, owner: str, span: Span) -> Diagnostic:
-        notes = (Note(f"funnels: {', '.join(sorted(self.funnels))}"),) if self.funnels else ()
-        hint = did_you_mean(owner, self.funnels) or ("" if self.funnels else "define it under `funnels`")
-        return Diagnostic("unknown-funnel", f"no funnel is named `{owner}`", span, hint, notes)
+    def _bare(self, owner: str, span: Span) -> Diagnostic:
+        """Say that a funnel or cohort is no number, and which are."""
+        if owner in self.cohorts:
+            message = f"`{owner}` is a cohort: it has numbers for each of its ages"
+            return Diagnostic("not-an-event", message, span, f"such as `retention({owner}, 1)`")
+        message = f"`{owner}` is a funnel: it has numbers for each of its steps"
+        last = self.funnels[owner].steps[-1].name
+        return Diagnostic("not-an-event", message, span, f"such as `step_rate({owner}, {last})`")
+
+    def _unknown(self, owner: str, span: Span, *, of_cohort: bool) -> Diagnostic:
+        known: Mapping[str, object] = self.cohorts if of_cohort else self.funnels
+        kind = "cohort" if of_cohort else "funnel"
+        notes = (Note(f"{kind}s: {', '.join(sorted(known))}"),) if known else ()
+        hint = did_you_mean(owner, known) or ("" if known else f"define it under `{kind}s`")
+        code = "unknown-cohort" if of_cohort else "unknown-funnel"
+        return Diagnostic(code, f"no {kind} is named `{owner}`", span, hint, notes)

@@ -1,14 +1,19 @@
-"""The `funnels` section: events in a row."""
+"""The `funnels` section: events in a row, and the KPIs that they make."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from smartkpi.diagnostics import Diagnostic, Note
 from smartkpi.language import syntax
 from smartkpi.language.parse import parse_event, parse_formula
-from smartkpi.source import Span
-from smartkpi.spec.model import Formula, Funnel, FunnelStep
+from smartkpi.language.syntax import Expr
+from smartkpi.source import Span, text_of
+from smartkpi.spec import parts
+from smartkpi.spec.model import Formula, Funnel, FunnelStep, Kpi
 from smartkpi.spec.names import check_name, name_of
 from smartkpi.spec.nodes import Fields, Items, Node, Scalar
+from smartkpi.spec.parts import measures_of, part_name
 from smartkpi.spec.values import Problems, formula, labels, parsed, text
 
 
@@ -105,3 +110,64 @@ def _check_names(steps: tuple[FunnelStep, ...], problems: Problems) -> None:
             notes = (Note("the first one is here", first.span),)
             message = f"two steps are called `{step.name}`"
             problems.append(Diagnostic("same-name", message, step.span, hint, notes))
+
+
+def kpis_of_funnel(funnel: Funnel) -> Iterator[Kpi]:
+    """Yield the KPIs of a funnel, those of the last step first: what one stands on says most of what is wrong."""
+    for place in range(len(funnel.steps) - 1, -1, -1):
+        for measure in measures_of(funnel, place):
+            expr = _formula(funnel, measure, place)
+            name = part_name(measure, funnel.name, funnel.steps[place].name)
+            form = "percent" if measure in (parts.RATE, parts.OVERALL) else None
+            text = text_of(name, str(funnel.span.source.name))
+            yield Kpi(
+                name,
+                Formula(expr, text),
+                funnel.span,
+                format=form,
+                direction="higher" if measure in (parts.COUNT, parts.RATE, parts.OVERALL) else "lower",
+                hidden=True,
+                origin=funnel.origin,
+                part_of=funnel.name,
+            )
+
+
+def _formula(funnel: Funnel, measure: str, place: int) -> Expr:
+    step = funnel.steps[place]
+    span = step.event.expr.span
+
+    def count(of: int) -> Expr:
+        return syntax.Name((part_name(parts.COUNT, funnel.name, funnel.steps[of].name),), span)
+
+    match measure:
+        case parts.COUNT:
+            return _call("count", _reaching(funnel, place), span)
+        case parts.RATE:
+            return syntax.Apply("/", (count(place), count(place - 1)), span, span)
+        case parts.OVERALL:
+            return syntax.Apply("/", (count(place), count(0)), span, span)
+        case parts.LOST:
+            return syntax.Apply("-", (count(place - 1), count(place)), span, span)
+        case parts.TIME:
+            delay = syntax.Member(syntax.Member(_reaching(funnel, place), step.name, span), "delay", span)
+            return _call("median", delay, span)
+        case _:
+            raise AssertionError(f"no measure of a funnel: {measure}")
+
+
+def _call(function: str, argument: Expr, span: Span) -> Expr:
+    return syntax.Apply(function, (argument,), span, span)
+
+
+def _reaching(funnel: Funnel, place: int) -> Expr:
+    """Return the event of what reaches a step: rows of the first one that the others follow, or the step's own."""
+    if not funnel.by or not place:
+        return funnel.steps[place].event.expr
+    operands = tuple(_operand(step) for step in funnel.steps[: place + 1])
+    span = funnel.steps[place].event.expr.span
+    return syntax.Step("then", operands, funnel.within, funnel.by, None, None, span)
+
+
+def _operand(step: FunnelStep) -> Expr:
+    expr = step.event.expr
+    return expr if head(expr) == step.name else syntax.Alias(expr, step.name, expr.span)

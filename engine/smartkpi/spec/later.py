@@ -10,7 +10,6 @@ from smartkpi.spec.nodes import Entry, Fields, Node, Scalar
 
 SECTIONS = {
     "currency": "`currency`",
-    "cohorts": "`cohorts`",
 }
 _DATASET = ("additive",)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")

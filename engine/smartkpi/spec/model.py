@@ -430,6 +430,25 @@ class Funnel:
 
 
 @dataclass(frozen=True, slots=True)
+class Cohort:
+    """Entities by the period of their first ``start``, and what they do in later ones.
+
+    ``value`` is the field of `return` that is added up; None: it is counted who returns.
+    """
+
+    name: str
+    of: Name | Apply
+    start: Formula
+    return_: Formula
+    grain: str
+    value: tuple[str, ...] | None
+    span: Span = field(compare=False, repr=False)
+    label: Labels = Labels()
+    description: Labels = Labels()
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """What several KPIs say together: a condition over them, and what it means where it holds."""
 
@@ -464,4 +483,5 @@ class Catalog:
     derived: Mapping[str, Derived] = field(default_factory=lambda: EMPTY)
     diagnoses: Mapping[str, Diagnosis] = field(default_factory=lambda: EMPTY)
     funnels: Mapping[str, Funnel] = field(default_factory=lambda: EMPTY)
+    cohorts: Mapping[str, Cohort] = field(default_factory=lambda: EMPTY)
     groups: Mapping[str, Group] = field(default_factory=lambda: EMPTY)

@@ -14,6 +14,7 @@ from smartkpi.spec.funnels import head
 from smartkpi.spec.goal import Goal
 from smartkpi.spec.group import Group
 from smartkpi.spec.model import (
+    Cohort,
     Column,
     Contract,
     Dataset,
@@ -167,6 +168,11 @@ def rename_funnel(funnel: Funnel, files: Files) -> Funnel:
         return funnel
     steps = tuple(replace(step, event=_whole(step.event, files)) for step in funnel.steps)
     return replace(funnel, steps=steps, within=_length(funnel.within, files))
+
+
+def rename_cohort(cohort: Cohort, files: Files) -> Cohort:
+    """Return a cohort of included events by the names that they have here."""
+    return replace(cohort, start=_whole(cohort.start, files), return_=_whole(cohort.return_, files))
 
 
 def _names(span: Span, files: Files) -> Names | None:

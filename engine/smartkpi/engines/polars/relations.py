@@ -16,8 +16,10 @@ from smartkpi.engines.polars.operands import Operand, entity, operands_of
 from smartkpi.engines.polars.order import ranked
 from smartkpi.engines.polars.times import INSTANT, LOCAL, Clock, localise
 from smartkpi.language.types import UNKNOWN
+from smartkpi.periods.calendar import Calendar
+from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Plan, Relation
-from smartkpi.plan.relations import ROW, TIME
+from smartkpi.plan.relations import AGE, ROW, TIME
 from smartkpi.sources.tables import Table
 
 Open = Callable[[str], Opened]
@@ -90,6 +92,9 @@ class Maker:
 
     def _make(self, operands: Sequence[Operand], part: int, parts: int) -> Related:
         keys = [entity(place) for place in range(len(self.relation.operands[0][0].by))]
+        if self.relation.kind == "returns":
+            (starts,) = self._read(operands[:1], keys, part, parts)
+            return Related(self._returns(starts, operands[1], keys, part, parts), NO_OPEN)
         frames = self._read(operands, keys, part, parts)
         if self.relation.kind == "first":
             return Related(self._first(frames[0], keys), NO_OPEN)
@@ -160,6 +165,27 @@ class Maker:
         best = coded.sort(CODE, RANK).unique(CODE, keep="first", maintain_order=True)
         return best.select(TIME, *self._columns(0, best))
 
+    def _returns(self, starts: pl.DataFrame, again: Operand, keys: list[str], part: int, parts: int) -> pl.DataFrame:
+        """Return the first rows once for each row that returns, or for each age (in periods) at which some do."""
+        starts = starts.with_row_index(NUMBER)
+        grain, calendar = self.relation.grain, self.plan.calendar
+        assert grain is not None
+        place = cohort_place(calendar, grain, dates=self.relation.dates)
+        begun = starts.lazy().select(*keys, NUMBER, pl.col(AT).alias(END))
+        once, found = self.relation.match == "first", []
+        for opened, query in again.sides:
+            mine = query.filter(pl.struct(keys).hash() % parts == part) if parts > 1 else query
+            mine = mine.join(begun, on=keys, how="inner").filter(pl.col(AT) >= pl.col(END))
+            mine = mine.with_columns((place(pl.col(AT)) - place(pl.col(END))).alias(AGE))
+            columns = [name for name in again.columns if name != ROW]
+            found.append(
+                self.run(opened, mine.select(NUMBER, AGE).unique() if once else mine.select(NUMBER, AGE, *columns))
+            )
+        rows = pl.concat(found, how="vertical_relaxed")
+        rows = rows.unique() if once and len(found) > 1 else rows
+        own = starts.select(TIME, *self._columns(0, starts))[rows[NUMBER]]
+        return pl.concat([own, rows.drop(NUMBER)], how="horizontal")
+
     def _columns(self, place: int, frame: pl.DataFrame) -> list[str]:
         names = [name for name, _ in self.relation.operands[place][0].columns]
         return [name for name in names if name in frame.columns and (name != ROW or not place)]
@@ -220,6 +246,39 @@ class Maker:
         moment = time if aware else localise(time.cast(LOCAL), zone).dt.convert_time_zone("UTC")
         found = left.select(moment.cast(INSTANT).alias(MOMENT), self._until().alias(UNTIL))
         return found.filter(pl.col(UNTIL) > self.known_to).group_by(MOMENT).agg(pl.col(UNTIL).max())
+
+
+def cohort_place(calendar: Calendar, grain: Grain, *, dates: bool) -> Callable[[pl.Expr], pl.Expr]:
+    """Return what gives the number of the period that a time, as in AT, lies in: consecutive ones differ by one."""
+    own, begin = calendar.own(grain), calendar.year_start - 1
+
+    def day(at: pl.Expr) -> pl.Expr:
+        if dates:
+            return at.cast(pl.Int32).cast(pl.Date)
+        return at.cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(calendar.timezone).dt.date()
+
+    def months(at: pl.Expr) -> pl.Expr:
+        return day(at).dt.year().cast(pl.Int64) * 12 + day(at).dt.month() - 1 - begin
+
+    match grain:
+        case Grain.DAY:
+            return lambda at: day(at).cast(pl.Int32).cast(pl.Int64)
+        case Grain.WEEK:  # day 0 was a Thursday
+            return lambda at: (day(at).cast(pl.Int32).cast(pl.Int64) + 3 - calendar.week_start) // 7
+        case Grain.MONTH if own is None:
+            return months
+        case Grain.QUARTER if own is None:
+            return lambda at: months(at) // 3
+        case Grain.YEAR if own is None:
+            return lambda at: months(at) // 12
+        case _:
+            assert own is not None
+            starts = pl.Series([*own.starts, own.end], dtype=pl.Date)
+
+            def listed(days: pl.Series) -> pl.Series:
+                return starts.search_sorted(days, "right").cast(pl.Int64)
+
+            return lambda at: day(at).map_batches(listed, return_dtype=pl.Int64(), is_elementwise=True)
 
 
 def _coded(frames: Sequence[pl.DataFrame], keys: Sequence[str], *, pairs: bool = False) -> list[pl.DataFrame]:

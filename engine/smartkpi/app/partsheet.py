@@ -1,4 +1,4 @@
-"""What `kpi show` says of a funnel: its steps, and the KPIs that they make."""
+"""What `kpi show` says of a funnel or a cohort, and the KPIs that it makes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from smartkpi.api import Project
 from smartkpi.language.format import format_expr
-from smartkpi.spec.parts import measures_of, part_name
+from smartkpi.spec.parts import RETENTION, RETURNED, SIZE, ages_of, measures_of, part_name
 
 
 def funnel_facts(project: Project, name: str, lang: str) -> dict[str, Any]:
@@ -35,8 +35,45 @@ def funnel_facts(project: Project, name: str, lang: str) -> dict[str, Any]:
     }
 
 
+def cohort_facts(project: Project, name: str, lang: str) -> dict[str, Any]:
+    """Return all that is known of a cohort, as plain data."""
+    cohort = project.catalog.cohorts[name]
+    last, span = ages_of(cohort)[-1], cohort.span
+    value = "count" if cohort.value is None else f"sum of {'.'.join(cohort.value)}"
+    return {
+        "cohort": name,
+        "label": cohort.label.get(lang),
+        "description": cohort.description.get(lang),
+        "of": format_expr(cohort.of),
+        "start": format_expr(cohort.start.expr),
+        "return": format_expr(cohort.return_.expr),
+        "grain": cohort.grain,
+        "value": value,
+        "ages": [0, last],
+        "kpis": [part_name(SIZE, name), part_name(RETURNED, name, 1), part_name(RETENTION, name, 1)],
+        "used_by": _users(project, name),
+        "place": f"{span.source.name}:{span.line}",
+        "included": None if cohort.origin is None else cohort.origin.text,
+    }
+
+
+def cohort_lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is known of a cohort as lines of a name and a value."""
+    for key in ("description", "of", "start", "return", "grain", "value"):
+        if facts[key]:
+            yield key, facts[key]
+    first, last = facts["ages"]
+    yield "ages", f"from {first} to {last}; of others, `retention({facts['cohort']}, n)` in a formula"
+    yield "KPIs", "; ".join(facts["kpis"])
+    if facts["used_by"]:
+        yield "used by", ", ".join(facts["used_by"])
+    yield "defined at", facts["place"]
+    if facts["included"]:
+        yield "comes from", facts["included"]
+
+
 def _users(project: Project, name: str) -> list[str]:
-    """Return the KPIs that name a part of a funnel."""
+    """Return the KPIs that name a part of a funnel or cohort."""
     kpis = project.typed().kpis
     parts = {one.name for one in project.catalog.kpis.values() if one.part_of == name}
     return sorted(kpi.name for kpi in kpis.values() if kpi.name not in parts and not parts.isdisjoint(kpi.kpis))
