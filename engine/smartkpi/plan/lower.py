@@ -317,7 +317,7 @@ def _lower_across(build: _Build, expr: Across, around: Conditions, over: Slice, 
         parts.take(own)
         return Rank(argument, expr.descending, tuple(own.presence), expr.type) if over.ranked else _none(expr)
     keep = tuple(name for name in over.keep if name in expr.within)
-    inside = Slice(keep, ranked=False, asked=over.asked, window=over.window)
+    inside = Slice(keep, ranked=False, asked=over.asked, window=over.window, view=over.view)
     formula = _lower_formula(build, expr.argument, around, inside, own)
     if len(keep) < len(expr.within):
         return _none(expr)

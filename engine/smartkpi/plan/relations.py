@@ -132,6 +132,7 @@ class _Build:
                 self.want(rows, view, sides[-1].reads, name)
             operands.append(tuple(sides))
         grain = view.grain if group.by_period else None
+        assert grain is not None or group.at != "period_start", f"`{group.name}` is asked for without a period"
         totals = tuple((total.function, total.type) for total in group.totals)
         self.standings[name] = Standing(
             group.name, tuple(operands), totals, group.condition, group.nothing, group.at, grain
