@@ -14,7 +14,7 @@ demo: $(STAMP)  ## make a store with data of our own and run its KPIs
 	$(BIN)/kpi demo "$(DEMO)"
 
 test: $(STAMP)  ## run all tests
-	@$(BIN)/python -m pytest -n $(JOBS)
+	@PYTHONHASHSEED=0 $(BIN)/python -m pytest -n $(JOBS)
 
 check: $(STAMP)  ## lint, format, types and layers
 	$(BIN)/ruff check .

@@ -537,6 +537,8 @@ def revised(
             timeless = {event.name for event in events if "at" not in event.fields}
             unlike = other.money != formula.money or other.ranked or other.shifted or not other.grains >= formula.grains
             unlike = unlike or (filtered and not other.events <= formula.events)
+            # rows without time have no grain but `all`, for which a part of a year is none
+            unlike = unlike or ("to_date" in other.text and bool(formula.events & timeless))
             if unlike or (other.whole and not formula.whole) or (other.events & timeless and formula.shifted):
                 other = replace(formula, text=f"({formula.text}) * 2")
             one["formula"] = other.text
