@@ -10,10 +10,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-import smartkpi
 from smartkpi.engines.polars.expressions import Rows, compile_row, condition
 from smartkpi.engines.polars.functions import ROW, SCALAR
-from smartkpi.language.functions import FUNCTIONS, Function
+from smartkpi.language.functions import FUNCTIONS
 from smartkpi.language.types import DATE, TEXT, TIME, WHOLE
 from smartkpi.semantics.formula import Expr
 from smartkpi.sources.schema import types_of
@@ -94,20 +93,12 @@ COMPARE = {
 
 
 def test_tables_have_every_function() -> None:
-    """What the language has is in a table of the engine, or is said to be not supported yet."""
+    """What the language has is in a table of the engine."""
     elsewhere = {"col", "parse_time"}  # gone when typed; compiled with its zone (test_times_are_made)
-    scalar = {name for name, f in FUNCTIONS.items() if f.kind == "scalar" and f.supported}
-    row = {name for name, f in FUNCTIONS.items() if f.kind == "row" and f.supported}
+    scalar = {name for name, f in FUNCTIONS.items() if f.kind == "scalar"}
+    row = {name for name, f in FUNCTIONS.items() if f.kind == "row"}
     assert scalar == set(SCALAR)
     assert row == set(ROW) | elsewhere
-    rest = [f for f in FUNCTIONS.values() if f.kind not in ("scalar", "row", "aggregate", "segment", "time")]
-    assert not [f.name for f in rest if f.supported]
-
-
-@pytest.mark.parametrize("function", [f for f in FUNCTIONS.values() if not f.supported], ids=lambda f: f.name)
-def test_what_no_engine_has_is_refused_by_name(function: Function) -> None:
-    found = smartkpi.load({"kpis": {"a": function.example.expression}}).check().diagnostics
-    assert any(d.code == "not-yet" and f"`{function.name}`" in d.message for d in found)
 
 
 @pytest.mark.parametrize("name", TWO)

@@ -81,13 +81,8 @@ def functions_page() -> str:
         lines += [f"`{event}`", "", *_table(tuple(rows[0]), (tuple(_cell(v) for v in row.values()) for row in rows))]
     for kind, (title, about) in KINDS.items():
         lines += [f"## {title}", "", *fill(about, 120).split("\n"), ""]
-        known = [function for function in FUNCTIONS.values() if function.kind == kind and function.supported]
+        known = [function for function in FUNCTIONS.values() if function.kind == kind]
         lines += _table(("form", "what it gives", "example"), (_function(function) for function in known))
-    later = [function for function in FUNCTIONS.values() if not function.supported]
-    if later:
-        told = "The language has them; a KPI that uses one is left out, with `not-yet`."
-        lines += ["## Not supported yet", "", told, ""]
-        lines += _table(("form", "what it will give"), ((_forms(function), function.doc) for function in later))
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -57,13 +57,12 @@ def show(path: Path, sets: Mapping[str, str], what: Sequence[str], lang: str, fo
 
 def show_functions(form: str) -> int:
     """Show the function table and return the exit code."""
-    known = [function for function in FUNCTIONS.values() if function.supported]
     data = [
         {"name": f.name, "kind": f.kind, "signature": f.signature, "doc": f.doc, "example": f.example.expression}
-        for f in known
+        for f in FUNCTIONS.values()
     ]
     columns = (Column("function"), Column("for"), Column("what it gives", fold=True))
-    rows = tuple((Cell(f.signature), Cell(f.kind), Cell(f.doc)) for f in known)
+    rows = tuple((Cell(f.signature), Cell(f.kind), Cell(f.doc)) for f in FUNCTIONS.values())
     grid = Grid("", columns, rows, 1)
     return _write(data, lambda style: draw([grid], replace(style, width=style.width or WIDTH)), form)
 

@@ -60,7 +60,6 @@ class Function:
     doc: str
     example: Example
     infer: Infer
-    supported: bool = True
 
 
 SAMPLE: Mapping[str, tuple[Mapping[str, Any], ...]] = MappingProxyType(
@@ -253,12 +252,12 @@ COHORTS: tuple[Row, ...] = (
 # fmt: on
 
 
-def _function(kind: FunctionKind, row: Row, supported: bool = True) -> Function:
+def _function(kind: FunctionKind, row: Row) -> Function:
     name, signature, arity, rule, expression, value, doc = row
     low, high = (arity, arity) if isinstance(arity, int) else arity
     shown = "-" if name == "neg" else name
     infer = takes(shown, low, high, rule(shown))
-    return Function(name, kind, signature, doc, Example(expression, value), infer, supported)
+    return Function(name, kind, signature, doc, Example(expression, value), infer)
 
 
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(

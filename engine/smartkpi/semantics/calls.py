@@ -86,15 +86,13 @@ def call(expr: syntax.Apply, args: tuple[Expr, ...], zone: tzinfo, findings: Fin
 
 
 def fits(expr: syntax.Apply, place: Place, findings: Findings) -> bool:
-    """Return whether a function exists, is supported and may stand here; say so where not."""
+    """Return whether a function exists and may stand here; say so where not."""
     function = FUNCTIONS.get(expr.function)
     if function is None:
         known = (name for name in FUNCTIONS if name[0].isalpha() and " " not in name and is_name(name))
         hint = ELSEWHERE.get(expr.function.lower()) or did_you_mean(expr.function, known)
         message = f"no function is named `{expr.function}`"
         findings.error("unknown-function", message, expr.name_span, hint or "`kpi show functions` lists them")
-    elif not function.supported:
-        findings.not_yet(f"`{expr.function}`", expr.name_span)
     elif function.kind in ("aggregate", "segment", "time") and place is Place.ROW:
         message = f"`{expr.function}` is over many rows, a condition sees one row"
         findings.error("aggregate-in-row", message, expr.span, "an aggregate stands in a formula: `sum(order.amount)`")

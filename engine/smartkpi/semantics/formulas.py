@@ -40,7 +40,7 @@ def type_formula(expr: syntax.Expr, space: Namespace, findings: Findings) -> Exp
             return _name(expr, space, findings)
         case syntax.Apply():
             function = FUNCTIONS.get(expr.function)
-            if function is not None and function.kind == "aggregate" and function.supported:
+            if function is not None and function.kind == "aggregate":
                 return _aggregate(expr, (), space, findings)
             if function is not None and function.kind == "segment":
                 return across(expr, space, type_formula, findings)
