@@ -326,7 +326,8 @@ def _lower_across(build: _Build, expr: Across, around: Conditions, over: Slice, 
         component = build.components[id]
         if over.keep == keep or _tells_apart(build, component.event):
             where = join(component.where, over.cut.get(component.event, ()))
-            parts.presence[_component(build, replace(component, where=where, keep=over.keep))] = None
+            there = viewed_by(build.checked, replace(component, where=where, keep=over.keep), over.view)
+            parts.presence[_component(build, there)] = None
     return formula
 
 
