@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from smartkpi.diagnostics import Diagnostic, Note, Severity
 from smartkpi.nearest import did_you_mean
@@ -352,8 +352,7 @@ def _build_definition(state: _State, definition: Definition, sets: Mapping[str, 
             diagnosis = build_diagnosis(name, value, span, problems)
             _keep(state.diagnoses, name, None if diagnosis is None else rename_diagnosis(diagnosis, state.view.names))
         case kind:
-            section = next(section for section, word in KINDS.items() if word == kind)
-            problems.append(later.not_yet(later.SECTIONS[section], definition.key))
+            assert_never(kind)
     state.report(problems, definition.subject)
 
 
@@ -385,7 +384,7 @@ def _keep(where: dict[str, Any], name: str, item: object | None) -> None:
 
 
 def _build_sections(state: _State, part: Part) -> None:
-    """Build what has no names: the calendar, the tests, and the sections of later versions.
+    """Build what has no names: the calendar and the tests; `currency` is of a later version.
 
     The calendar and the tests are those of the project: what is included has neither here.
     """
@@ -397,7 +396,7 @@ def _build_sections(state: _State, part: Part) -> None:
         if not isinstance(root, Fields):
             continue
         if root.get("currency") is not None:
-            state.report((later.not_yet(later.SECTIONS["currency"], root.entries["currency"].key),), "currency")
+            state.report((later.not_yet("`currency`", root.entries["currency"].key),), "currency")
         if (allowed := root.entries.get(KEY)) is not None and id(document) not in own:
             state.report((_allowed_by_others(allowed.key),), "")
         if (calendar := root.get("calendar")) is not None:

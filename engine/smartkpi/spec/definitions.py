@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.nearest import did_you_mean
@@ -19,7 +20,10 @@ from smartkpi.spec.nodes import Fields, Items, Node, Scalar
 from smartkpi.spec.rename import Names
 from smartkpi.spec.values import text, texts
 
-KINDS = {
+Kind: TypeAlias = Literal[
+    "event", "dataset", "constant", "group", "funnel", "cohort", "kpi", "dimension", "goal", "diagnosis"
+]
+KINDS: Mapping[str, Kind] = {
     "events": "event",
     "datasets": "dataset",
     "constants": "constant",
@@ -47,7 +51,7 @@ class Definition:
     definition of the project changes, does not, but its mistakes are told. ``hidden``: others stand on it.
     """
 
-    kind: str
+    kind: Kind
     name: str
     key: Scalar
     value: Node

@@ -8,9 +8,6 @@ from collections.abc import Iterator
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.spec.nodes import Entry, Fields, Node, Scalar
 
-SECTIONS = {
-    "currency": "`currency`",
-}
 _DATASET = ("additive",)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
