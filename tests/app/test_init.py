@@ -397,3 +397,27 @@ def test_a_pack_that_asks_when_one_works_is_drafted_with_hours(here: Path, kpi: 
     values = {row["kpi"]: row["value"] for row in project.run(grain="all").to_dicts()}
     assert values["replied_in_working_hours"] == 1
     assert values["working_response_time"] == 3_600 * 18 / 24  # of 24 days in a row 18 are worked on
+
+
+def test_a_pack_is_drafted_over_an_export_of_a_store_with_its_funnel(here: Path, kpi: Kpi) -> None:
+    head = "day,exposures,clicks,visits,visitors,inquiries,paid orders"
+    write("store.csv", f"{head}\n2026-01-05,4000,20,100,80,6,0\n2026-01-06,6000,100,140,90,6,3\n")
+    assert kpi("init store.csv --pack store_operations").exit_code == FINE
+    project = holds("kpis.yml")
+    rows = project.run("store_funnel", grain="month").to_dicts()
+    counts = {row["step"]: row["value"] for row in rows if row["measure"] == "step_count"}
+    assert list(counts.values()) == [10_000, 120, 240, 12, 3]
+    assert "visit_with_visitor" not in str(project.catalog.datasets["store"].events)  # 90 visitors are nobody
+
+
+def test_a_pack_is_drafted_over_orders_with_its_cohorts(here: Path, kpi: Kpi) -> None:
+    rows = [f"{n},2026-0{n % 4 + 1}-10,c{n % 3},{n}.50" for n in range(1, 13)]
+    write("orders.csv", "\n".join(["order_id,ordered_at,customer_id,total", *rows, ""]))
+    assert kpi("init orders.csv --pack customers").exit_code == FINE
+    project = holds("kpis.yml")
+    shown = {(row["kpi"], f"{row['start']:%Y-%m}"): row["value"] for row in project.run("customer_cohorts").to_dicts()}
+    assert shown["cohort_size(customer_cohorts)", "2026-01"] == 3
+    assert shown["retention(customer_cohorts, 1)", "2026-01"] == 1
+    done = kpi("run revenue_cohorts --format csv")
+    assert done.exit_code == FINE
+    assert "no dataset provides" not in done.output

@@ -141,9 +141,11 @@ def _field(
         dated = (one.columns[0] for one in reversed(facts.times) if one.nulls and said & concepts(one.name))
         column = next(dated, None)
         return None if column is None else Given(column, exists=True)
-    if PEOPLE & concepts(field.name) and (who := _person(field.name, facts, tables, reach)) is not None:
+    counts = {one.name for one in roles.counts} if unit is None else set()  # so many of them is none of them
+    own = [one for one in facts.columns if one.name not in counts]
+    if PEOPLE & concepts(field.name) and (who := _person(field.name, facts, own, tables, reach)) is not None:
         return who
-    column = _named(field.name, [one for one in facts.columns if _fits(one, unit) and Given(one.name) not in used])
+    column = _named(field.name, [one for one in own if _fits(one, unit) and Given(one.name) not in used])
     if column is not None:
         return Given(column)
     for way in reach:
@@ -156,14 +158,17 @@ def _field(
     return _number(field.name, contract, source, roles, reach)
 
 
-def _person(name: str, facts: TableFacts, tables: Mapping[str, TableFacts], reach: Sequence[Way]) -> Given | None:
+def _person(
+    name: str, facts: TableFacts, own: Sequence[ColumnFacts], tables: Mapping[str, TableFacts], reach: Sequence[Way]
+) -> Given | None:
     """Return who it is: the column that is named so and has somebody twice, here or in a table that is looked up.
 
     A column in which nobody comes twice may be a number of its row alone: it is taken only where there is no other.
     """
     found: list[tuple[bool, bool, Given | None]] = []
-    for way, table in ((None, facts), *((way, tables[way.other]) for way in reach)):
-        for one in table.columns:
+    looked_up = ((way, tables[way.other], tables[way.other].columns) for way in reach)
+    for way, table, columns in ((None, facts, own), *looked_up):
+        for one in columns:
             said = concepts(one.name) - NUMBERED
             firm = name == "buyer" and len(said) == 1 and said <= FIRMS
             if (said == concepts(name) or firm) and one.distinct and (way is None or is_plain(one.name)):

@@ -119,7 +119,7 @@ def _counts(rest: Sequence[ColumnFacts], facts: TableFacts) -> tuple[ColumnFacts
         for one in rest
         if one.kind is Kind.NUMBER and one.whole and not one.negatives and (one.high or 0) > 1
         and (_has(one, words.COUNTS) or one.name.endswith(words.COUNT_ENDINGS))
-        and not _has(one, words.MONEY | words.CODES | words.MEAN_ONLY) and one.type is not None
+        and not _has(one, (words.MONEY - words.HOW) | words.CODES | words.MEAN_ONLY) and one.type is not None
     )  # fmt: skip
 
 

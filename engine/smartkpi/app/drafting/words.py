@@ -43,8 +43,12 @@ COUNTS = _set("""
     session loads users user orders purchases purchase conversions conversion installs signups registrations leads opens
     sends sent deliveries bounces searches search carts cart reach likes shares comments downloads calls hits
     transactions transaction units count counts inquiries enquiries refunds returns uniques uv pv people shown clicked
-    bought besuche klicks bestellungen aufrufe besucher visitas clics pedidos
+    bought payments chats consultations feedbacks replies besuche klicks bestellungen aufrufe besucher visitas clics
+    pedidos
 """)
+HOW = _set("paid")
+"""Words of money that tell a count from others as well: paid orders are orders."""
+
 COUNT_ENDINGS = ("曝光", "点击", "访问", "访客", "订单", "浏览", "展示", "次数", "下单", "人数", "数", "量")
 UNIQUES = _set("unique uniques visitors users reach distinct uv audience people besucher 独立 访客 人数 用户")
 """Counts of people on a day: whoever comes on two days is two of them."""
