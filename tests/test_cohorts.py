@@ -79,6 +79,15 @@ def test_what_is_not_over_is_marked_and_empty() -> None:
     assert "█" in text
 
 
+def test_a_cohort_of_nobody_has_no_shares_and_one_without_rows_says_so_once() -> None:
+    line = next(x for x in render(project().run("buyers"), "table", Style()).decode().splitlines() if "2026-03" in x)
+    assert line.split() == ["2026-03", "0", "–", "·", "·"]
+    lost = {"label": "Lost", "of": "buyer", "start": "lost", "return": "lost"}
+    opened = project(events={"lost": {"fields": {"buyer": {}}}}, cohorts={"c": lost})
+    notes = [x for x in render(opened.run("c"), "table", Style()).decode().splitlines() if "no dataset" in x]
+    assert notes == ["Lost: unavailable: no dataset provides `lost`"]
+
+
 def test_segments_are_those_of_the_beginning() -> None:
     result = project().run("buyers", by="country", total=True, since="2026-01", until="2026-01")
     rows = {row["country"]: row["value"] for row in result.to_dicts() if row["kpi"] == "retention(buyers, 1)"}

@@ -41,6 +41,7 @@ ASKED_OF_PACKS = {
     "salespeople": "run tag:service --by salesperson",
     "funnel.zh": "run store_funnel --lang zh",
     "visitors": "run visitors --by channel",
+    "cohorts.zh": "run customer_cohorts --since 2025-07 --until 2025-12 --lang zh",
     "conversions": "run --kpi 转化率 --grain quarter",
 }
 

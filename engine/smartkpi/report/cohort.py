@@ -28,6 +28,9 @@ from smartkpi.result import CohortInfo, Result
 OPEN = "·"
 """What stands for a value that is not known yet."""
 
+NOBODY = "–"
+"""What stands for the share of a cohort that nobody is in; its size says so."""
+
 
 def ages_shown(rows: Sequence[Row]) -> list[int]:
     """Return the ages that some cohort has reached."""
@@ -55,6 +58,8 @@ def cells_of(
             found.append(Cell(""))
         elif row["value"] is None and "immature" in row["flags"]:
             found.append(Cell(OPEN, "faint"))
+        elif row["state"] == "undefined":
+            found.append(Cell(NOBODY, "faint"))
         else:
             cell = value(row)
             dark = 0 if share is None else max(share["value"] or 0, 0)

@@ -46,7 +46,9 @@ def step_label(step: StepInfo, style: Style) -> str:
 
 
 def called(result: Result, name: str, style: Style) -> str:
-    """Return what a KPI is called below a table: one of a funnel as its step."""
+    """Return what a KPI is called below a table: one of a funnel as its step, one of a cohort as all of it."""
+    if result.cohort is not None:
+        return plain(result.cohort.label.get(style.lang) or result.cohort.name)
     steps = result.funnel.steps if result.funnel is not None else ()
     own = next((step for step in steps if name in step.kpis.values()), None)
     return label(result.kpis.get(name), name, style) if own is None else step_label(own, style)
