@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import pairwise
-from math import sqrt
+from math import log, sqrt
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smartkpi.assess.daily import Daily, changes, growths, rarity
-from smartkpi.assess.levels import damped, project_level, scale_of, slope
+from smartkpi.assess.levels import damped, project_level, slope
 from smartkpi.assess.outlook import Distribution, Fixed, Hits, Mixed, Outlook, Quantiles, Sampled, Student
 from smartkpi.assess.projection import Historic, Weekly, project_total, resample, turnouts
 from smartkpi.assess.ratios import overdispersion, pearson, project_rate, project_share, share_left
+from smartkpi.assess.scales import moved, scale_of
 from smartkpi.periods.calendar import Calendar
 from tests.oracle import projected
 
@@ -267,6 +268,71 @@ def test_a_rate_is_projected_by_weeks() -> None:
     assert steady is not None
     assert steady.method == "deterministic"
     assert steady.mean == pytest.approx((100 + 98) / 4200)
+
+
+def test_a_share_changes_as_it_did_before() -> None:
+    trials = daily([100] * 140)
+    hits = daily([10.0 if i < 70 else 20.0 for i in range(140)])
+    plain = project_share(hits, trials, CALENDAR, 28, (560, 2800))
+    mixed = project_share(hits, trials, CALENDAR, 28, (560, 2800), past=True)
+    assert plain is not None
+    assert mixed is not None
+    assert (mixed.method, mixed.days, mixed.scale) == ("historic", 140, plain.scale)
+    assert mixed.interval[1] > plain.interval[1]  # it doubled once
+    assert 0 <= mixed.interval[0] <= mixed.interval[1] <= 1
+    short = project_share(hits, trials, CALENDAR, 29, (560, 2800), past=True)
+    assert short is not None
+    assert short.method == "share"  # two horizons are too few
+    faster, impossible = mixed.faster(1.5), mixed.faster(50)
+    assert mixed.above(0.2) < faster.above(0.2)
+    assert impossible.interval[1] <= 1
+    assert (impossible.above(1.01), impossible.below(1.0)) == (0.0, 1.0)
+
+
+def test_odds_that_changed_before() -> None:
+    changes = [log(one) for one in (0.8, 0.9, 1, 1, 1, 1.1, 1.2, 1.3)]
+    ends = moved("logit", 0.2, changes, 3)
+    outlook = Outlook(Sampled(tuple(1000 * one for one in ends)), "historic", 0, now=200, scale=2000, ceiling=1.0)
+    assert outlook.above(0.205) == pytest.approx(0.4)
+    assert outlook.above(0.21) == pytest.approx(0.3)
+
+
+def test_a_rate_that_grew_is_half_believed_to_grow_on() -> None:
+    under = daily([50] * 336)
+    over = daily([50 * 2 * 1.004**i for i in range(336)])
+    plain = project_rate(over, under, CALENDAR, 56, (0, 0))
+    mixed = project_rate(over, under, CALENDAR, 56, (0, 0), past=True)
+    assert plain is not None
+    assert mixed is not None
+    assert mixed.mean == pytest.approx(plain.mean * (1 + 1.004**28) / 2, rel=1e-3)  # one window on is a factor 1.004^56
+    assert mixed.method == "historic"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4)), min_size=5, max_size=30),
+    st.integers(60, 220),
+    st.integers(7, 60),
+    st.sets(st.integers(0, 200), max_size=2),
+    st.booleans(),
+)
+def test_ratios_agree_with_a_slow_reading(
+    cycle: list[tuple[int, int]], size: int, days: int, holes: set[int], share: bool
+) -> None:
+    some = [cycle[i % len(cycle)] for i in range(size)]
+    known = [i for i in range(size) if size - 1 - i not in holes or i in (0, size - 1)]
+    over = {MONDAY + DAY * i: float(some[i][0] + (i // 60) * share) for i in known}
+    under = {MONDAY + DAY * i: float(sum(some[i]) + (1 + i // 60) * share) for i in known}
+    last, done = MONDAY + DAY * (size - 1), (3.0, 10.0)
+    make, read = (project_share, projected.share) if share else (project_rate, projected.rate)
+    found = make(Daily.of(over), Daily.of(under), CALENDAR, days, done, past=True)
+    plain = read(over, under, last, days, done, 0.4)
+    assert (found is None) is (plain is None)
+    if found is None or plain is None:
+        return
+    slow = projected.ratio_before(over, under, last, days, done, 0.4, plain, share=share)
+    assert found.mean == pytest.approx(slow[0])
+    assert found.above(0.4) == pytest.approx(slow[1], abs=1e-6)
+    assert (found.method == "historic") is (slow[2] > 0)
 
 
 # levels

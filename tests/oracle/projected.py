@@ -184,3 +184,47 @@ def share(
         )  # fmt: skip
         chance = sum(terms)
     return (done[0] + n1 * a / (a + b)) / (done[1] + n1), chance, n1
+
+
+def ratio_before(
+    over: Days, under: Days, last: date, h: int, done: tuple[float, float], target: float,
+    plain: tuple[float, float, float], *, share: bool,
+) -> tuple[float, float, int]:  # fmt: skip
+    """Return the projection of a ratio and its probability, half as it turned out at earlier weeks, and how many."""
+    end, chance, later = plain
+
+    def ratio(day: date, first: int, after: int) -> float | None:
+        days = [day + DAY * i for i in range(first, after)]
+        k, n = sum(over.get(one, 0.0) for one in days), sum(under.get(one, 0.0) for one in days)
+        return None if n <= 0 else (k + 0.5) / (n + 1) if share else k / n
+
+    pairs, day, first = [], last - DAY * h, min(under)
+    while (day - first).days + 1 >= 56:
+        before, after = ratio(day, -55, 1), ratio(day, 1, h + 1)
+        if before is not None and after is not None and all(day + DAY * (i + 1) in under for i in range(h)):
+            pairs.append((before, after))
+        day -= DAY * 7
+    m, now = (len(under) - 56) // h, ratio(last, -55, 1)
+    if m < 3 or len(pairs) < 8 or now is None:
+        return end, chance, 0
+    known = [now, *(one for pair in pairs for one in pair)]
+    if share:
+        odds = [now / (1 - now) * x for x in _spread([b / (1 - b) / (a / (1 - a)) for a, b in pairs], m)]
+        found = [one / (1 + one) for one in odds]
+    elif min(known) > 0:
+        found = [now * x for x in _spread([b / a for a, b in pairs], m)]
+    else:
+        apart = sorted(b - a for a, b in pairs)
+        med = (apart[(len(apart) - 1) // 2] + apart[len(apart) // 2]) / 2
+        found = [now + med / 2 + (x - med) * sqrt(1 + 1 / m) for x in apart]
+    need = target * (done[1] + later) - done[0]
+    often = (1 + sum(later * one >= need - abs(need) * 1e-9 for one in found)) / (len(found) + 2)
+    mean = (done[0] + later * sum(found) / len(found)) / (done[1] + later)
+    return (end + mean) / 2, (chance + often) / 2, len(pairs)
+
+
+def _spread(factors: list[float], m: int) -> list[float]:
+    """Return √med · (x/med)^√(1 + 1/m) of factors; the median is that of their logarithms."""
+    ordered = sorted(factors)
+    med = sqrt(ordered[(len(ordered) - 1) // 2] * ordered[len(ordered) // 2])
+    return [sqrt(med) * (one / med) ** sqrt(1 + 1 / m) for one in ordered]

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import smartkpi
+from tests.oracle.projected import ratio_before
 from tests.oracle.projected import share as share_of
 
 Open = Callable[..., smartkpi.Project]
@@ -47,6 +48,9 @@ kpis:
   on_time: {formula: count(delivery where date(time) <= date(promised)) / delivery, direction: higher, format: percent}
 goals:
   kept: {kpi: on_time, aim: stay_above, target: 90%, deadline: 2018-06-30, start: 2018-01-01}
+  kept_weekly:
+    {kpi: on_time, aim: stay_above, target: 90%, deadline: 2018-06-30, start: 2018-01-01,
+     evidence: {projection: weekly}}
   kept_at_85: {kpi: on_time, aim: stay_above, target: 85%, deadline: 2018-06-30, start: 2018-01-01}
 """,
     )
@@ -57,19 +61,25 @@ goals:
     part = orders.filter(delivered.is_between(date(2018, 1, 1), date(2018, 3, 31)))
     share = part.select((delivered <= promised).mean()).item()
     early = only(project, "kept", as_of="2018-03-31")
+    weekly = only(project, "kept_weekly", as_of="2018-03-31")
     assert early["value"] == pytest.approx(share, rel=1e-11)
     assert early["n"] == part.height
     counted = orders.group_by(delivered.alias("day")).agg(pl.len().alias("n"), (delivered <= promised).sum().alias("k"))
     hits, trials = ({row["day"]: row[name] for row in counted.to_dicts() if row["day"]} for name in ("k", "n"))
-    gapless = [date(2018, 1, 1) + timedelta(days=i) for i in range(90)]
+    begin = min(orders["order_purchase_timestamp"]).date()
+    gapless = [begin + timedelta(days=i) for i in range((date(2018, 3, 31) - begin).days + 1)]
+    gapless = [day for day in gapless if day >= min(trials)]
     over, under = ({day: float(some.get(day, 0)) for day in gapless} for some in (hits, trials))
     so_far = (share * part.height, part.height)
-    estimate = share_of(over, under, date(2018, 3, 31), 91, so_far, 0.9)
-    assert estimate is not None
-    end, chance, later = estimate
+    plain = share_of(over, under, date(2018, 3, 31), 91, so_far, 0.9)
+    assert plain is not None
+    assert (weekly["projection"], weekly["method"]) == (pytest.approx(plain[0], rel=1e-9), "share")
+    later = plain[2]
+    end, chance, anchors = ratio_before(over, under, date(2018, 3, 31), 91, so_far, 0.9, plain, share=True)
+    assert anchors >= 8
     rest = (0.9 * (part.height + later) - share * part.height) / later
     assert early["required"] == pytest.approx(rest, rel=1e-9)
-    assert (early["projection"], early["method"]) == (pytest.approx(end, rel=1e-9), "share")
+    assert (early["projection"], early["method"]) == (pytest.approx(end, rel=1e-9), "historic")
     assert early["p"] == pytest.approx(chance, abs=0.005)
     assert early["status"] == ("on_track" if chance >= 0.7 else "off_track" if end < 0.9 * 0.95 else "at_risk")
     days = part.group_by(delivered.alias("day")).agg((delivered <= promised).mean().alias("share"))

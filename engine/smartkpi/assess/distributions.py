@@ -13,7 +13,11 @@ SMALLEST = 1e-300
 
 def student_below(t: float, freedom: float) -> float:
     """Return the probability that Student's t with some degrees of freedom is at most a value."""
-    tail = beta_below(freedom / (freedom + t * t), freedom / 2, 0.5) / 2
+    square = t * t
+    if square < freedom:  # else a small value is lost beside the degrees of freedom
+        tail = (1 - beta_below(square / (freedom + square), 0.5, freedom / 2)) / 2
+    else:
+        tail = beta_below(freedom / (freedom + square), freedom / 2, 0.5) / 2
     return tail if t < 0 else 1 - tail
 
 

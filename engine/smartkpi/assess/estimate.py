@@ -7,9 +7,10 @@ from datetime import date, timedelta
 
 from smartkpi.assess.book import Book
 from smartkpi.assess.goals import Facts
-from smartkpi.assess.levels import project_level, scale_of
+from smartkpi.assess.levels import project_level
 from smartkpi.assess.projection import Historic, Projector, Weekly, project_total
 from smartkpi.assess.ratios import project_rate, project_share
+from smartkpi.assess.scales import scale_of
 from smartkpi.assess.series import Segment
 from smartkpi.semantics.goal import TypedGoal
 
@@ -54,7 +55,8 @@ def _of_ratio(facts: Facts, book: Book, segment: Segment | None, last: date, lef
     evidence = book.goal.spec.evidence.days
     so_far = (facts.value * done, done)
     make = project_share if book.goal.nature == "proportion" else project_rate
-    found = make(over, under, book.calendar, left, so_far, evidence)
+    past = book.goal.spec.evidence.projection == "historic"
+    found = make(over, under, book.calendar, left, so_far, evidence, past=past)
     if found is None:
         return facts
     later = facts.later

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations, takewhile
-from math import exp, log, sqrt
 from statistics import median
-from typing import Literal
 
 from smartkpi.assess.daily import DAY, EVIDENCE, Daily, changes
 from smartkpi.assess.outlook import Fixed, Outlook, Sampled
 from smartkpi.assess.projection import ANCHORS, HORIZONS
+from smartkpi.assess.scales import Scale, bounded, has_place, moved, there
 
 DAMPED = 0.9
 """How much of a trend is left a week later."""
 LEAST = 3
 """With fewer weekly values there is no trend."""
-
-Scale = Literal["difference", "log", "logit"]
 
 
 def slope(values: Sequence[float]) -> float:
@@ -37,61 +34,22 @@ def project_level(history: Daily, days: int, value: float, scale: Scale, evidenc
     It is for information: a goal asks for change, history cannot know it.
     """
     horizons = (len(history) - 1) // days if days > 0 else 0
-    moved = _moved(history, days, value, scale) if horizons >= HORIZONS else []
-    if len(moved) >= ANCHORS:
-        middle, wide = median(moved), sqrt(1 + 1 / horizons)
-        at = _there(scale, value)
-        ends = sorted(_back(scale, at + middle / 2 + (one - middle) * wide) for one in moved)
-        return Outlook(Sampled(tuple(ends)), "changes", len(history), informs=True)
+    before = _changes(history, days, value, scale) if horizons >= HORIZONS else []
+    if len(before) >= ANCHORS:
+        return Outlook(Sampled(moved(scale, value, before, horizons)), "changes", len(history), informs=True)
     weekly = (history.values.get(history.last - DAY * 7 * i) for i in range(evidence // 7))
     known = [one for one in takewhile(lambda one: one is not None, weekly) if one is not None][::-1]
     if len(known) < LEAST or days < 1:
         return None
     end = value + slope(known) * damped(days / 7)
-    return Outlook(Fixed(_bounded(scale, end)), "trend", (len(known) - 1) * 7 + 1, informs=True)
+    return Outlook(Fixed(bounded(scale, end)), "trend", (len(known) - 1) * 7 + 1, informs=True)
 
 
-def _bounded(scale: Scale, value: float) -> float:
-    """Return a value that the scale has a place for, or its end."""
-    return value if scale == "difference" else max(value, 0.0) if scale == "log" else min(max(value, 0.0), 1.0)
-
-
-def _moved(history: Daily, days: int, value: float, scale: Scale) -> list[float]:
+def _changes(history: Daily, days: int, value: float, scale: Scale) -> list[float]:
     """Return the changes of the past on a scale; none where a value has no place on it."""
-    if not _has_place(scale, value):
+    if not has_place(scale, value):
         return []
     known = [one for day, one in history.values.items() if day <= history.last]
-    if not all(_has_place(scale, one) for one in known):
+    if not all(has_place(scale, one) for one in known):
         return []
-    return changes(history, days, lambda before, after: _there(scale, after) - _there(scale, before))
-
-
-def scale_of(values: Sequence[float], *, proportion: bool) -> Scale:
-    """Return the scale on which a level changes: of a share the logit, of what is above zero the logarithm."""
-    if proportion and all(0 < one < 1 for one in values):
-        return "logit"
-    return "log" if not proportion and values and all(one > 0 for one in values) else "difference"
-
-
-def _has_place(scale: Scale, value: float) -> bool:
-    return 0 < value < 1 if scale == "logit" else value > 0 if scale == "log" else True
-
-
-def _there(scale: Scale, value: float) -> float:
-    match scale:
-        case "log":
-            return log(value)
-        case "logit":
-            return log(value / (1 - value))
-        case _:
-            return value
-
-
-def _back(scale: Scale, value: float) -> float:
-    match scale:
-        case "log":
-            return exp(value)
-        case "logit":
-            return 1 / (1 + exp(-value))
-        case _:
-            return value
+    return changes(history, days, lambda before, after: there(scale, after) - there(scale, before))

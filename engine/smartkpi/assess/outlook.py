@@ -237,7 +237,8 @@ class Outlook:
     """An estimate of a goal's value at its deadline: (``now`` + what comes) / ``scale``.
 
     ``method`` made it from the last ``days`` days of history. ``scale`` is 1 for a total, for a ratio what it is a
-    share of. Below ``floor`` the value cannot end. ``informs``: it is told, but no status follows from it.
+    share of. Below ``floor``, and above ``ceiling``, the value cannot end. ``informs``: it is told, but no status
+    follows from it.
     """
 
     rest: Distribution = field(repr=False)
@@ -246,20 +247,20 @@ class Outlook:
     now: float = 0.0
     scale: float = 1.0
     floor: float = -inf
+    ceiling: float = inf
     informs: bool = False
 
     @property
     def mean(self) -> float:
         """What is expected at the deadline."""
-        return max((self.now + self.rest.mean) / self.scale, self.floor)
+        return self._bounded((self.now + self.rest.mean) / self.scale)
+
+    def _bounded(self, value: float) -> float:
+        return min(max(value, self.floor), self.ceiling)
 
     def faster(self, factor: float) -> Outlook:
         """Return the same if the days to come bring so many times as much; of a share so many times the hits."""
-        if isinstance(self.rest, Hits):
-            a, b = self.rest.a, self.rest.b
-            more = min(a * factor, (a + b) * (1 - TIE))
-            return replace(self, rest=replace(self.rest, a=more, b=a + b - more))
-        return replace(self, rest=Scaled(self.rest, factor))
+        return replace(self, rest=_faster(self.rest, factor))
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -268,19 +269,34 @@ class Outlook:
 
     def quantile(self, share: float) -> float:
         """Return the value that is not exceeded with a probability."""
-        return max((self.now + self.rest.quantile(share)) / self.scale, self.floor)
+        return self._bounded((self.now + self.rest.quantile(share)) / self.scale)
 
     def above(self, target: float) -> float:
         """Return the probability to end at a target or above."""
-        return 1.0 if target <= self.floor else self.rest.above(target * self.scale - self.now)
+        if target <= self.floor or target > self.ceiling:
+            return 1.0 if target <= self.floor else 0.0
+        return self.rest.above(target * self.scale - self.now)
 
     def below(self, target: float) -> float:
         """Return the probability to end at a target or below."""
-        return 0.0 if target < self.floor else self.rest.below(target * self.scale - self.now)
+        if target < self.floor or target >= self.ceiling:
+            return 0.0 if target < self.floor else 1.0
+        return self.rest.below(target * self.scale - self.now)
 
     def within(self, low: float, high: float) -> float:
         """Return the probability to end between two values."""
         return max(1 - self.below(low) - self.above(high), 0.0) if low < high else 0.0
+
+
+def _faster(rest: Distribution, factor: float) -> Distribution:
+    match rest:
+        case Hits(a=a, b=b):
+            more = min(a * factor, (a + b) * (1 - TIE))
+            return replace(rest, a=more, b=a + b - more)
+        case Mixed(one, other):
+            return Mixed(_faster(one, factor), _faster(other, factor))
+        case _:
+            return Scaled(rest, factor)
 
 
 def _same(one: float, other: float) -> bool:

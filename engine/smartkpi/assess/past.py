@@ -10,10 +10,11 @@ from math import sqrt
 from smartkpi.assess.book import HALVES, Book, facts_of, period_keys
 from smartkpi.assess.daily import EVIDENCE, LEAST_WEEKS, Daily, changes
 from smartkpi.assess.goals import assess, is_met
-from smartkpi.assess.levels import project_level, scale_of
+from smartkpi.assess.levels import project_level
 from smartkpi.assess.outlook import Outlook
 from smartkpi.assess.projection import project_total
 from smartkpi.assess.ratios import overdispersion, project_rate, project_share
+from smartkpi.assess.scales import scale_of
 from smartkpi.assess.series import DAY, Segment
 from smartkpi.assess.smart import Known, Part
 from smartkpi.periods.grain import Grain

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import date
 from math import sqrt
 
-from smartkpi.assess.daily import EVIDENCE, LEAST_WEEKS, STEADY, Daily, residual_weeks
-from smartkpi.assess.outlook import Fixed, Hits, Outlook, Student
-from smartkpi.assess.projection import Weekly
+from smartkpi.assess.daily import DAY, EVIDENCE, LEAST_WEEKS, STEADY, Daily, residual_weeks
+from smartkpi.assess.outlook import Fixed, Hits, Mixed, Outlook, Sampled, Student
+from smartkpi.assess.projection import ANCHORS, HORIZONS, Weekly
+from smartkpi.assess.scales import moved, scale_of, there
 from smartkpi.periods.calendar import Calendar
 
 PRIOR = 0.5
@@ -55,12 +56,19 @@ def share_left(hits: float, trials: float, later: float, dispersion: float = 1.0
 
 
 def project_share(
-    hits: Daily, trials: Daily, calendar: Calendar, days: int, done: tuple[float, float], evidence: int = EVIDENCE
+    hits: Daily,
+    trials: Daily,
+    calendar: Calendar,
+    days: int,
+    done: tuple[float, float],
+    evidence: int = EVIDENCE,
+    *,
+    past: bool = False,
 ) -> Outlook | None:
     """Return where a share of a whole window ends, with hits and trials so far.
 
     How many trials are to come is projected as a total; how many of them hit follows from those so far, before there
-    is any from the last days.
+    is any from the last days; with its ``past``, half from how shares turned out before.
     """
     rest = Weekly(evidence).project(trials, calendar, days)
     if rest is None or rest.mean <= 0:
@@ -69,13 +77,24 @@ def project_share(
     dispersion = overdispersion(some, all_of, trials.last, evidence)
     known = done if done[1] > 0 else (sum(some.values()), sum(all_of.values()))
     left = share_left(*known, rest.mean, dispersion)
-    return Outlook(left, "share", len(all_of), now=done[0], scale=done[1] + rest.mean)
+    found = Outlook(left, "share", len(all_of), now=done[0], scale=done[1] + rest.mean, ceiling=1.0)
+    return with_past(found, hits, trials, days, rest.mean, evidence) if past else found
 
 
 def project_rate(
-    over: Daily, under: Daily, calendar: Calendar, days: int, done: tuple[float, float], evidence: int = EVIDENCE
+    over: Daily,
+    under: Daily,
+    calendar: Calendar,
+    days: int,
+    done: tuple[float, float],
+    evidence: int = EVIDENCE,
+    *,
+    past: bool = False,
 ) -> Outlook | None:
-    """Return where a ratio of two totals ends: by how whole weeks missed it, numerator − ratio · denominator."""
+    """Return where a ratio of two totals ends: by how whole weeks missed it, numerator − ratio · denominator.
+
+    With its ``past``, half from how the ratio turned out before.
+    """
     rest, rhythm = Weekly(evidence).project(under, calendar, days), under.rhythm(evidence)
     tops, bottoms = over.known(evidence), under.known(evidence)
     known = [day for day in bottoms if day in tops]
@@ -93,4 +112,44 @@ def project_rate(
     if variance > 0:
         left = Student(left.mean, sqrt(variance * (days + days * days / len(known))), len(weeks) - 1)
     method = "rate" if variance > 0 else "deterministic"
-    return Outlook(left, method, len(known), now=done[0], scale=done[1] + rest.mean)
+    found = Outlook(left, method, len(known), now=done[0], scale=done[1] + rest.mean)
+    return with_past(found, over, under, days, rest.mean, evidence) if past else found
+
+
+def with_past(outlook: Outlook, over: Daily, under: Daily, days: int, later: float, evidence: int) -> Outlook:
+    """Return the outlook of a share or a ratio, half made of how the ratio of the days to come turned out before.
+
+    At earlier weeks the ratio of as many days after it stands against that of the last ones before: as it changed then,
+    it may change now. ``later`` is the denominator to come. Where history is too short, the outlook as it is.
+    """
+    share = outlook.method == "share"
+    horizons = (len(under) - evidence) // days
+    now = _ratio(over, under, under.last - DAY * (evidence - 1), under.last, share=share)
+    pairs = _turnouts(over, under, days, evidence, share=share) if horizons >= HORIZONS else []
+    if now is None or len(pairs) < ANCHORS:
+        return outlook
+    scale = scale_of([now, *(one for pair in pairs for one in pair)], proportion=share)
+    changes = [there(scale, after) - there(scale, before) for before, after in pairs]
+    sampled = Sampled(tuple(later * one for one in moved(scale, now, changes, horizons)))
+    return replace(outlook, rest=Mixed(outlook.rest, sampled), method="historic", days=len(under))
+
+
+def _turnouts(over: Daily, under: Daily, days: int, evidence: int, *, share: bool) -> list[tuple[float, float]]:
+    """Return the ratio of the last days, and that of the next ones, at each earlier week at which both are known."""
+    found = []
+    for day in under.anchors(days, evidence):
+        first, last = day + DAY, day + DAY * days
+        whole = over.total(first, last) is not None and under.total(first, last) is not None
+        before = _ratio(over, under, day - DAY * (evidence - 1), day, share=share)
+        after = _ratio(over, under, first, last, share=share) if whole else None
+        if before is not None and after is not None:
+            found.append((before, after))
+    return found
+
+
+def _ratio(over: Daily, under: Daily, first: date, last: date, *, share: bool) -> float | None:
+    """Return the ratio over some days; a share with half a hit and half a miss more, so that it is never 0 nor 1."""
+    top, bottom = over.sum(first, last), under.sum(first, last)
+    if bottom <= 0:
+        return None
+    return (top + PRIOR) / (bottom + 2 * PRIOR) if share else top / bottom

@@ -184,6 +184,8 @@ def _estimates(goals: Goals, style: Style) -> Iterator[str]:
     found: dict[tuple[str, int], dict[str, None]] = {}
     if any(one.facts.outlook is not None and one.days_left > FAR for one in goals.standings):
         yield word(style.lang, "far_ahead").format(FAR)
+    if any(one.facts.outlook is not None and one.facts.outlook.method == "share" for one in goals.standings):
+        yield word(style.lang, "share_sure")
     for one in goals.standings:
         outlook = one.facts.outlook
         if outlook is not None and not (goals.history and one.day < max(o.day for o in goals.standings)):
