@@ -21,8 +21,8 @@ class Cell:
 class Column:
     """A column: numbers stand at the right; of columns with a ``drop`` the one with the lowest goes first.
 
-    One that is ``joined`` means nothing without the column to its left; one that is ``drawn`` has bars, for a
-    terminal; in one that is ``shaded`` cells are as dark as their share.
+    One that is ``joined`` means nothing without the column to its left; one that is ``drawn`` has bars;
+    in one that is ``shaded`` cells are as dark as their share.
     """
 
     title: str
