@@ -161,6 +161,8 @@ def test_wrong_questions(aimed: Path, kpi: Kpi, words: tuple[str, ...], code: in
         ("target: {grow: 10%}, baseline: 0, deadline: 2026-03-31", "goal-target"),
         ("periods: {2026-01: -3}", "goal-target"),
         ("target: 4, over: each month, allow_misses: 3, deadline: 2026-03-31", "goal-window"),
+        ("target: {grow: 10%}, over: each month, deadline: 2026-03-31", "goal-target"),
+        ("target: 4, over: each month, baseline: previous_period, deadline: 2026-03-31", "goal-target"),
         ("target: 4, evidence: {min_coverage: 180%}, deadline: 2026-03-31", "bad-value"),
         ("target: 4, settle: soon, deadline: 2026-03-31", "bad-value"),
         ("target: 4, commitment: aspired, deadline: 2026-03-31", "bad-value"),

@@ -394,7 +394,7 @@ def period_keys(book: Book, segment: Segment | None) -> list[tuple[date, Bounds]
         assert not isinstance(key, datetime)
         bounds = goal.targets.get((key, segment or ()))
         if bounds is None and segment is None and goal.by:
-            bounds = _sum(b for (k, s), b in goal.targets.items() if k == key and s)
+            bounds = _sum(b for (k, s), b in goal.targets.items() if k in (key, None) and s)
         if bounds is None and not any(k is not None for k, _ in goal.targets):
             bounds = goal.targets.get((None, segment or ())) or whole
         if bounds is not None:

@@ -9,6 +9,7 @@ from smartkpi.assess.goals import is_met
 from smartkpi.assess.smart import Case, Judge, Known, Part, Said, over_parts
 from smartkpi.assess.titles import about, amount, by_how_much
 from smartkpi.semantics.goal import TypedGoal
+from smartkpi.semantics.past import by_period
 
 COVERED = 0.8
 ERRORS = 2.0
@@ -16,6 +17,7 @@ RARE, ENOUGH = 0.05, 19
 """Below which rarity a change is rare; from so few anchors on nothing can be."""
 CERTAIN = 0.95
 FEW_WEEKS = "before the goal there is too little data to know how it goes on, and how far chance goes"
+LONGER = "achievable: {history: 2y}, with data that goes back so far, or a shorter goal"
 HORIZONS = 3.0
 
 
@@ -103,9 +105,10 @@ def _distinct(case: Case) -> Said | None:
     """M5: the change is greater than what chance does."""
     goal = case.goal
     assert goal is not None
-    if goal.aim not in ("increase", "decrease") or goal.kind == "each":
+    if goal.aim not in ("increase", "decrease"):
         return None
-    if case.known is None:
+    known = case.known
+    if known is None:
         return _unread(case)
 
     def judge(part: Part) -> Said | None:
@@ -113,7 +116,7 @@ def _distinct(case: Case) -> Said | None:
             return None
         came = 0.0 if goal.kind == "total" else part.baseline
         if part.error is None or part.target is None or came is None:
-            return Said(FEW_WEEKS, "", "unknown")
+            return _too_little(known)
         change = abs(part.target - came)
         if change >= ERRORS * part.error:
             return None
@@ -137,11 +140,11 @@ def _sample(case: Case) -> Said | None:
         return None
     if case.known is None:
         return _unread(case)
-    least = goal.spec.evidence.min_sample
+    least, known = goal.spec.evidence.min_sample, case.known
 
     def judge(part: Part) -> Said | None:
         if part.rows is None:
-            return Said(FEW_WEEKS, "", "unknown")
+            return _too_little(known)
         if part.rows >= least:
             return None
         what = f"each {goal.each} has" if goal.each else "by the deadline there are"
@@ -165,6 +168,8 @@ def _possible(case: Case) -> Said | None:
         if not part.unreachable:
             return None
         message = "it cannot be reached any more, even if all that is to come were perfect"
+        if goal.kind == "each":
+            message += f": `allow_misses` is {goal.spec.allow_misses}"
         return Said(message, "revisions: [{from: …, target: …, reason: …}], or stage: cancelled")
 
     return over_parts(case, judge)
@@ -195,45 +200,80 @@ def _rare(case: Case) -> Said | None:
     def judge(part: Part) -> Said | None:
         if part.needed is None or not part.growths or known.horizons < HORIZONS:
             return _short_past(known)
+        hits = _hits(goal, part)[_allowed(goal, part) :]
+        found, needed = hits[(len(hits) - 1) // 2]
         rising = goal.aim in ("increase", "stay_above")
-        found = rarity(part.growths, part.needed, rising=rising)
         best = max(part.growths) if rising else min(part.growths)
         never = found * (len(part.growths) + 2) < 1.5
         if found >= RARE and not (never and len(part.growths) < ENOUGH):
             return None
         often = "has never happened" if never else f"has happened in {found:.0%} of the past"
-        message = f"it takes {_change(goal, part, part.needed)} over as long before, which {often}"
+        what = f"a typical {goal.each}" if len(part.needs) > 1 else "it"
+        message = f"{what} takes {_change(goal, part, needed)} over {part.against}, which {often}"
         message += f"; at best it was {_change(goal, part, best)}"
         return Said(message, "achievable: {because: what is new}, or a nearer target")
 
     return over_parts(case, judge)
 
 
+def _hits(goal: TypedGoal, part: Part) -> list[tuple[float, float]]:
+    """Return how often the past had the change that is asked for, and that change; of periods each, the hardest first.
+
+    Where some may miss, the hardest do. What is left hits with no more probability than the hardest of it, whatever
+    hangs together.
+    """
+    rising = goal.aim in ("increase", "stay_above")
+    needs = part.needs or (() if part.needed is None else (part.needed,))
+    return sorted((rarity(part.growths, need, rising=rising), need) for need in needs)
+
+
+def _allowed(goal: TypedGoal, part: Part) -> int:
+    return min(goal.spec.allow_misses, max(len(part.needs) - 1, 0))
+
+
 def _change(goal: TypedGoal, part: Part, value: float) -> str:
     """Return a change in words: of differences in the KPI's unit, of quotients in percent."""
     if part.differs:
         return f"{'+' if value >= 0 else ''}{by_how_much(goal, value)}"
-    return f"{(value - 1) * 100:+.3g}%"
+    return f"{_shorten((value - 1) * 100)}%"
 
 
 def _anyway(case: Case) -> Said | None:
     """A3: it would not come by itself."""
-    goal = case.goal
+    goal, known = case.goal, case.known
     assert goal is not None
     if goal.aim == "stay_within":
         return None
-    if case.known is None:
+    if known is None:
         return _unread(case)
 
     def judge(part: Part) -> Said | None:
-        if part.chance is None:
-            return Said(FEW_WEEKS, "", "unknown")
-        if part.chance <= CERTAIN:
+        chance, count = part.chance, len(part.growths)
+        if chance is None and not _is_projected(goal) and known.horizons >= HORIZONS and _hits(goal, part):
+            chance, _ = _hits(goal, part)[_allowed(goal, part)]
+            if chance <= CERTAIN and count < ENOUGH and chance * (count + 2) > count + 0.5:
+                message = f"each time of {count} before it came to as much: whether it always does takes {ENOUGH}"
+                return Said(message, "achievable: {history: 3y}, with data that goes back so far", "unknown")
+        if chance is None:
+            return _too_little(known)
+        if chance <= CERTAIN:
             return None
         message = "if all goes on as before it is reached anyway, with more than 95 %"
         return Said(message, "target: further away, or stage: cancelled and a threshold instead")
 
     return over_parts(case, judge)
+
+
+def _is_projected(goal: TypedGoal) -> bool:
+    """Return whether days tell where a goal may end; of others only how often such a change came before."""
+    if by_period(goal):
+        return False
+    return goal.kind == "level" or goal.nature == "additive" or "over" in goal.questions
+
+
+def _shorten(value: float) -> str:
+    """Return a change with its sign in three digits, of large ones all before the point."""
+    return f"{value:+,.0f}" if abs(value) >= 999.5 else f"{value:+.3g}"
 
 
 def _past(case: Case) -> Said | None:
@@ -249,13 +289,17 @@ def _past(case: Case) -> Said | None:
     return _short_past(known)
 
 
+def _too_little(known: Known) -> Said:
+    return Said(known.lacking or FEW_WEEKS, LONGER if known.lacking else "", "unknown")
+
+
 def _short_past(known: Known) -> Said:
-    if known.horizons >= HORIZONS:
-        return Said(FEW_WEEKS, "", "unknown")
+    if known.lacking or known.horizons >= HORIZONS:
+        return _too_little(known)
     message = (
         f"before the goal there is {known.horizons:.1f} times its length of data: what is rare takes {HORIZONS:.0f}"
     )
-    return Said(message, "achievable: {history: 2y}, with data that goes back so far, or a shorter goal", "unknown")
+    return Said(message, LONGER, "unknown")
 
 
 def _watched(case: Case) -> Said | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import sqrt
 
-from smartkpi.assess.book import HALVES, Book, facts_of, period_keys
+from smartkpi.assess.book import HALVES, Book, facts_of
+from smartkpi.assess.bygone import Bygone, lacking, part_coarse, part_each
 from smartkpi.assess.daily import EVIDENCE, LEAST_WEEKS, Daily, changes
 from smartkpi.assess.goals import assess, is_met
 from smartkpi.assess.levels import project_level
@@ -17,9 +18,8 @@ from smartkpi.assess.ratios import overdispersion, project_rate, project_share
 from smartkpi.assess.scales import scale_of
 from smartkpi.assess.series import DAY, Segment
 from smartkpi.assess.smart import Known, Part
-from smartkpi.periods.grain import Grain
 from smartkpi.semantics.goal import Bounds, TypedGoal
-from smartkpi.semantics.past import DAYS, RECENT, past_begins
+from smartkpi.semantics.past import DAYS, RECENT, by_period, past_begins
 
 FULL = 1.0
 BLOCKS = 3
@@ -49,9 +49,33 @@ def look_back(book: Book, targets: Sequence[tuple[Segment | None, Bounds]], even
     recent = max((goal.deadline - goal.start).days + 1, RECENT)
     rows = tuple((event, _rows(book, event, ended, recent)) for event in events)
     past = _past(book)
-    parts = tuple(_part(book, past, segment, target) for segment, target in targets)
     coverage = span.count(ended - DAY * (RECENT - 1), ended) / RECENT
-    return Known(span.last, coverage, recent, rows, parts, 0.0 if past is None else _horizons(past), awaited)
+    known = Known(span.last, coverage, recent, rows, (), 0.0, awaited)
+    if by_period(goal):
+        return _known_by_period(known, book, past, targets)
+    parts = tuple(_part(book, past, segment, target) for segment, target in targets)
+    return replace(known, parts=parts, horizons=0.0 if past is None else _horizons(past))
+
+
+def _known_by_period(
+    known: Known, book: Book, past: _Past | None, targets: Sequence[tuple[Segment | None, Bounds]]
+) -> Known:
+    """Return what the data says of a goal whose past is told by periods."""
+    goal = book.goal
+    bygone = None if past is None else Bygone.of(book, past.first, past.last)
+    if goal.kind == "each":
+        parts = tuple(part_each(book, segment, bygone) for segment, _ in targets)
+    else:
+        parts = tuple(part_coarse(book, segment, _part(book, None, segment, one), bygone) for segment, one in targets)
+    parts = tuple(part for part in parts if part.target is not None)
+    counts = [len(part.growths) for part in parts]
+    few = any(not count for count in counts)
+    return replace(
+        known,
+        parts=parts,
+        horizons=float(min(counts, default=0)),
+        lacking=lacking(goal, bygone, book.calendar) if few else "",
+    )
 
 
 def _past(book: Book) -> _Past | None:
@@ -83,8 +107,6 @@ def _rows(book: Book, event: str, ended: date, days: int) -> int | None:
 
 def _part(book: Book, past: _Past | None, segment: Segment | None, target: Bounds) -> Part:
     goal = book.goal
-    if goal.kind == "each":
-        return _part_each(book, past, segment)
     facts = facts_of(book, segment, target, book.span, goal.due(book.span.ended or goal.start))
     baseline = None if goal.kind == "total" and goal.before is None else facts.baseline
     wanted = target.over(baseline if goal.kind != "total" else _came(book, segment, facts.baseline))
@@ -180,8 +202,9 @@ def _error(past: _Past, segment: Segment | None, values: Daily) -> float | None:
         if goal.nature != "proportion" or point is None or point.value is None or not point.sample:
             return _spread(past, values)
         return sqrt(point.value * (1 - point.value) / point.sample)
-    if goal.grain is not Grain.DAY:
-        return None
+    if goal.nature == "accumulating":
+        found = changes(values, past.days) if _horizons(past) >= BLOCKS else []
+        return _deviation(found) / sqrt(2) if len(found) >= BLOCKS else None
     daily, rows = _daily(past, segment)
     halves = _halves(past, segment)
     if goal.nature == "proportion" and halves is not None:
@@ -236,8 +259,6 @@ def _chance(past: _Past, segment: Segment | None, target: float, values: Daily) 
 def _outlook(past: _Past, segment: Segment | None, values: Daily) -> Outlook | None:
     """Return where the value goes over the goal's length, as its days were before the start."""
     goal, calendar = past.goal, past.book.calendar
-    if goal.grain is not Grain.DAY:
-        return None
     if goal.kind == "level":
         prior = values.values.get(past.last)
         if prior is None:
@@ -251,51 +272,3 @@ def _outlook(past: _Past, segment: Segment | None, values: Daily) -> Outlook | N
         make = project_share if goal.nature == "proportion" else project_rate
         return make(*halves, calendar, past.days, (0.0, 0.0))
     return project_total(_daily(past, segment)[0], calendar, past.days, 0.0) if goal.nature == "additive" else None
-
-
-def _part_each(book: Book, past: _Past | None, segment: Segment | None) -> Part:
-    """Return what is known of a goal for each period: its periods together, against as many before."""
-    goal, calendar = book.goal, book.calendar
-    keys = period_keys(book, segment)
-    if not keys or goal.each is None:
-        return Part(segment, None)
-    target = sum(bounds.low for _, bounds in keys) / len(keys)
-    if past is None:
-        return Part(segment, target)
-    points = book.of("value").points.get(segment, {})
-    whole = [key for key in calendar.keys(goal.each, past.first, past.last) if _is_whole(past, key)]
-    series = [
-        (key, points[key].value if key in points else _nothing(goal))
-        for key in whole
-        if key >= min(points, default=key)
-    ]
-    known = [value for _, value in series if value is not None]
-    means = [sum(known[i : i + len(keys)]) / len(keys) for i in range(len(known) - len(keys) + 1)]
-    samples = [points[key].sample for key in whole[-len(keys) :] if key in points]
-    rows = [float(one) for one in samples if one is not None]
-    prior = means[-1] if means else None
-    if prior is None:
-        return Part(segment, target, rows=sum(rows) / len(rows) if rows else None)
-    differs = goal.nature == "proportion" or any(one <= 0 for one in means)
-    pairs = list(zip(means, means[len(keys) :], strict=False))
-    growths = tuple(after - before if differs else after / before for before, after in pairs)
-    needed = target - prior if differs else target / prior
-    return Part(
-        segment,
-        target,
-        prior=prior,
-        growths=growths,
-        needed=needed,
-        differs=differs,
-        rows=sum(rows) / len(rows) if rows else None,
-        chance=_chance(past, segment, target * len(keys), Daily.of({})) if goal.nature == "additive" else None,
-    )
-
-
-def _nothing(goal: TypedGoal) -> float | None:
-    return 0.0 if goal.nature in ("additive", "accumulating") else None
-
-
-def _is_whole(past: _Past, key: date) -> bool:
-    first, end = past.book.calendar.days(past.goal.each or Grain.MONTH, key)
-    return first >= past.first and end - DAY <= past.last

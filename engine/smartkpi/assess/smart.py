@@ -31,7 +31,8 @@ class Part:
     ``prior`` is the value of as long a time before the goal, ``growths`` how such values changed from one such time to
     the next, ``needed`` the change that the target asks for: quotients, or differences where ``differs``. ``rows`` are
     those expected at the deadline, ``error`` the standard error of the value over the goal's length, ``chance`` the
-    probability that the target is met if all goes on as before.
+    probability that the target is met if all goes on as before. Where each period has a target, ``needs`` are the
+    changes that each asks for, ``needed`` is one in the middle; ``against`` says what is compared with.
     """
 
     segment: Segment | None
@@ -47,6 +48,8 @@ class Part:
     error: float | None = None
     chance: float | None = None
     unreachable: bool = False
+    needs: tuple[float, ...] = ()
+    against: str = "as long before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ class Known:
     """What the data says of a goal: up to which day, on which share of the last days, which rows its events had.
 
     ``rows`` are by event those of the last ``recent`` days, None where they cannot be counted; ``horizons`` is how many
-    times as long as the goal its past is; ``awaited`` the day on which the baseline will be known, if it is not yet.
+    times as long as the goal its past is, of a goal by periods how many changes it has; ``lacking`` says what there is
+    too little of; ``awaited`` is the day on which the baseline will be known, if it is not yet.
     """
 
     last: date | None
@@ -64,6 +68,7 @@ class Known:
     parts: tuple[Part, ...]
     horizons: float
     awaited: date | None = None
+    lacking: str = ""
 
 
 @dataclass(frozen=True, slots=True)

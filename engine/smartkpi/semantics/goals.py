@@ -25,7 +25,7 @@ from smartkpi.semantics.asked import questions_of
 from smartkpi.semantics.dimensions import check_dimensions
 from smartkpi.semantics.findings import Findings, circle, listing
 from smartkpi.semantics.formula import TypedKpi, Windowed
-from smartkpi.semantics.goal import DAY, Aim, Nature, Rail, TypedGoal, a_year_before
+from smartkpi.semantics.goal import DAY, Aim, Bounds, Nature, Rail, Segment, TypedGoal, a_year_before
 from smartkpi.semantics.goal import Kind as GoalKind
 from smartkpi.semantics.graph import in_order
 from smartkpi.semantics.natures import may_fall, nature_of
@@ -113,6 +113,9 @@ def _check_goal(
         return None
     steps = max((Grain.DAY, *(p for e in kpi.events for p in space.events[e].periods)), key=lambda one: one.rank)
     targets = type_targets(goal, kpi, nature, aim, each, dates, space, findings)
+    number = type_baseline(goal, kpi, nature, space, findings)
+    if kind == "each":
+        targets = _each(goal, targets, number, findings)
     length = window or _length(goal)
     before, fallback = _before(goal, kind, aim, dates, space, findings)
     typed = TypedGoal(
@@ -128,7 +131,7 @@ def _check_goal(
         targets=targets,
         each=each,
         length=length if kind == "level" else None,
-        baseline=type_baseline(goal, kpi, nature, space, findings),
+        baseline=number,
         before=before,
         fallback=fallback,
         stretch=amount_of(goal.stretch, kpi, nature, space, findings),
@@ -272,6 +275,22 @@ def _dates(goal: Goal, each: Grain | None, space: Namespace, findings: Findings)
             findings.error("goal-dates", message, goal.at("start", "deadline"), hint)
             return None
     return start, deadline
+
+
+def _each(
+    goal: Goal, targets: dict[tuple[date | None, Segment], Bounds], baseline: float | None, findings: Findings
+) -> dict[tuple[date | None, Segment], Bounds]:
+    """Return the targets of periods as numbers: each is judged by itself, and comes from nowhere."""
+    if goal.baseline is not None and goal.baseline.amount is None:
+        hint = "leave `baseline` out; a change since a year ago is a KPI of its own, `growth(x, 1y)`"
+        findings.error("goal-target", "each period is judged by itself: no days before are its baseline",
+                       goal.at("baseline"), hint)  # fmt: skip
+        return targets
+    found = {key: bounds.over(baseline) for key, bounds in targets.items()}
+    if any(bounds is None for bounds in found.values()):
+        hint = "write the number, or `baseline: NUMBER`; or set the goal for a KPI of `growth(x, 1y)`, or `change(x)`"
+        findings.error("goal-target", "each period is judged by itself: a change of what?", goal.at("target"), hint)
+    return {key: bounds for key, bounds in found.items() if bounds is not None}
 
 
 def _keys(goal: Goal, each: Grain, space: Namespace) -> list[date]:

@@ -19,6 +19,8 @@ from smartkpi.spec.model import Formula, Kpi
 USUAL = timedelta(days=730)
 LENGTHS = 4
 """How far back it is looked, unless the goal says: two years, or four times its own length."""
+BY_PERIOD = timedelta(days=1_461)
+"""Of a goal that is told by its periods four years: of each season there are few."""
 DAYS = {"d": 1, "w": 7, "mo": 30, "q": 91, "y": 365}
 RECENT = 28
 
@@ -26,8 +28,13 @@ RECENT = 28
 def past_begins(goal: TypedGoal) -> date:
     """Return the first day of a goal's past that what is rare is told from."""
     length = goal.spec.achievable.history
-    usual = max(USUAL, LENGTHS * (goal.deadline - goal.start + DAY))
+    usual = max(BY_PERIOD if by_period(goal) else USUAL, LENGTHS * (goal.deadline - goal.start + DAY))
     return goal.start - (usual if length is None else DAY * (length.count * DAYS.get(length.unit, 0)))
+
+
+def by_period(goal: TypedGoal) -> bool:
+    """Return whether a goal's past is told by periods: it is judged by them, or its rows stand for more than a day."""
+    return goal.kind == "each" or goal.grain is not Grain.DAY
 
 
 def past_first(goal: TypedGoal, calendar: Calendar) -> date:
@@ -53,8 +60,6 @@ def _specs(goal: TypedGoal, space: Namespace) -> Iterator[tuple[str, Kpi]]:
         name: Expr = syntax.Name((goal.kpi.name,), span)
         window = syntax.Apply("trailing", (name, syntax.Duration(days, "d", span)), span, span)
         yield "past", _question(goal, "past", window, goal.spec.where)
-    if goal.kind == "each" and goal.nature == "additive" and "daily" not in goal.questions:
-        yield "daily", _question(goal, "daily", syntax.Name((goal.kpi.name,), span), goal.spec.where)
     for event in sorted(goal.kpi.events):
         count = syntax.Apply("count", (syntax.Name((event,), span),), span, span)
         yield f"rows:{event}", _question(goal, f"rows of {event}", count, None)
