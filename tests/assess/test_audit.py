@@ -85,7 +85,30 @@ def test_descriptions_are_wanted_in_each_language_of_the_project() -> None:
 
 def test_reviews_are_due_after_a_year() -> None:
     text = "  {a: {formula: order, reviewed: 2025-06-30}, b: {formula: visit, reviewed: 2025-06-29}, c: order * 2}"
-    assert subjects(kpis(text), "review") == {"b": "last on 2025-06-29", "c": "never"}
+    assert subjects(kpis(text), "review") == {"b": "was due on 2026-06-29", "c": "never"}
+
+
+def test_a_project_says_how_often_and_a_kpi_its_own() -> None:
+    """In the project each quarter, `b` each month, `c` each two years; the day on which it is due is not over."""
+    text = """
+  a: {formula: order, reviewed: 2026-03-30}
+  a2: {formula: order * 3, reviewed: 2026-03-29}
+  b: {formula: visit, reviewed: 2026-05-31, review_every: 1mo}
+  b2: {formula: visit * 2, reviewed: 2026-05-29, review_every: 30d}
+  c: {formula: order * 2, reviewed: 2024-06-30, review_every: 2y}
+review_every: 3mo
+"""
+    late = {"a2": "was due on 2026-06-29", "b2": "was due on 2026-06-28, each 30d"}
+    assert subjects(kpis(text), "review") == late
+
+
+@pytest.mark.parametrize("every", ["12h", "0d", "often", "90", "-1d", "200y", "[1d]"])
+def test_an_interval_is_of_days(every: str) -> None:
+    for text in (f"  {{a: {{formula: order, review_every: {every}}}}}", f"  {{a: order}}\nreview_every: {every}"):
+        base = "events: {order: {fields: {country: }}}\nkpis:\n"
+        found = load(_plain(base + text)).diagnostics
+        assert len(found) == 1, found
+        assert found[0].code in ("bad-duration", "bad-value", "wrong-type"), found
 
 
 def test_steps_on_the_way_to_a_measured_event_are_measured() -> None:

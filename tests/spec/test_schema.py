@@ -221,6 +221,7 @@ def test_other_keys_are_held_too() -> None:
         "cohorts",
         "groups",
         "allow_paths",
+        "review_every",
         "currency",  # refused by name
     }
     assert PROJECT["properties"].keys() == sections

@@ -194,6 +194,7 @@ def _facts(kpi: Kpi, checked: Checked, lang: str) -> dict[str, Any]:
         "tags": list(kpi.tags),
         "synonyms": list(kpi.synonyms),
         "reviewed": None if kpi.reviewed is None else kpi.reviewed.isoformat(),
+        "review_every": str(kpi.review_every or checked.catalog.review_every),
         "hidden": kpi.hidden,
         "deprecated": kpi.deprecated,
         "place": _place(kpi.span),
@@ -337,7 +338,7 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield title, ", ".join(facts[name])
     for name in ("owner", "decision", "reviewed"):
         if facts[name]:
-            yield name, facts[name]
+            yield name, facts[name] + (f", again each {facts['review_every']}" if name == "reviewed" else "")
     if facts["deprecated"]:
         yield "deprecated", facts["deprecated"] if isinstance(facts["deprecated"], str) else "yes"
     yield "defined at", facts["place"]

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from smartkpi.assess.alike import bare, canonical, is_filter_of
 from smartkpi.language import syntax
+from smartkpi.periods.windows import day_after
 from smartkpi.rules import Rule, rules
 from smartkpi.semantics.check import Checked
 from smartkpi.semantics.formula import Expr
 from smartkpi.source import Span
 from smartkpi.spec.model import Formula, Kpi, Silence
 from smartkpi.tree import walk
-
-YEAR = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +101,15 @@ def _aimless(checked: Checked, kpis: Sequence[Kpi], day: date) -> Iterator[Subje
     return (Subject(kpi.name, place=kpi.span) for kpi in kpis if kpi.name not in aimed)
 
 
-def _unreviewed(_: Checked, kpis: Sequence[Kpi], day: date) -> Iterator[Subject]:
+def _unreviewed(checked: Checked, kpis: Sequence[Kpi], day: date) -> Iterator[Subject]:
+    usual = checked.catalog.review_every
     for kpi in kpis:
-        if kpi.reviewed is None or kpi.reviewed < day - YEAR:
-            yield Subject(kpi.name, f"last on {kpi.reviewed}" if kpi.reviewed else "never", kpi.span)
+        every = kpi.review_every or usual
+        if kpi.reviewed is None:
+            yield Subject(kpi.name, "never", kpi.span)
+        elif (due := day_after(kpi.reviewed, every)) < day:
+            own = "" if every == usual else f", each {every}"
+            yield Subject(kpi.name, f"was due on {due}{own}", kpi.span)
 
 
 def _overlapping(checked: Checked, kpis: Sequence[Kpi], _: date) -> Iterator[Subject]:
@@ -203,7 +207,7 @@ CHECKS: Mapping[str, tuple[str, str, str, Find]] = {
     "threshold": ("no thresholds", "KPI", "thresholds: {good: at least 5%, warning: at least 3%}",
                   _without(lambda kpi: not kpi.thresholds)),
     "goal": ("no goal ahead", "KPI", "goal: {target: 6%, deadline: 2026-12-31, owner: NAME}", _aimless),
-    "review": ("not reviewed for a year", "KPI", "reviewed: the day on which it was looked over", _unreviewed),
+    "review": ("review is overdue", "KPI", "reviewed: the day on which it was looked over", _unreviewed),
     "overlap": ("the same, or a part of it", "KPI", "keep one name, and ask for the part with --where or --by",
                 _overlapping),
     "deprecated": ("stands on a deprecated KPI", "KPI", "formula: with the KPI that is to be used", _outdated),

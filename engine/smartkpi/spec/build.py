@@ -11,8 +11,9 @@ from typing import Any, assert_never
 from smartkpi.diagnostics import Diagnostic, Note, Severity
 from smartkpi.nearest import did_you_mean
 from smartkpi.periods.calendar import Calendar
+from smartkpi.periods.windows import Length
 from smartkpi.source import Span, text_of
-from smartkpi.spec import later
+from smartkpi.spec import later, reviews
 from smartkpi.spec.bounds import ANYWHERE, KEY, Bounds, Folder
 from smartkpi.spec.calendar import build_calendar, build_notes
 from smartkpi.spec.case import Case
@@ -33,6 +34,7 @@ from smartkpi.spec.groups import build_group
 from smartkpi.spec.include import Part
 from smartkpi.spec.kpis import build_kpi
 from smartkpi.spec.model import (
+    YEARLY,
     Catalog,
     Cohort,
     Constant,
@@ -46,7 +48,7 @@ from smartkpi.spec.model import (
     Kpi,
 )
 from smartkpi.spec.names import check_name
-from smartkpi.spec.nodes import Fields, Items, Node, Scalar
+from smartkpi.spec.nodes import Entry, Fields, Items, Node, Scalar
 from smartkpi.spec.rename import (
     rename_cohort,
     rename_contract,
@@ -75,6 +77,7 @@ class _State:
     lost_events: dict[str, Diagnostic] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
     notes: tuple[DatedNote, ...] = ()
+    review_every: Length | None = None
     constants: dict[str, Constant] = field(default_factory=dict)
     datasets: dict[str, Dataset] = field(default_factory=dict)
     contracts: dict[str, Contract] = field(default_factory=dict)
@@ -175,6 +178,7 @@ def _catalog(state: _State, root: Path) -> Catalog:
         funnels={name: item for name, item in state.funnels.items() if f"funnel:{name}" not in broken},
         cohorts={name: item for name, item in state.cohorts.items() if f"cohort:{name}" not in broken},
         groups={name: item for name, item in state.groups.items() if f"group:{name}" not in broken},
+        review_every=state.review_every or YEARLY,
     )
 
 
@@ -384,9 +388,9 @@ def _keep(where: dict[str, Any], name: str, item: object | None) -> None:
 
 
 def _build_sections(state: _State, part: Part) -> None:
-    """Build what has no names: the calendar and the tests; `currency` is of a later version.
+    """Build what has no names: the calendar, how often to review, the tests; `currency` is of a later version.
 
-    The calendar and the tests are those of the project: what is included has neither here.
+    All of them are those of the project: what is included has none of them here.
     """
     calendars: list[Scalar] = []
     others: list[Scalar] = []
@@ -399,6 +403,10 @@ def _build_sections(state: _State, part: Part) -> None:
             state.report((later.not_yet("`currency`", root.entries["currency"].key),), "currency")
         if (allowed := root.entries.get(KEY)) is not None and id(document) not in own:
             state.report((_allowed_by_others(allowed.key),), "")
+        if (every := root.entries.get(reviews.KEY)) is not None and id(document) not in own:
+            state.report((_review_of_others(every.key),), "")
+        elif every is not None:
+            _build_review(state, every)
         if (calendar := root.get("calendar")) is not None:
             key = root.entries["calendar"].key
             if id(document) not in own:
@@ -421,6 +429,20 @@ def _calendar_of_others(key: Scalar) -> Diagnostic:
 def _allowed_by_others(key: Scalar) -> Diagnostic:
     message = "what an included file allows does not count: the project says which folders may be read"
     return Diagnostic("passed-over", message, key.span, severity=Severity.NOTE)
+
+
+def _review_of_others(key: Scalar) -> Diagnostic:
+    message = "how often an included file is reviewed does not count: the project says it, or the KPI itself"
+    return Diagnostic("passed-over", message, key.span, severity=Severity.NOTE)
+
+
+def _build_review(state: _State, every: Entry) -> None:
+    problems: Problems = []
+    if state.review_every is not None:
+        message = f"a second `{reviews.KEY}`: one holds for the whole project"
+        problems.append(Diagnostic("duplicate-name", message, every.key.span, "keep one, or write it at a KPI"))
+    state.review_every = reviews.build_interval(every.value, problems)
+    state.report(problems, "")
 
 
 def _build_calendar(state: _State, node: Node, base: Path, keys: list[Scalar]) -> None:

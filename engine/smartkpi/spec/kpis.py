@@ -15,6 +15,7 @@ from smartkpi.spec.bounds import Folder
 from smartkpi.spec.lint import silences
 from smartkpi.spec.model import Kpi, Labels, Revision
 from smartkpi.spec.nodes import Fields, Node, Scalar
+from smartkpi.spec.reviews import build_interval
 from smartkpi.spec.revisions import dated_items
 from smartkpi.spec.thresholds import build_bands, build_rules, changed_rules
 from smartkpi.spec.values import Problems, day, formula, labels, parsed, text, texts, unit
@@ -33,6 +34,7 @@ def build_kpi(
     rules = build_rules(node.get("thresholds"), folder, problems)
     grain = _grain(node.get("grain"), grains, problems)
     reviewed = day(node.get("reviewed"), problems)
+    again = build_interval(node.get("review_every"), problems)
     measure = unit(node, problems)
     revisions = tuple(_revisions(node, folder, problems))
     lint = tuple(silences(node.get("lint"), problems))
@@ -57,6 +59,7 @@ def build_kpi(
         tags=texts(node.get("tags")),
         synonyms=texts(node.get("synonyms")),
         reviewed=reviewed,
+        review_every=again,
         hidden=_is_true(node.get("hidden")),
         deprecated=_deprecated(node.get("deprecated")),
         revisions=revisions,

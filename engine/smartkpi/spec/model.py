@@ -15,6 +15,7 @@ from smartkpi.language.syntax import Apply, Band, Duration, Expr, Name
 from smartkpi.language.types import Unit
 from smartkpi.periods.calendar import PLAIN, Calendar
 from smartkpi.periods.grain import Grain
+from smartkpi.periods.windows import Length
 from smartkpi.source import Span, Text
 from smartkpi.spec.bounds import ANYWHERE, Bounds
 from smartkpi.spec.case import Case
@@ -375,6 +376,7 @@ class Kpi:
     tags: tuple[str, ...] = ()
     synonyms: tuple[str, ...] = ()
     reviewed: date | None = None
+    review_every: Length | None = None
     hidden: bool = False
     deprecated: str | bool = False
     revisions: tuple[Revision, ...] = ()
@@ -460,6 +462,10 @@ class Diagnosis:
     description: Labels = Labels()
 
 
+YEARLY = Length(1, "y")
+"""How long after its review a KPI is due for the next, where nothing else is said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """All definitions of a project. ``broken`` maps a definition that an error left out to that error.
@@ -485,3 +491,4 @@ class Catalog:
     funnels: Mapping[str, Funnel] = field(default_factory=lambda: EMPTY)
     cohorts: Mapping[str, Cohort] = field(default_factory=lambda: EMPTY)
     groups: Mapping[str, Group] = field(default_factory=lambda: EMPTY)
+    review_every: Length = YEARLY
