@@ -18,12 +18,14 @@ from statistics import mean, stdev
 
 import polars as pl
 
+from smartkpi.assess.compliance import project_periods
 from smartkpi.assess.daily import Daily
 from smartkpi.assess.levels import project_level
 from smartkpi.assess.outlook import Distribution, Outlook, Student
 from smartkpi.assess.projection import Historic, Weekly
 from smartkpi.assess.ratios import project_rate, project_share
 from smartkpi.periods.calendar import Calendar
+from smartkpi.semantics.goal import Bounds
 
 FIRST, DAY, CALENDAR = date(2024, 1, 1), timedelta(days=1), Calendar("UTC")
 WEEKDAYS = (1.2, 1.15, 1.1, 1.05, 1.0, 0.8, 0.7)
@@ -167,6 +169,16 @@ def synthetic(runs: int, days: int = 420, horizons: Sequence[int] = (34, 90)) ->
     return scores
 
 
+def regimes(runs: int, days: int = 420) -> dict[str, Daily]:
+    """Return series of each regime."""
+    drawn = {name: (make, random.Random(name)) for name, make in REGIMES.items()}
+    return {
+        f"{name} {run}": Daily.of({FIRST + DAY * i: value for i, value in enumerate(make(some, days))})
+        for name, (make, some) in drawn.items()
+        for run in range(runs)
+    }
+
+
 def rolling(series: Mapping[str, Daily], horizons: Sequence[int] = (28, 91), step: int = 14) -> Scores:
     """Return how methods did on real series, every other week from the ninth on."""
     scores: Scores = {}
@@ -248,6 +260,36 @@ def levels(series: Mapping[str, Daily], horizons: Sequence[int] = (28, 91)) -> S
                         scores.setdefault((name, "changes", horizon), Score()).add(found, after, goals)
                 day += DAY * 28
     return scores
+
+
+# goals for each period
+
+
+def kept(series: Mapping[str, Daily], done: int = 6, weeks: int = 12, step: int = 2) -> Scores:
+    """Return how many goals for each week hit, half of whose weeks are over: up to two, or four, of twelve may miss."""
+    scores: Scores = {}
+    for name, whole in series.items():
+        assert whole.first is not None
+        monday = whole.first + DAY * (-whole.first.weekday() % 7)
+        count = ((whole.last - monday).days + 1) // 7
+        values = [whole.sum(monday + DAY * 7 * i, monday + DAY * (7 * i + 6)) for i in range(count)]
+        for now in range(12, count - (weeks - done), step):
+            base = mean(values[now - 8 : now])
+            for factor in TARGETS if base > 0 else ():
+                _judge_weeks(scores, name, values, now, done, weeks, Bounds(factor * base))
+    return scores
+
+
+def _judge_weeks(
+    scores: Scores, name: str, values: Sequence[float], now: int, done: int, weeks: int, due: Bounds
+) -> None:
+    so_far = sum(one >= due.low for one in values[now - done : now])
+    came = so_far + sum(one >= due.low for one in values[now : now + weeks - done])
+    past = [(one, due) for one in values[:now]]
+    found = project_periods("increase", past, so_far, weeks - done, None, 7)
+    goals = [weeks - allowed for allowed in (2, 4) if 0 <= allowed - (done - so_far) < weeks - done]
+    if found is not None and goals:
+        scores.setdefault((name, "periods", weeks), Score()).add(found, came, goals)
 
 
 # real series
@@ -402,6 +444,7 @@ def report(runs: int, folder: Path) -> str:
         SHARES, coverage_table(drawn_shares, kinds, "drawn shares"),
         coverage_table(past_shares, kinds, "real shares and ratios"),
         said_table({"drawn": drawn_shares, "real": past_shares}, kinds),
+        WEEKS, said_table({"drawn": kept(regimes(runs // 10)), "real": kept(real(folder))}, ("periods",)),
         LEVELS, coverage_table(level, ("changes",), "levels"),
     ]  # fmt: skip
     return "\n".join(parts)
@@ -418,6 +461,9 @@ said.
 SHARES = """\
 Shares and ratios over a goal, judged half-way: how often the interval held what came, and how many hit. Drawn ones have
 420 days of history; real ones are judged every other week.
+"""
+WEEKS = """\
+Goals for each of twelve weeks, two or four of which may miss, six being over: how many hit.
 """
 LEVELS = """\
 Levels, by how they changed before: currencies, every fourth week.

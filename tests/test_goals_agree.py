@@ -44,6 +44,14 @@ PROJECT: dict[str, Any] = {
             "budget": {"kpi": "people", "target": 2},
             "level": {"kpi": "recent", "target": 12, "baseline": 2},
             "scoped": {"kpi": "wins", "target": 15, "where": {"person": "A"}},
+            "weeks": {
+                "kpi": "wins",
+                "over": "each week",
+                "target": 3,
+                "allow_misses": 2,
+                "start": "2026-01-12",
+                "deadline": "2026-02-22",
+            },
         }.items()
     },
 }
@@ -142,8 +150,40 @@ def test_values_paces_and_statuses(drawn: list[tuple[int, str, int]], late: int)
     recent = sum(as_of - 7 * DAY < day for day, _ in won)
     expected = 2 + 10 * done / DAYS
     hold("level", None, recent, expected, (recent - 2) / (expected - 2), status_of((recent - 2) / (expected - 2), done))
+    hold_weeks(got["weeks", None], [day for day, _ in won], as_of)
     hold_ratio(got["ratio", None], [day for day, _ in won], lost, as_of)
     hold_share(got["share", None], won, as_of)
+
+
+def hold_weeks(row: dict[str, Any], won: list[date], as_of: date) -> None:
+    """Hold a goal for each of six weeks to the row: those that are over, the current one, and those before."""
+    week, start = 7 * DAY, date(2026, 1, 12)
+    counts = {start + i * week: sum(start + i * week <= day < start + (i + 1) * week for day in won) for i in range(6)}
+    over = [first for first in counts if first + week - DAY <= as_of]
+    kept = sum(counts[first] >= 3 for first in over)
+    assert (row["kept"], row["counted"]) == (kept, len(over))
+    misses, left = len(over) - kept, 6 - len(over)
+    if misses > 2 or misses + left <= 2 or as_of < start:
+        assert (row["p"], row["method"]) == (None, None) or misses <= 2
+        return
+    before = [sum(start - week <= day < start for day in won)] if won and min(won) < start else []
+    past = [*before, *(counts[first] for first in over)][-max(6, left) :]
+    running, today = None, start + len(over) * week
+    if won and as_of >= today:
+        history = by_day(won, min(won), as_of)
+        so_far = sum(today <= day <= as_of for day in won)
+        found = projected.total(history, as_of, (today + week - as_of).days - 1, so_far, 3)
+        running = None if found is None else 1.0 if so_far >= 3 else found[1]
+    if len(past) < 3:
+        assert row["method"] is None
+        return
+    later = left - (running is not None)
+    mean, chance = projected.periods_kept(sum(one >= 3 for one in past), len(past), running, later, 4 - kept)
+    assert row["method"] == "periods"
+    assert row["projection"] == pytest.approx(kept + mean, abs=1e-6)
+    assert row["p"] == pytest.approx(chance, abs=0.005 + 1e-6)
+    wanted = status_of(None, 6, chance, (kept + mean) / 4)
+    assert wanted is None or row["status"] == wanted
 
 
 def hold_ratio(row: dict[str, Any], won: list[date], lost: list[date], as_of: date) -> None:

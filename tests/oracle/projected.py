@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import lru_cache
-from math import exp, floor, gamma, lgamma, pi, sqrt
+from math import comb, cos, exp, floor, gamma, lgamma, pi, sin, sqrt
 
 DAY = timedelta(days=1)
 Days = Mapping[date, float]
@@ -228,3 +228,23 @@ def _spread(factors: list[float], m: int) -> list[float]:
     ordered = sorted(factors)
     med = sqrt(ordered[(len(ordered) - 1) // 2] * ordered[len(ordered) // 2])
     return [sqrt(med) * (one / med) ** sqrt(1 + 1 / m) for one in ordered]
+
+
+def periods_kept(kept: int, known: int, running: float | None, later: int, needed: int) -> tuple[float, float]:
+    """Return how many periods to come are expected to be as wanted, and the probability of at least so many.
+
+    Of ``known`` ones before ``kept`` were. The rate's density times what follows from it, by Simpson's rule: with
+    q = sin²(x) nothing is infinite at the ends.
+    """
+    a, b = 0.5 + kept / 2, 0.5 + (known - kept) / 2
+    steps, found = 2000, 0.0
+    scale = exp(lgamma(a + b) - lgamma(a) - lgamma(b))
+    for i in range(steps + 1):
+        x = pi / 2 * i / steps
+        q = sin(x) ** 2
+        density = 2 * scale * sin(x) ** (2 * a - 1) * cos(x) ** (2 * b - 1)
+        chances = [q**k * (1 - q) ** (later - k) * comb(later, k) for k in range(later + 1)]
+        p = running or 0.0
+        hit = sum(c * (p * (k + 1 >= needed) + (1 - p) * (k >= needed)) for k, c in enumerate(chances))
+        found += (1 if i in (0, steps) else 4 if i % 2 else 2) * density * hit
+    return (running or 0.0) + later * a / (a + b), found * pi / 2 / steps / 3

@@ -35,6 +35,7 @@ class Book:
     projector: Projector | None = None
     paths: dict[tuple[Segment | None, int], Path | None] = field(default_factory=dict)
     histories: dict[tuple[str, Segment | None], Daily] = field(default_factory=dict)
+    inner: dict[tuple[date, Bounds], Book] = field(default_factory=dict)
 
     def of(self, role: str) -> Series:
         """Return the values of a role."""
@@ -340,16 +341,7 @@ def facts_each(book: Book, segment: Segment | None, span: Span) -> Facts:
     """Return what is known of a goal that is judged period by period: how many were as wanted."""
     goal = book.goal
     keys = period_keys(book, segment)
-    done, values = [], book.of("value")
-    for key, bounds in keys:
-        first, end = days_of(book, key)
-        if span.last is None or span.last < end - DAY or span.count(first, end - DAY) < (end - first).days:
-            continue
-        point = values.at(segment, key)
-        if point is None and goal.nature in ("additive", "accumulating"):
-            point = EMPTY
-        if point is not None and point.value is not None and not point.immature and not _is_small(goal, point):
-            done.append((end - DAY, point, bounds))
+    done = judged_periods(book, segment, span)
     kept = sum(is_met(goal.aim, point.value, b.low, b.high) for _, point, b in done if point.value is not None)
     latest = done[-1] if done else None
     clock = _clock(book, span, goal.deadline)
@@ -376,6 +368,71 @@ def facts_each(book: Book, segment: Segment | None, span: Span) -> Facts:
         passed=clock.passed,
         closed=clock.closed,
     )
+
+
+def judged_periods(book: Book, segment: Segment | None, span: Span) -> list[tuple[date, Point, Bounds]]:
+    """Return the last day, the value and the target of each period that is over and whole."""
+    found = []
+    for key, bounds in period_keys(book, segment):
+        point = _whole(book, segment, span, key)
+        if point is not None:
+            found.append((days_of(book, key)[1] - DAY, point, bounds))
+    return found
+
+
+def periods_before(book: Book, segment: Segment | None, span: Span) -> list[float]:
+    """Return the values of the periods before a goal's start, from its first row on."""
+    known = book.of("value").points.get(segment, {})
+    keys = (key for key in sorted(known) if days_of(book, key)[1] <= book.goal.start)
+    points = (_whole(book, segment, span, key) for key in keys)
+    return [point.value for point in points if point is not None and point.value is not None]
+
+
+def _whole(book: Book, segment: Segment | None, span: Span, key: date) -> Point | None:
+    """Return the value of a period that is over, covered, and of enough rows; of a total without a row it is zero."""
+    first, end = days_of(book, key)
+    if span.last is None or span.last < end - DAY or span.count(first, end - DAY) < (end - first).days:
+        return None
+    point = book.of("value").at(segment, key)
+    if point is None and book.goal.nature in ("additive", "accumulating"):
+        return EMPTY
+    if point is None or point.value is None or point.immature or _is_small(book.goal, point):
+        return None
+    return point
+
+
+def book_of_period(book: Book, key: date, target: Bounds) -> Book:
+    """Return what is known of one period of a goal: a goal of its own, from the period's first day to its last."""
+    if (key, target) not in book.inner:
+        book.inner[key, target] = _book_of_period(book, key, target)
+    return book.inner[key, target]
+
+
+def _book_of_period(book: Book, key: date, target: Bounds) -> Book:
+    goal = book.goal
+    assert goal.each is not None
+    first, end = days_of(book, key)
+    total = goal.nature in ("additive", "accumulating")
+    aim = goal.aim
+    if not total:
+        aim = {"increase": "stay_above", "decrease": "stay_below"}.get(aim, aim)  # type: ignore[assignment]
+    running = "running" in goal.questions
+    inner = replace(
+        goal,
+        kind="total" if total else "whole",
+        grain=goal.grain if running else goal.each,
+        aim=aim,
+        start=first,
+        deadline=end - DAY,
+        before=None,
+        baseline=None,
+        fallback=False,
+        targets={(None, ()): target},
+    )
+    values = {"value": book.of("running" if running else "value")}
+    also = ("daily",) if total else ("over", "under")
+    values |= {role: one for role, one in book.series.items() if role.startswith("rail") or role in also}
+    return Book(inner, book.calendar, values, book.span, book.projector, histories=book.histories)
 
 
 def _is_small(goal: TypedGoal, point: Point) -> bool:

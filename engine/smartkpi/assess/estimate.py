@@ -5,13 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-from smartkpi.assess.book import Book
+from smartkpi.assess.book import (
+    Book,
+    book_of_period,
+    days_of,
+    facts_of,
+    judged_periods,
+    period_keys,
+    periods_before,
+)
+from smartkpi.assess.compliance import Running, project_periods
 from smartkpi.assess.goals import Facts
 from smartkpi.assess.levels import project_level
 from smartkpi.assess.projection import Historic, Projector, Weekly, project_total
 from smartkpi.assess.ratios import project_rate, project_share
 from smartkpi.assess.scales import scale_of
-from smartkpi.assess.series import Segment
+from smartkpi.assess.series import Segment, Span
 from smartkpi.semantics.goal import TypedGoal
 
 DAY = timedelta(days=1)
@@ -71,6 +80,34 @@ def _of_level(facts: Facts, book: Book, segment: Segment | None, last: date, lef
     known = [value for day, value in history.values.items() if day <= last]
     scale = scale_of([*known, facts.value], proportion=book.goal.nature == "proportion")
     return replace(facts, outlook=project_level(history, left, facts.value, scale, book.goal.spec.evidence.days))
+
+
+def project_each(facts: Facts, book: Book, segment: Segment | None, span: Span) -> Facts:
+    """Return the facts with how many periods may be as wanted, by the current one and those before."""
+    goal, left = book.goal, facts.periods - facts.counted
+    if not goal.projected or goal.each is None or facts.passed or facts.misses > facts.allowed or left < 1:
+        return facts
+    judged = [(point.value, bounds) for _, point, bounds in judged_periods(book, segment, span)]
+    past = [(value, bounds) for value, bounds in judged if value is not None]
+    wanted = {bounds for _, bounds in period_keys(book, segment)}
+    if len(wanted) == 1:  # else nobody knows what would have been wanted before
+        same = wanted.pop()
+        past = [*((value, same) for value in periods_before(book, segment, span)), *past]
+    running = _running(book, segment, span)
+    days = round(facts.days / facts.periods)
+    return replace(facts, outlook=project_periods(goal.aim, past, facts.kept, left, running, days))
+
+
+def _running(book: Book, segment: Segment | None, span: Span) -> Running | None:
+    """Return where the current period may end."""
+    today = span.ended
+    for key, bounds in period_keys(book, segment):
+        first, end = days_of(book, key)
+        if today is not None and first <= today < end - DAY:
+            inner = book_of_period(book, key, bounds)
+            facts = project(facts_of(inner, segment, bounds, span, end - DAY), inner, segment)
+            return None if facts.outlook is None else Running(facts.outlook, bounds)
+    return None
 
 
 def _projector(book: Book) -> Projector:

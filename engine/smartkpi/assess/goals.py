@@ -176,14 +176,22 @@ def foresee(facts: Facts, measures: Measures) -> Measures:
     outlook, target = facts.outlook, facts.target
     if outlook is None or target is None or outlook.method == TREND:
         return measures
-    match facts.aim:
-        case "stay_within":
-            chance = outlook.within(target, target if facts.upper is None else facts.upper)
-        case "increase" | "stay_above":
-            chance = outlook.above(target)
-        case _:
-            chance = outlook.below(target)
+    if facts.kind == "each":
+        needed = facts.periods - facts.allowed
+        return replace(measures, chance=outlook.above(needed), attainment=outlook.mean / needed)
+    chance = chance_of(outlook, facts.aim, target, facts.upper)
     return replace(measures, chance=chance, attainment=attain(facts, measures, outlook.mean, target))
+
+
+def chance_of(outlook: Outlook, aim: Aim, target: float, upper: float | None) -> float:
+    """Return the probability to end where it is wanted."""
+    match aim:
+        case "stay_within":
+            return outlook.within(target, target if upper is None else upper)
+        case "increase" | "stay_above":
+            return outlook.above(target)
+        case _:
+            return outlook.below(target)
 
 
 def suppose(facts: Facts, factor: float) -> Facts:

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil, inf, isclose
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from smartkpi.assess.distributions import beta_binomial_from, halve, student_below, student_quantile
 
@@ -33,6 +33,15 @@ class Distribution(Protocol):
 
     def quantile(self, share: float) -> float:
         """Return the value that is not exceeded with a probability."""
+        ...
+
+
+@runtime_checkable
+class Hastening(Protocol):
+    """What knows by itself what it is if the days to come bring so many times as much."""
+
+    def faster(self, factor: float) -> Distribution:
+        """Return the same if the days to come bring so many times as much."""
         ...
 
 
@@ -132,6 +141,10 @@ class Mixed:
             return ends[0]
         return halve(lambda value: self.below(value) >= share, ends[0], ends[1])
 
+    def faster(self, factor: float) -> Mixed:
+        """Return the same if the days to come bring so many times as much."""
+        return Mixed(_faster(self.one, factor), _faster(self.other, factor))
+
 
 @dataclass(frozen=True, slots=True)
 class Hits:
@@ -170,6 +183,11 @@ class Hits:
             enough = 1 - beta_binomial_from(middle + 1, self.trials, self.a, self.b) >= share
             low, high = (low, middle) if enough else (middle + 1, high)
         return low * self.size / self.trials
+
+    def faster(self, factor: float) -> Hits:
+        """Return the same with so many times the hits, at most all."""
+        more = min(self.a * factor, (self.a + self.b) * (1 - TIE))
+        return replace(self, a=more, b=self.a + self.b - more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,14 +307,7 @@ class Outlook:
 
 
 def _faster(rest: Distribution, factor: float) -> Distribution:
-    match rest:
-        case Hits(a=a, b=b):
-            more = min(a * factor, (a + b) * (1 - TIE))
-            return replace(rest, a=more, b=a + b - more)
-        case Mixed(one, other):
-            return Mixed(_faster(one, factor), _faster(other, factor))
-        case _:
-            return Scaled(rest, factor)
+    return rest.faster(factor) if isinstance(rest, Hastening) else Scaled(rest, factor)
 
 
 def _same(one: float, other: float) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from smartkpi.assess.book import Book, days_of, expected_on, facts_each, facts_of, point_at
-from smartkpi.assess.estimate import project
+from smartkpi.assess.book import Book, book_of_period, expected_on, facts_each, facts_of, point_at
+from smartkpi.assess.estimate import project, project_each
 from smartkpi.assess.goals import Facts, Verdict, assess, is_met, needed
 from smartkpi.assess.goals import suppose as supposed
 from smartkpi.assess.paths import day_of
@@ -146,7 +146,7 @@ def _stand(book: Book, segment: Segment | None, target: Bounds, span: Span) -> S
     today = (span.ended or goal.start) if span.edge is not None else goal.start
     due = goal.due(today)
     if goal.kind == "each":
-        facts = facts_each(book, segment, span)
+        facts = project_each(facts_each(book, segment, span), book, segment, span)
     else:
         facts = project(facts_of(book, segment, target, span, due), book, segment)
     verdict = assess(facts)
@@ -197,28 +197,6 @@ def _original(book: Book, segment: Segment | None, target: Bounds, span: Span, f
 
 def stand_in_period(book: Book, segment: Segment | None, key: date, target: Bounds) -> Standing:
     """Return how one period of a goal stands: a goal of its own, from the period's first day to its last."""
-    goal = book.goal
-    assert goal.each is not None
-    first, end = days_of(book, key)
-    total = goal.nature in COUNTS
-    aim = goal.aim
-    if not total:
-        aim = {"increase": "stay_above", "decrease": "stay_below"}.get(aim, aim)  # type: ignore[assignment]
-    running = "running" in goal.questions
-    inner = replace(
-        goal,
-        kind="total" if total else "whole",
-        grain=goal.grain if running else goal.each,
-        aim=aim,
-        start=first,
-        deadline=end - DAY,
-        before=None,
-        baseline=None,
-        fallback=False,
-        targets={(None, ()): target},
-    )
-    values = {"value": book.of("running" if running else "value")}
-    also = ("daily",) if total else ("over", "under")
-    values |= {role: one for role, one in book.series.items() if role.startswith("rail") or role in also}
-    one = stand(Book(inner, book.calendar, values, book.span, book.projector), segment, target)
-    return replace(one, goal=goal, period=period_text(book.calendar, goal.each, key))
+    assert book.goal.each is not None
+    one = stand(book_of_period(book, key, target), segment, target)
+    return replace(one, goal=book.goal, period=period_text(book.calendar, book.goal.each, key))

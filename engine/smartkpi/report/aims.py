@@ -188,6 +188,9 @@ def projection_text(info: KpiInfo | None, one: Standing) -> str:
     outlook = one.facts.outlook
     if outlook is None:
         return ""
+    if one.facts.kind == "each":
+        low, high = outlook.interval
+        return f"{outlook.mean:.3g}/{one.facts.periods} ({low:.0f}..{high:.0f})"
     form, money = form_of(info.format if info else None, info.unit if info else None), info.currency if info else None
     ends = () if one.verdict.measures.chance is None else outlook.interval
     mean, *some = (format_number(rough(value, form), form, None, money) for value in (outlook.mean, *ends))

@@ -182,9 +182,10 @@ def _lift(one: Standing) -> Cell:
 def _estimates(goals: Goals, style: Style) -> Iterator[str]:
     """Yield by which method, and from how much history, it is estimated where goals may end."""
     found: dict[tuple[str, int], dict[str, None]] = {}
-    if any(one.facts.outlook is not None and one.days_left > FAR for one in goals.standings):
+    estimated = [one for one in goals.standings if one.facts.outlook is not None]
+    if any(one.days_left > FAR and one.facts.kind != "each" for one in estimated):
         yield word(style.lang, "far_ahead").format(FAR)
-    if any(one.facts.outlook is not None and one.facts.outlook.method == "share" for one in goals.standings):
+    if any(one.facts.outlook is not None and one.facts.outlook.method == "share" for one in estimated):
         yield word(style.lang, "share_sure")
     for one in goals.standings:
         outlook = one.facts.outlook

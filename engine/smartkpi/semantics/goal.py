@@ -112,9 +112,11 @@ class TypedGoal:
 
     @property
     def projected(self) -> bool:
-        """Whether its days tell where it may end."""
-        wanted = self.grain is Grain.DAY and self.spec.evidence.projection != "none" and self.spec.stage == "active"
-        return wanted and (self.kind == "level" or any(role in self.questions for role in ("daily", "over")))
+        """Whether its days tell where it may end, of a goal for each period those before."""
+        if self.spec.evidence.projection == "none" or self.spec.stage != "active":
+            return False
+        known = self.kind == "level" or any(role in self.questions for role in ("daily", "over"))
+        return self.kind == "each" or (known and self.grain is Grain.DAY)
 
     def due(self, day: date) -> date:
         """Return the deadline in force on a day."""
