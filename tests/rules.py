@@ -13,7 +13,7 @@ import yaml
 from smartkpi.rules import sample
 
 FIRST, LAST = date(2023, 7, 1), date(2026, 6, 30)
-SECTIONS = {"datasets", "kpis", "goals", "dimensions", "events", "constants"}
+SECTIONS = {"datasets", "kpis", "goals", "funnels", "dimensions", "events", "constants"}
 
 
 def visits() -> pl.DataFrame:

@@ -8,6 +8,7 @@ import pytest
 
 import smartkpi
 from smartkpi.assess.audit import CHECKS, Audit, audit
+from smartkpi.resources import find
 from smartkpi.rules import rules
 from smartkpi.semantics.check import check
 from smartkpi.spec.load import load
@@ -62,6 +63,9 @@ def _plain(text: str) -> dict[str, object]:
             {"b": "is `a` under a condition"},
         ),
         ("  {a: order / visit, b: count(order where country == 'BR') / visit}", {}),
+        ("  {a: order / visit, b: 1 - a}", {"b": "is `a`, taken from a number"}),
+        ("  {a: order / visit, b: a * 100}", {"b": "is `a`, times a number"}),
+        ("  {a: order / visit, b: order / 100}", {}),
         ("  {a: order, b: {formula: order, window: 28d}}", {}),
         ("  {a: order, b: {formula: order, hidden: true}}", {}),
         ("  {a: order, b: {formula: order, lint: {overlap: the old name of the board}}}", {}),
@@ -69,6 +73,42 @@ def _plain(text: str) -> dict[str, object]:
 )
 def test_overlaps(text: str, expected: dict[str, str]) -> None:
     assert subjects(kpis(text), "overlap") == expected
+
+
+def test_an_event_that_only_leaves_rows_out_is_its_condition() -> None:
+    lines = """
+    datasets: {shop: {fields: {amount: 3, size: amount}}}
+    events: {german: visit where country == "DE", first_german: first german by bought}
+    kpis: {germans: german, in_germany: count(visit where country == "DE"), firsts: first_german}
+    """
+    assert subjects(reviewed(lines), "overlap") == {"in_germany": "is `germans`"}
+
+
+def test_labels_are_held_against_each_other_in_each_language() -> None:
+    one, two = "label: {en: Orders, zh: 订单}", "label: {en: Sales, zh: 订单}"
+    found = kpis(
+        f"  {{a: {{formula: order, {one}}}, b: {{formula: visit, {two}}}, c: {{formula: visit, label: ' orders'}}}}"
+    )
+    assert subjects(found, "namesake") == {"b": "is called `订单`, as is `a`", "c": "is called ` orders`, as is `a`"}
+
+
+def test_a_description_says_more_than_the_name() -> None:
+    found = kpis("  {new_orders: {formula: order, description: New orders.}, b: {formula: visit, description: Calls}}")
+    assert subjects(found, "description") == {"new_orders": "says no more than its name"}
+
+
+def test_steps_of_a_funnel_without_rows_or_a_measure() -> None:
+    lines = """
+    datasets: {shop: {events: {look: country == "DE"}}}
+    events: {paid: {description: money came}}
+    funnels: {buying: {steps: [look, visit, order, paid]}}
+    goals: {growth: {kpi: orders}, better_visits: null}
+    kpis: {visits: {thresholds: {good: "at least 1_000"}}}
+    """
+    assert subjects(reviewed(lines), "funnel") == {
+        "buying: look": "has no thresholds, no goal",
+        "buying: paid": "lacks `paid`",
+    }
 
 
 def test_a_silenced_rule_is_told_with_its_reason() -> None:
@@ -136,6 +176,14 @@ def test_goals_that_are_over_or_cancelled_are_none() -> None:
 
 def test_an_empty_project_has_nothing_to_review() -> None:
     assert kpis("").concerns == ()
+
+
+@pytest.mark.parametrize("pack", sorted(path.name for path in find("metrics").glob("*.yml")))
+def test_what_is_shipped_leaves_only_what_each_project_says_for_itself(pack: str) -> None:
+    found = audit(check(load(find("metrics") / pack).catalog), DAY)
+    assert {one.rule.code for one in found.concerns} <= {"owner", "threshold", "goal", "review", "funnel"}, (
+        found.concerns
+    )
 
 
 def test_through_the_door() -> None:

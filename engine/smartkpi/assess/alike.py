@@ -6,15 +6,54 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from smartkpi.semantics.formula import Aggregate, Apply, Expr, Reference, TypedKpi
+from smartkpi.semantics.check import Checked
+from smartkpi.semantics.formula import Aggregate, Apply, Expr, Literal, Reference, TypedKpi
 from smartkpi.tree import rewrite, walk
 
+Sieved = Mapping[str, tuple[str, tuple[Expr, ...]]]
+"""Events that are the rows of another under conditions: that one, and the conditions."""
 SWAPPED = ("+", "*", "and", "or", "==", "!=", "least", "greatest")
 
 
 def canonical(kpi: TypedKpi, kpis: Mapping[str, TypedKpi]) -> Expr:
     """Return a KPI's formula with those it refers to put in, each condition at its aggregate, and parts in order."""
     return _ordered(_inlined(kpi, kpis))
+
+
+def sieved(checked: Checked) -> Sieved:
+    """Return the derived events that are no more than another event's rows under conditions."""
+    found: dict[str, tuple[str, tuple[Expr, ...]]] = {}
+    for event in checked.catalog.derived:
+        scope, bindings = checked.scopes.get(event), checked.events.get(event, ())
+        root = event if scope is None or scope.lineage is None else scope.lineage.root
+        conditions = {one.where for one in bindings}
+        same = {one.dataset for one in bindings} == {one.dataset for one in checked.events.get(root, ())}
+        if root != event and same and len(conditions) == 1:
+            found[event] = root, conditions.pop()
+    return found
+
+
+def at_root(formula: Expr, events: Sieved) -> Expr:
+    """Return a formula with derived events that only leave rows out as the conditions that they are."""
+
+    def put(node: Any) -> Any:
+        if isinstance(node, Aggregate) and node.event in events:
+            root, where = events[node.event]
+            return replace(node, event=root, where=(*node.where, *where))
+        return node
+
+    return _ordered(rewrite(formula, put))
+
+
+def core(formula: Expr) -> tuple[Expr, str]:
+    """Return what a formula is a number of, and how it is made of that: scaled, or what is left of a number."""
+    match formula:
+        case Apply(function="*", args=(Literal(), one)) | Apply(function="*" | "/", args=(one, Literal())):
+            return core(one)[0], "times a number"
+        case Apply(function="-", args=(Literal(), one)):
+            return core(one)[0], "taken from a number"
+        case _:
+            return formula, ""
 
 
 def _inlined(kpi: TypedKpi, kpis: Mapping[str, TypedKpi]) -> Expr:

@@ -13,6 +13,7 @@ from smartkpi.report.style import Style, cells, fold, plain
 from smartkpi.report.table import draw
 
 WIDTH = 100
+NEVER = "never"
 SEVERITIES = {"error": Severity.ERROR, "warning": Severity.WARNING, "note": Severity.NOTE}
 
 
@@ -24,6 +25,9 @@ def render(found: Audit, style: Style) -> str:
         lines += [draw([_grid(found, width)], style)]
         for one in found.concerns:
             lines += _folded(f"{one.rule.code:<13}", f"{one.rule.why} Fix: {one.write}", width)
+            if not _is_plain(one) and not _is_all(one):  # the table has no room for what is said of each
+                lines += _folded(" " * 13, "; ".join(_told(subject) for subject in one.subjects), width)
+        lines += [line for text in _ends(found, width) for line in ("", *_folded("", text, width))]
     else:
         lines.append("nothing to review")
     lines += [line for name, one in found.silenced
@@ -47,23 +51,47 @@ def _grid(found: Audit, width: int) -> Grid:
 
 
 def _which(one: Concern, room: int | None = None) -> str:
-    """Return the names of what is found, as many as there is room for; no names where it is all of them."""
-    details = {subject.detail for subject in one.subjects}
-    if len(one.subjects) == one.among > 1 and len(details) == 1:
+    """Return what is found, with what is said of it; where there is not room for all, names, as many as fit."""
+    if _is_all(one):
         return "all of them"
-    plainly = details <= {"", "never"}
-    texts = [plain(subject.name) if plainly else _told(subject) for subject in one.subjects]
-    mark = ", " if plainly else "; "
+    if room is None:
+        return (", " if _is_plain(one) else "; ").join(_told(subject) for subject in one.subjects)
+    texts = [plain(subject.name) for subject in one.subjects]
     for count in range(len(texts), 1, -1):
         more = f" and {len(texts) - count} more" if count < len(texts) else ""
-        text = mark.join(texts[:count]) + more
-        if room is None or cells(text) <= room:
+        text = ", ".join(texts[:count]) + more
+        if cells(text) <= room:
             return text
     return texts[0] + (f" and {len(texts) - 1} more" if len(texts) > 1 else "")
 
 
+def _is_all(one: Concern) -> bool:
+    """Say whether the same is found of all that there are."""
+    return len(one.subjects) == one.among > 1 and len({subject.detail for subject in one.subjects}) == 1
+
+
+def _is_plain(one: Concern) -> bool:
+    """Say whether names alone tell what is found."""
+    return {subject.detail for subject in one.subjects} <= {"", NEVER}
+
+
+def _ends(found: Audit, width: int) -> Iterator[str]:
+    """Yield what is to be said once: how to change what is included, and where the other names are."""
+    if found.included:
+        yield f"what a pack says is changed in the project: kpis: {{{found.included}: {{extends: pack, owner: NAME}}}}"
+    if _is_short(found, width):
+        yield "kpi check --audit --format markdown names all of them"
+
+
+def _is_short(found: Audit, width: int) -> bool:
+    """Say whether names are left out for want of room."""
+    grid = _grid(found, width)
+    cut = [row[-1].text.endswith(" more") for row in grid.rows]
+    return any(short and _is_plain(one) for short, one in zip(cut, found.concerns, strict=True))
+
+
 def _told(one: Subject) -> str:
-    return plain(f"{one.name} {one.detail}".strip())
+    return plain(one.name if one.detail in ("", NEVER) else f"{one.name} {one.detail}")
 
 
 def _folded(lead: str, text: str, width: int) -> Iterator[str]:
@@ -91,6 +119,7 @@ def as_markdown(found: Audit, style: Style) -> str:
             for one in found.concerns
         )
         parts.append(markdown.draw(Grid("", columns, rows, 1)))
+        parts += [f"{markdown.escape(text)}\n" for text in _ends(found, 10**6)]
     else:
         parts.append("nothing to review\n")
     parts += [f"- silenced: {one.rule} of {markdown.escape(name)}: {markdown.escape(one.reason)}\n"
