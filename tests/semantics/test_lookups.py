@@ -157,3 +157,17 @@ def test_the_other_side_is_found_by_its_own_columns() -> None:
     assert [one.message for one in found if one.code == "bad-lookup"] == [
         "rows of `customers` cannot be found by `size_of_town`: there it is itself looked up"
     ]
+
+
+def test_a_group_by_what_is_looked_up_is_no_field_of_others_whatever_data_is_at_hand() -> None:
+    orders = {"time": "ts", "lookups": {"customer": GOOD}, "events": {"order": "all rows"}}
+    definition = {
+        "datasets": {"orders": orders, "customers": {}, "web": {"time": "ts", "events": {"visit": "all rows"}}},
+        "groups": {"often": {"of": "customer.country", "where": "count(order) > 1", "at": "event"}},
+        "kpis": {"k": "count(order where often)"},
+    }
+    catalog = load(definition).catalog
+    for schemas in (SCHEMAS, SCHEMAS | {"web": {"ts": DATE}}, None):
+        found = check(catalog, schemas)
+        assert [one for one in found.diagnostics if one.severity is Severity.ERROR] == []
+        assert "often" not in found.scopes["visit"].fields

@@ -18,12 +18,12 @@ def refuse(checked: Checked, kpi: TypedKpi, grain: Grain, question: Question) ->
     if kpi.missing:
         return f"no dataset provides {', '.join(f'`{event}`' for event in kpi.missing)}"
     ranged = question.since is not None or question.until is not None or question.as_of is not None
-    for event in sorted(kpi.events):
+    for event in kpi.events:
         if (grain is not Grain.ALL or ranged) and any(binding.time is None for binding in checked.events[event]):
             part = "no part of time can be taken" if grain is Grain.ALL else f"there is no answer by {grain.value}"
             return f"the rows of `{event}` have no time: {part}, only grain `all` over all of it"
     if kpi.dated:
-        for event in sorted(kpi.events):
+        for event in kpi.events:
             if any(binding.time is None for binding in checked.events[event]):
                 return f"the rows of `{event}` have no time, so that no revision can be told to be in force"
     own = checked.catalog.calendar.own(grain)
@@ -34,14 +34,14 @@ def refuse(checked: Checked, kpi: TypedKpi, grain: Grain, question: Question) ->
     for period in sorted(kpi.periods):
         if not checked.catalog.calendar.is_made_of(grain, period):
             return f"it has a value per {period.value}, which is no part of a {grain.value}"
-    for window, event in sorted(kpi.windows, key=str):
+    for window, event in sorted(kpi.windows, key=lambda one: (str(one[0]), kpi.events.index(one[1]))):
         if wrong := refuse_window(checked.catalog.calendar, window, grain, checked.scopes[event].periods):
             return wrong
     for shift in sorted(kpi.shifts, key=str):
         if wrong := refuse_shift(checked.catalog.calendar, shift, grain):
             return wrong
     if grain is Grain.HOUR:
-        for event in sorted(kpi.events):
+        for event in kpi.events:
             for binding in checked.events[event]:
                 if binding.time is not None and binding.time.type.kind is Kind.DATE:
                     return f"`{event}` is dated by day: it has no hours"
@@ -52,7 +52,7 @@ def _unwhole(checked: Checked, kpi: TypedKpi, grain: Grain, question: Question) 
     """Say that a question cuts through the periods that rows stand for, or nothing."""
     calendar = checked.catalog.calendar
     asked = ((question.since, "`since`"), (question.until, "`until`")) if grain is Grain.ALL else ()
-    for event in sorted(kpi.events):
+    for event in kpi.events:
         for period in checked.scopes[event].periods:
             if not calendar.is_made_of(grain, period):
                 return f"a row of `{event}` stands for {period.one}: there is no answer by {grain}"

@@ -412,7 +412,7 @@ class TypedKpi:
     direction: str
     thresholds: tuple[Threshold, ...]
     bands: tuple[Band, ...]
-    events: frozenset[str]
+    events: tuple[str, ...]
     kpis: frozenset[str]
     datasets: frozenset[str]
     missing: tuple[str, ...]

@@ -51,7 +51,7 @@ DEEPEST = 100
 class _Reads:
     """What a formula reads, directly and through other KPIs; ``kpis`` are those it names itself."""
 
-    events: frozenset[str]
+    events: tuple[str, ...]
     kpis: frozenset[str]
     segmented: frozenset[str]
     within: frozenset[str]
@@ -69,7 +69,7 @@ def check_kpi(spec: Kpi, space: Namespace, findings: Findings) -> TypedKpi | Non
     _check_reads(spec, reads, formulas, findings)
     type = _check_types(spec, [one for one in written if not one.void], formulas, findings)
     judged = Judged(spec, type)
-    scopes = [space.events[event] for event in sorted(reads.events)]
+    scopes = [space.events[event] for event in reads.events]
     segmented = [space.events[event] for event in sorted(reads.segmented)]
     versions = _versions(written, formulas, judged, reads, segmented, findings)
     check_dimensions(spec.by, segmented, spec.span, findings)
@@ -284,23 +284,23 @@ def _refuse_adding(what: str, spec: Kpi, findings: Findings) -> None:
 
 
 def _reads(formulas: Iterable[Expr], space: Namespace) -> _Reads:
-    events: set[str] = set()
+    events: dict[str, None] = {}  # as they are written
     kpis: set[str] = set()
     apart: set[str] = set()
     within: set[str] = set()
     periods: set[Grain] = set()
     ranked = folded = False
     depth = 0
-    stack = [(formula, False) for formula in formulas]
+    stack = [(formula, False) for formula in formulas][::-1]
     while stack:
         expr, whole = stack.pop()
         match expr:
             case Aggregate(event=event):
-                events.add(event)
+                events[event] = None
                 apart |= set() if whole else {event}
             case Reference(kpi=name):
                 read = space.kpis[name]
-                events |= read.events
+                events |= dict.fromkeys(read.events)
                 kpis.add(name)
                 depth = max(depth, read.depth + 1)
                 apart |= set() if whole else read.segmented
@@ -311,7 +311,7 @@ def _reads(formulas: Iterable[Expr], space: Namespace) -> _Reads:
             case Per():
                 folded = True
                 periods |= set() if expr.grain is None else {expr.grain}
-                stack += [(one, whole) for one in (expr.argument, expr.condition) if one is not None]
+                stack += [(one, whole) for one in (expr.condition, expr.argument) if one is not None]
             case Across():
                 folded = True
                 within.update(expr.within)
@@ -320,11 +320,11 @@ def _reads(formulas: Iterable[Expr], space: Namespace) -> _Reads:
             case Windowed() | Shifted():
                 stack.append((expr.argument, whole))
             case Apply(args=args):
-                stack.extend((arg, whole) for arg in args)
+                stack.extend((arg, whole) for arg in reversed(args))
             case _:
                 pass
     return _Reads(
-        events=frozenset(events),
+        events=tuple(events),
         kpis=frozenset(kpis),
         segmented=frozenset(apart or events),
         within=frozenset(within),

@@ -32,6 +32,7 @@ from smartkpi.semantics.scope import (
     has_field,
     is_path,
     is_united,
+    led_to,
     meant,
 )
 from smartkpi.source import Span
@@ -110,7 +111,7 @@ def resolve(checked: Checked, question: Question) -> Resolved:
     segmented: set[str] = set()
     for name in question.kpis:
         kpi = checked.kpis[name]
-        provided = [event for event in sorted(kpi.events) if checked.events[event]]
+        provided = [event for event in kpi.events if checked.events[event]]
         reasons = (_lacks(checked.scopes[e], asked if e in kpi.segmented else filtered) for e in provided)
         reason = next(filter(None, reasons), "") or _unasked(kpi, question.by)
         if reason:
@@ -302,6 +303,6 @@ def _lacks(scope: EventScope, asked: list[tuple[str, Span | None]]) -> str:
         if is_united(scope, name):
             return f"several datasets provide `{scope.event}`: looked-up fields (`{name}`) are not supported for it yet"
         if not has_field(scope, name) and not (span is not None and name in scope.constants):
-            hint = meant(name, scope)
+            hint = led_to(name, scope)
             return f"`{scope.event}` has no field `{name}`" + (f": {hint}" if hint else "")
     return ""

@@ -220,7 +220,7 @@ def has_field(scope: EventScope, name: str) -> bool:
         return True
     if is_path(name, scope.lookups):
         return not isinstance(follow(tuple(name.split(".")), scope.lookups), Lack)
-    return scope.open and name not in scope.constants
+    return scope.open and name not in scope.constants and "." not in name  # which fields a row looks up is known
 
 
 def field_type(scope: EventScope, name: str) -> Type:
@@ -284,13 +284,21 @@ def follow(parts: tuple[str, ...], lookups: Mapping[str, Reach]) -> Type | Diagn
 def meant(name: str, scope: RowScope, known: Iterable[str] = ()) -> str:
     """Return the hint what a name that is no field most likely means: one that is looked up, or the nearest."""
     if name in scope.lookups:
+        return led_to(name, scope)
+    paths = _looked_up(scope.lookups)
+    near = nearest(name, [*scope.fields, *known, *paths])
+    found = [path for one in near for path in ([one] if one in scope.fields else paths.get(one, [one]))]
+    return f"did you mean {' or '.join(f'`{path}`' for path in found[:SUGGESTED])}?" if found else ""
+
+
+def led_to(name: str, scope: RowScope) -> str:
+    """Return the hint how rows without a field of this name may have it: by a lookup, or behind one of that name."""
+    if name in scope.lookups:
         reach = scope.lookups[name]
         shown = f", such as `{name}.{field}`" if (field := next(iter(reach.only or reach.fields), "")) else ""
         what = "another step's row" if reach.step else "a lookup"
         return f"`{name}` is {what}: name a field of it{shown}"
-    paths = _looked_up(scope.lookups)
-    near = nearest(name, [*scope.fields, *known, *paths])
-    found = [path for one in near for path in ([one] if one in scope.fields else paths.get(one, [one]))]
+    found = _looked_up(scope.lookups).get(name, [])
     return f"did you mean {' or '.join(f'`{path}`' for path in found[:SUGGESTED])}?" if found else ""
 
 
@@ -442,9 +450,13 @@ def unknown_field(name: str, span: Span | None, scope: RowScope, findings: Findi
 
 
 def _missing_field(name: str, scope: EventScope, hint: str, notes: tuple[Note, ...]) -> Diagnostic:
-    """Return the error of a dataset that provides an event without a field that it declares."""
+    """Return the error of what provides an event without a field that it declares: a dataset, or other events."""
     message = f"`{scope.dataset}` provides `{scope.event}`, but not its field `{name}`"
-    way = hint or f"say under the `fields` of `{scope.dataset}` what it is: `{name}: …`"
+    homes = f"`{scope.dataset}`"
+    if scope.lineage is not None:
+        message = f"`{scope.event}` is made of `{scope.lineage.root}`, which has no field `{name}`"
+        homes = " and ".join(f"`{one}`" for one in scope.lineage.home)
+    way = hint or f"say under the `fields` of {homes} what it is: `{name}: …`"
     notes = (Note("the event declares it", scope.declared[name]), *notes)
     return Diagnostic("missing-field", message, scope.bound, way, notes, subject=f"event:{scope.event}")
 

@@ -14,6 +14,7 @@ from smartkpi.spec.funnels import head
 from smartkpi.spec.goal import Goal
 from smartkpi.spec.group import Group
 from smartkpi.spec.model import (
+    BenchmarkRow,
     Cohort,
     Column,
     Contract,
@@ -29,6 +30,7 @@ from smartkpi.spec.model import (
 from smartkpi.tree import rewrite
 
 _Written = TypeVar("_Written", Formula, Formula | None, Formula | Column | None)
+_Key = TypeVar("_Key", bound=Expr)
 _FIRST_ONLY = ("segment", "time", "funnel")  # functions whose other arguments are fields, grains and steps
 
 
@@ -90,6 +92,7 @@ def rename_goal(goal: Goal, files: Files, owned: bool) -> Goal:
         stretch=amount(goal.stretch),
         achievable=replace(goal.achievable, low=amount(goal.achievable.low), high=amount(goal.achievable.high)),
         where=_of_rows(goal.where, files),
+        by=tuple(_field(name, goal.span, files) for name in goal.by),
         parts=tuple(replace(one, amount=amount(one.amount)) for one in goal.parts),
         milestones=tuple(replace(one, value=amount(one.value)) for one in goal.milestones),
         guardrails=tuple(replace(one, kpi=f"{prefix}{one.kpi}", amount=amount(one.amount)) for one in goal.guardrails),
@@ -125,9 +128,14 @@ def _rules(rules: Rules, files: Files) -> Rules:
     confidence = rules.confidence and _whole(rules.confidence, files)
     benchmark = rules.benchmark
     if benchmark is not None:
-        rows = tuple(replace(one, formula=_whole(one.formula, files)) for one in benchmark.rows)
+        rows = tuple(_benchmark_row(one, files) for one in benchmark.rows)
         benchmark = replace(benchmark, formula=benchmark.formula and _whole(benchmark.formula, files), rows=rows)
     return replace(rules, scopes=scopes, confidence=confidence, benchmark=benchmark)
+
+
+def _benchmark_row(row: BenchmarkRow, files: Files) -> BenchmarkRow:
+    segment = tuple((_field(name, row.span, files), value) for name, value in row.segment)
+    return replace(row, segment=segment, formula=_whole(row.formula, files))
 
 
 def rename_dataset(dataset: Dataset, files: Files) -> Dataset:
@@ -167,12 +175,14 @@ def rename_funnel(funnel: Funnel, files: Files) -> Funnel:
     if not _prefix(funnel.span, files):
         return funnel
     steps = tuple(replace(step, event=_whole(step.event, files)) for step in funnel.steps)
-    return replace(funnel, steps=steps, within=_length(funnel.within, files))
+    by = tuple(_key(key, files) for key in funnel.by)
+    return replace(funnel, steps=steps, by=by, within=_length(funnel.within, files))
 
 
 def rename_cohort(cohort: Cohort, files: Files) -> Cohort:
     """Return a cohort of included events by the names that they have here."""
-    return replace(cohort, start=_whole(cohort.start, files), return_=_whole(cohort.return_, files))
+    of = _key(cohort.of, files)
+    return replace(cohort, of=of, start=_whole(cohort.start, files), return_=_whole(cohort.return_, files))
 
 
 def _names(span: Span, files: Files) -> Names | None:
@@ -203,6 +213,17 @@ def _field(name: str, span: Span, files: Files) -> str:
     return name if known is None or last not in known.groups else ".".join((*path, f"{known.prefix}{last}"))
 
 
+def _key(key: _Key, files: Files) -> _Key:
+    """Return a field as it stands by itself, or as `col("…")`; anything else as it is."""
+    match key:
+        case syntax.Name():
+            return replace(key, parts=tuple(_field(key.text, key.span, files).split(".")))
+        case syntax.Apply(function="col", args=(syntax.Text() as name,)):
+            return replace(key, args=(replace(name, value=_field(name.value, key.span, files)),))
+        case _:
+            return key
+
+
 def _row(expr: Expr, files: Files, *, own: bool = False) -> Expr:
     """Return an expression over rows: of its names those of constants and groups, and the dataset that it asks for."""
 
@@ -212,9 +233,9 @@ def _row(expr: Expr, files: Files, *, own: bool = False) -> Expr:
                 known = _names(node.span, files)
                 if known is not None and name in known.constants and name not in known.fields:
                     return replace(node, parts=(f"{known.prefix}{name}",))
-                return node if own else replace(node, parts=(_field(name, node.span, files),))
-            case syntax.Name() if not own:
-                return replace(node, parts=tuple(_field(node.text, node.span, files).split(".")))
+                return node if own else _key(node, files)
+            case syntax.Name() | syntax.Apply(function="col") if not own:
+                return _key(node, files)
             case syntax.Apply(args=args) if any(isinstance(a, syntax.Name) and a.parts == ("dataset",) for a in args):
                 return replace(node, args=tuple(_named_dataset(arg, files) for arg in args))
             case _:
@@ -245,18 +266,14 @@ def _spoken(expr: Expr, files: Files) -> Expr:
         case syntax.Apply(args=args):
             function = FUNCTIONS.get(expr.function)
             most = 1 if function is not None and function.kind in _FIRST_ONLY else len(args)
-            fields = (
-                replace(arg, parts=tuple(_field(arg.text, arg.span, files).split(".")))
-                if isinstance(arg, syntax.Name)
-                else arg
-                for arg in args[most:]
-            )
+            fields = (_key(arg, files) for arg in args[most:])
             return replace(expr, args=(*(_spoken(arg, files) for arg in args[:most]), *fields))
         case syntax.Where():
             return replace(expr, operand=_spoken(expr.operand, files), condition=_row(expr.condition, files))
         case syntax.Per():
             condition = None if expr.condition is None else _spoken(expr.condition, files)
-            return replace(expr, value=_spoken(expr.value, files), condition=condition)
+            keys = tuple(_key(key, files) for key in expr.keys)
+            return replace(expr, value=_spoken(expr.value, files), keys=keys, condition=condition)
         case syntax.Member():
             return replace(expr, of=_spoken(expr.of, files), name=_field(expr.name, expr.span, files))
         case syntax.Alias():
@@ -268,9 +285,11 @@ def _spoken(expr: Expr, files: Files) -> Expr:
 
 
 def _step(step: syntax.Step, files: Files) -> syntax.Step:
-    operands = tuple(_operand(operand, files) for operand in step.operands)
+    several = len(step.operands) > 1
+    operands = tuple(_operand(one, files) if several else _spoken(one, files) for one in step.operands)
     condition = None if step.condition is None else _row(step.condition, files)
-    return replace(step, operands=operands, within=_length(step.within, files), condition=condition)
+    by = tuple(_key(key, files) for key in step.by)
+    return replace(step, operands=operands, within=_length(step.within, files), by=by, condition=condition)
 
 
 def _length(within: syntax.Duration | syntax.Name | None, files: Files) -> syntax.Duration | syntax.Name | None:
