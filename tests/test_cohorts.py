@@ -113,6 +113,19 @@ def test_other_formats_are_tidy() -> None:
     assert all(len(line) <= 44 for line in narrow)
 
 
+@pytest.mark.parametrize("event", ["first order by buyer", "order where amount > 0", "order then order as b by buyer"])
+def test_what_returns_may_be_what_it_begins_with(event: str) -> None:
+    once = {"of": "buyer", "start": "one", "return": "one"}
+    cohorts = {"c": once, "s": {**once, "value": "sum(one.amount)"}}
+    opened = project(events={"one": event}, cohorts=cohorts)
+    for optimize in (True, False):
+        counts = opened.run("c", optimize=optimize, until="2026-01")
+        assert cells(counts, "cohort_size")["2026-01-01", None] == (2 if "then" in event else 3)
+        assert cells(counts, "retention")["2026-01-01", 0] == 1
+        expected = 10 + 20 if "then" in event else 60
+        assert cells(opened.run("s", until="2026-01"), "returned")["2026-01-01", 0] == expected
+
+
 def test_kpis_name_ages_of_cohorts() -> None:
     kpis = {"second": "retention(buyers, 1)", "old": "retention(buyers, 40)", "share": "returned(buyers, 1) / order"}
     opened = project(kpis=kpis)

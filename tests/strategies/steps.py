@@ -89,8 +89,6 @@ def steps(draw: st.DrawFn, events: list[Any], conditions: Conditions) -> tuple[s
         texts.append(text)
         named.append((name, one.event))
     if kind == "repeat":
-        if "prior" in taken:
-            return None
         named = [("prior", base.event)]
     text = f" {kind} ".join(texts) if count > 1 else f"{kind} {base.text}"
     ends = [f"by {keys[0]}" if len(keys) == 1 and draw(st.booleans()) else f"by ({', '.join(keys)})"]

@@ -12,6 +12,7 @@ from smartkpi.semantics.findings import SHOWN, Findings, circle
 from smartkpi.semantics.formula import TypedGroup
 from smartkpi.semantics.graph import in_order
 from smartkpi.semantics.groups import announce, names_in, spoil, type_group
+from smartkpi.semantics.providers import fulfil
 from smartkpi.semantics.scope import Namespace
 from smartkpi.semantics.steps import derive_event, operands_of
 from smartkpi.source import Span
@@ -48,6 +49,7 @@ def derive(
                 groups |= {} if typed is None else {name: typed}
             else:
                 derive_event(one.formula.expr, space, findings, name)
+                fulfil(one, space, findings)
             findings.close(f"`{name}`", one.span)
             found.extend(findings.diagnostics)
             if findings.failed:

@@ -67,7 +67,8 @@ def without_field(catalog: Catalog, datasets: Iterable[TypedDataset]) -> Iterato
     Nothing is said where the columns of a dataset are not known, or one has an error: they may have it. Packs have
     dimensions for whoever has the field.
     """
-    known = {name for contract in catalog.contracts.values() for name in contract.fields}
+    fulfilled = (one.contract for one in catalog.derived.values() if one.contract is not None)
+    known = {name for contract in (*catalog.contracts.values(), *fulfilled) for name in contract.fields}
     found = tuple(datasets)
     for dataset in found:
         if dataset.columns is None:

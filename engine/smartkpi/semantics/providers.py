@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from smartkpi.diagnostics import Diagnostic, Note
@@ -12,7 +12,9 @@ from smartkpi.language.units import describe, of_unit
 from smartkpi.semantics.datasets import CheckedDataset, united
 from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import TypedBinding
-from smartkpi.spec.model import Contract, Dataset, FieldDef, Formula
+from smartkpi.semantics.scope import Namespace
+from smartkpi.source import Span
+from smartkpi.spec.model import Contract, Dataset, Derived, FieldDef, Formula
 from smartkpi.tree import walk
 
 Types = Mapping[str, Type]
@@ -153,18 +155,47 @@ def _common(
     return first
 
 
+def fulfil(derived: Derived, space: Namespace, findings: Findings) -> None:
+    """Let the rows of a derived event have what is declared of its name, as far as that is of a unit."""
+    contract = derived.contract
+    if contract is None or findings.failed:
+        return
+    scope, place = space.events[derived.name], derived.formula.expr.span
+    assert scope.lineage is not None
+    lacking = () if scope.open else {*contract.fields} - {*scope.fields}
+    if scope.dataset is None:  # nothing is known of its rows but what is declared
+        lacking = ()
+    where = f"of `{scope.lineage.root}`"
+    types = _united(contract, scope.fields, {*scope.broken, *lacking}, where, place, findings)
+    if scope.dataset is None:
+        types = dict.fromkeys(contract.fields, UNKNOWN) | dict(scope.fields) | types
+    declared = {**scope.declared, **{name: written.span for name, written in contract.fields.items()}}
+    for scopes in (space.events, space.derived.scopes):
+        own = scopes[derived.name]
+        scopes[derived.name] = replace(own, fields={**own.fields, **types}, declared=declared, bound=place)
+
+
 def _fulfilled(contract: Contract, types: Types, dataset: CheckedDataset, findings: Findings) -> dict[str, Type]:
     """Return the types of a contract's fields that have a unit there, as the dataset fulfils them."""
-    fulfilled: dict[str, Type] = {}
+    lacking = () if dataset.typed.columns is None else {*contract.fields} - {*types}
+    place = dataset.typed.spec.events[contract.name].span
+    where = f"in `{dataset.typed.name}`"
+    return _united(contract, types, {*dataset.broken, *lacking}, where, place, findings)
+
+
+def _united(
+    contract: Contract, types: Types, without: Collection[str], where: str, place: Span, findings: Findings
+) -> dict[str, Type]:
+    """Return the types of those fields of a contract that have a unit there; refuse what is of another one."""
+    united_types: dict[str, Type] = {}
     for name, written in contract.fields.items():
-        if written.unit is None or name in dataset.broken or (name not in types and dataset.typed.columns is not None):
+        if written.unit is None or name in without:
             continue
         type = united(types.get(name, UNKNOWN), written.unit)
         if isinstance(type, str):
-            binding = dataset.typed.spec.events[contract.name]
             wanted = describe(of_unit(written.unit))
-            message = f"`{contract.name}.{name}` is declared as {wanted}, in `{dataset.typed.name}` {type}"
-            findings.error("unit-mismatch", message, binding.span, notes=(Note("declared here", written.span),))
+            message = f"`{contract.name}.{name}` is declared as {wanted}, {where} {type}"
+            findings.error("unit-mismatch", message, place, notes=(Note("declared here", written.span),))
         else:
-            fulfilled[name] = type
-    return fulfilled
+            united_types[name] = type
+    return united_types

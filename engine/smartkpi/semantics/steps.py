@@ -347,7 +347,7 @@ def _may_stand(step: syntax.Step, parts: list[_Part], findings: Findings) -> boo
         elif (cause := part.scope.broken.get("time")) is not None:
             findings.depend(f"{part.name}.time", cause)
     if step.kind != "without":
-        _check_names(parts, findings)
+        _check_names(step, parts, findings)
     return not findings.failed
 
 
@@ -369,16 +369,20 @@ def _check_ends(step: syntax.Step, findings: Findings) -> None:
         findings.error("bad-step", message, step.span, "it goes with `then` and `after`: leave it out")
 
 
-def _check_names(parts: list[_Part], findings: Findings) -> None:
-    """Refuse two steps of one name: whose are its fields?"""
+def _check_names(step: syntax.Step, parts: list[_Part], findings: Findings) -> None:
+    """Refuse two steps of one name: whose are its fields?
+
+    `repeat` of rows that are of one hides what was before those, as its delay hides theirs: it takes no other name.
+    """
     taken = {parts[0].name: parts[0].span}
-    known = parts[0].scope
+    known = {name for name, one in parts[0].scope.lookups.items() if step.kind != "repeat" or not one.step}
     for part in parts[1:]:
-        inside = part.name in known.lookups or part.name in DELAYS
+        inside = part.name in known or part.name in DELAYS
         if part.name in taken or inside:
             other = "another step" if part.name in taken else f"a field of `{parts[0].name}`"
             message = f"`{part.name}` is {other} already: whose would `{part.name}.…` be?"
-            findings.error("same-name", message, part.span, f"name it: `{part.name} as second`")
+            hint = "give the lookup another name" if step.kind == "repeat" else f"name it: `{part.name} as second`"
+            findings.error("same-name", message, part.span, hint)
         taken[part.name] = part.span
 
 

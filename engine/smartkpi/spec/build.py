@@ -24,7 +24,7 @@ from smartkpi.spec.datasets import agree, build_contract, build_dataset, missing
 from smartkpi.spec.definitions import KINDS, SPOKEN, Definition, View, gather
 from smartkpi.spec.dimensions import build_dimension, parent_cycles
 from smartkpi.spec.document import Document
-from smartkpi.spec.events import build_derived, is_derived
+from smartkpi.spec.events import build_derived, fulfil, is_derived
 from smartkpi.spec.expand import Expansion
 from smartkpi.spec.funnels import build_funnel
 from smartkpi.spec.goal import Goal
@@ -120,6 +120,7 @@ def build(
     for definition in named:
         _build_definition(state, definition, sets)
     state.report(parent_cycles(state.dimensions), "")
+    _fulfil(state)
     _expand(state)
     _check_sets(state, live, sets)
     _spread(state, live)
@@ -150,6 +151,14 @@ def _expand(state: _State) -> None:
         state.kpis[kpi.name] = kpi
         if (cause := state.broken.get("calendar")) is not None:
             state.broken[f"kpi:{kpi.name}"] = cause
+
+
+def _fulfil(state: _State) -> None:
+    """Let derived events have what is declared of their names: no dataset provides these."""
+    for name in [name for name in state.contracts if name in state.derived]:
+        derived, problems = fulfil(state.derived[name], state.contracts.pop(name))
+        state.derived[name] = derived
+        state.report(problems, f"event:{name}")
 
 
 def _documents(part: Part) -> Iterator[tuple[Document, Path, tuple[Diagnostic, ...]]]:
@@ -245,7 +254,7 @@ def _case_subject(item: Node) -> str:
 
 def _by_name(state: _State, definitions: list[Definition]) -> list[Definition]:
     """Return definitions with a right name of their own; a name that is taken is an error that shows both places."""
-    taken: dict[tuple[str, str], Definition] = {}
+    taken: dict[tuple[str, str], list[Definition]] = {}
     kept = []
     for definition in definitions:
         problem = check_name(definition.key, reserved=definition.kind in SPOKEN)
@@ -253,8 +262,10 @@ def _by_name(state: _State, definitions: list[Definition]) -> list[Definition]:
             state.report((problem,), definition.subject)
             continue
         space = "" if definition.kind in SPOKEN else definition.kind
-        first = taken.setdefault((space, definition.name), definition)
-        if first is definition or _agree(first, definition):
+        others = taken.setdefault((space, definition.name), [])
+        first = next((one for one in others if not _agree(one, definition)), None)
+        if first is None:
+            others.append(definition)
             kept.append(definition)
         elif first.place != definition.place:  # else a file is reached by two ways
             state.report((_taken(definition, first),), definition.subject)
@@ -262,9 +273,12 @@ def _by_name(state: _State, definitions: list[Definition]) -> list[Definition]:
 
 
 def _agree(first: Definition, other: Definition) -> bool:
-    """Return whether both say what an event has that a dataset provides, one of them included: then both hold."""
-    declared = all(d.kind == "event" and not is_derived(d.value) for d in (first, other))
-    return declared and first.origin != other.origin
+    """Return whether both say what an event has, one of them included: then both hold.
+
+    One of them may make it of others: it fulfils what is declared, as a dataset would.
+    """
+    derived = [d for d in (first, other) if is_derived(d.value)]
+    return first.kind == other.kind == "event" and len(derived) < 2 and first.origin != other.origin
 
 
 def _without_event_clashes(state: _State, kept: list[Definition]) -> Iterator[Definition]:

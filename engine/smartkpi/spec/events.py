@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from smartkpi.diagnostics import Diagnostic
+from dataclasses import replace
+
+from smartkpi.diagnostics import Diagnostic, Note
 from smartkpi.language.parse import parse_event
 from smartkpi.source import Span
-from smartkpi.spec.model import Derived, Labels
+from smartkpi.spec.model import Contract, Derived, Labels
 from smartkpi.spec.nodes import Fields, Node, Scalar
 from smartkpi.spec.values import Problems, formula, labels
 
@@ -30,3 +32,18 @@ def build_derived(name: str, node: Node, span: Span, problems: Problems) -> Deri
         return None
     said = (labels(node.get("label")), labels(node.get("description"))) if isinstance(node, Fields) else ()
     return Derived(name, written, span, *(said or (Labels(), Labels())))
+
+
+def fulfil(derived: Derived, contract: Contract) -> tuple[Derived, Problems]:
+    """Return a derived event that fulfils what is declared of its name, and what is wrong with that.
+
+    What it does not say itself, its label and description, is as declared.
+    """
+    problems: Problems = []
+    if contract.prefer is not None:
+        message = f"`{derived.name}` is derived: no datasets provide it, so none is preferred"
+        notes = (Note("`prefer` stands here", contract.prefer.span),)
+        problems.append(Diagnostic("bad-value", message, derived.span, "say it of the event that it is made of", notes))
+    label = derived.label if derived.label.texts else contract.label
+    description = derived.description if derived.description.texts else contract.description
+    return replace(derived, contract=contract, label=label, description=description), problems

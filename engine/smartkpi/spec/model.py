@@ -236,13 +236,17 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """An event made of others: ``formula`` is a step, or an event under a condition."""
+    """An event made of others: ``formula`` is a step, or an event under a condition.
+
+    ``contract`` is what a file declares of an event of this name, which it fulfils as a dataset would.
+    """
 
     name: str
     formula: Formula
     span: Span = field(compare=False, repr=False)
     label: Labels = Labels()
     description: Labels = Labels()
+    contract: Contract | None = None
 
 
 @dataclass(frozen=True, slots=True)

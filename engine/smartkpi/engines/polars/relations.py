@@ -94,7 +94,7 @@ class Maker:
         keys = [entity(place) for place in range(len(self.relation.operands[0][0].by))]
         if self.relation.kind == "returns":
             (starts,) = self._read(operands[:1], keys, part, parts)
-            return Related(self._returns(starts, operands[1], keys, part, parts), NO_OPEN)
+            return Related(self._returns(starts, operands[-1], keys, part, parts), NO_OPEN)
         frames = self._read(operands, keys, part, parts)
         if self.relation.kind == "first":
             return Related(self._first(frames[0], keys), NO_OPEN)
