@@ -18,10 +18,11 @@ from smartkpi.spec.bounds import ANYWHERE, KEY, Bounds, Folder
 from smartkpi.spec.calendar import build_calendar, build_notes
 from smartkpi.spec.case import Case
 from smartkpi.spec.cases import build_case
+from smartkpi.spec.clashes import without_clashes
 from smartkpi.spec.cohorts import build_cohort
 from smartkpi.spec.constants import SET, build_constant
 from smartkpi.spec.datasets import agree, build_contract, build_dataset, missing_time
-from smartkpi.spec.definitions import KINDS, SPOKEN, Definition, View, gather
+from smartkpi.spec.definitions import KINDS, Definition, View, gather
 from smartkpi.spec.dimensions import build_dimension, parent_cycles
 from smartkpi.spec.document import Document
 from smartkpi.spec.events import build_derived, fulfil, is_derived
@@ -47,7 +48,6 @@ from smartkpi.spec.model import (
     Funnel,
     Kpi,
 )
-from smartkpi.spec.names import check_name
 from smartkpi.spec.nodes import Entry, Fields, Items, Node, Scalar
 from smartkpi.spec.rename import (
     rename_cohort,
@@ -62,8 +62,6 @@ from smartkpi.spec.rename import (
 )
 from smartkpi.spec.thresholds import build_diagnosis
 from smartkpi.spec.values import Problems, text
-
-_WORDS = {"kpi": "a KPI", "event": "an event"}
 
 
 @dataclass(slots=True)
@@ -115,7 +113,7 @@ def build(
         here = [one for one in problems if one.span is not None and one.span.source is document.source]
         _report_by_place(state, document, (*shape, *here), mine)
     live = [definition for definition in view.definitions if definition.live]
-    named = list(_without_event_clashes(state, _by_name(state, live)))
+    named = without_clashes(live, view, state.report)
     _build_sections(state, part)
     for definition in named:
         _build_definition(state, definition, sets)
@@ -250,71 +248,6 @@ def _case_places(root: Node | None) -> list[tuple[int, int, str]]:
 def _case_subject(item: Node) -> str:
     name = text(item.get("name")) if isinstance(item, Fields) else None
     return f"test:{name or ''}"
-
-
-def _by_name(state: _State, definitions: list[Definition]) -> list[Definition]:
-    """Return definitions with a right name of their own; a name that is taken is an error that shows both places."""
-    taken: dict[tuple[str, str], list[Definition]] = {}
-    kept = []
-    for definition in definitions:
-        problem = check_name(definition.key, reserved=definition.kind in SPOKEN)
-        if problem is not None:
-            state.report((problem,), definition.subject)
-            continue
-        space = "" if definition.kind in SPOKEN else definition.kind
-        others = taken.setdefault((space, definition.name), [])
-        first = next((one for one in others if not _agree(one, definition)), None)
-        if first is None:
-            others.append(definition)
-            kept.append(definition)
-        elif first.place != definition.place:  # else a file is reached by two ways
-            state.report((_taken(definition, first),), definition.subject)
-    return kept
-
-
-def _agree(first: Definition, other: Definition) -> bool:
-    """Return whether both say what an event has, one of them included: then both hold.
-
-    One of them may make it of others: it fulfils what is declared, as a dataset would.
-    """
-    derived = [d for d in (first, other) if is_derived(d.value)]
-    return first.kind == other.kind == "event" and len(derived) < 2 and first.origin != other.origin
-
-
-def _without_event_clashes(state: _State, kept: list[Definition]) -> Iterator[Definition]:
-    """Yield definitions, but report one of another kind that has the name of an event that a dataset provides."""
-    provided: dict[str, Scalar] = {}
-    for definition in kept:
-        for name, key in state.view.events(definition).items():
-            provided.setdefault(name, key)
-    for definition in kept:
-        taken = provided.get(definition.name)
-        declared = definition.kind == "event" and not is_derived(definition.value)
-        if taken is not None and definition.kind in SPOKEN and not declared:
-            event = Definition("event", definition.name, taken, taken, definition.base)
-            state.report((_taken(definition, event),), definition.subject)
-        else:
-            yield definition
-
-
-def _taken(definition: Definition, first: Definition) -> Diagnostic:
-    name, other = definition.name, _WORDS.get(first.kind, f"a {first.kind}")
-    if first.kind == definition.kind:
-        message = f"`{name}` is defined twice"
-    else:
-        message = f"`{name}` is {other} already; events, KPIs and constants share their names"
-    notes = (Note(f"`{name}` is {other} here", first.key.span),)
-    return Diagnostic("duplicate-name", message, definition.key.span, _way_out(definition, first), notes)
-
-
-def _way_out(definition: Definition, first: Definition) -> str:
-    """Return how two definitions of one name come apart."""
-    origin = first.origin or definition.origin
-    if origin is None:
-        return "choose another name"
-    if first.kind == definition.kind == "kpi" and (first.origin is None) is not (definition.origin is None):
-        return f"to change the included KPI add `extends: pack`; or include {origin.text} with `as: …`"
-    return f"choose another name, or include {origin.text} with `as: …`"
 
 
 def _build_definition(state: _State, definition: Definition, sets: Mapping[str, str]) -> None:
