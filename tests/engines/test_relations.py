@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -40,3 +42,89 @@ def test_a_group_of_rows_that_are_told_apart_by_it() -> None:
     assert run(groups=groups, kpis={"n": "count(order where again)"}) == [2.0]
     assert run(groups=groups, kpis={"n": "count(order where again and great)"}) == [1.0]
     assert run(groups=groups, kpis={"n": "count(order where not again)"}) == [3.0]
+
+
+def test_a_chain_that_cannot_be_read_takes_none_with_it_that_begins_like_it(tmp_path: Path) -> None:
+    times = {"ts": [datetime(2026, 1, 5, 10), datetime(2026, 1, 6, 9)], "buyer": ["a", "b"]}
+    project = smartkpi.load(
+        {
+            "datasets": {
+                "visits": {"time": "ts", "events": {"visit": "all rows"}},
+                "orders": {"time": "ts", "events": {"order": "all rows"}},
+                "payments": {"time": "ts", "key": "buyer", "events": {"payment": "all rows"}},
+            },
+            "kpis": {
+                "bought": "count(visit then order by buyer within 3d)",
+                "paid": "count(visit then order then payment by buyer within 3d)",
+            },
+        },
+        data={
+            "visits": pl.DataFrame(times),
+            "orders": pl.DataFrame(times),
+            "payments": pl.DataFrame({"ts": times["ts"][:1] * 2, "buyer": ["a", "a"], "amount": [1, 2]}),
+        },
+    )
+    result = project.run(grain="month")
+    assert result.left_out == {"paid": "data"}
+    assert result.frame["value"].to_list() == [2.0]
+
+
+def test_a_funnel_reads_its_events_once(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    steps = ("visit", "click", "cart", "order")
+    rows = [
+        (datetime(2026, 1, 1 + place, hour), step, f"v{hour}")
+        for place, step in enumerate(steps)
+        for hour in range(10)
+        if hour >= 2 * place
+    ]
+    pl.DataFrame(rows, schema=["ts", "event", "visitor"], orient="row").write_csv(path)
+    log = {"read": path.name, "time": "ts", "events": {step: f'event == "{step}"' for step in steps}}
+    funnel = {"steps": list(steps), "by": "visitor", "within": "30d"}
+    kpis = tmp_path / "kpis.yml"
+    kpis.write_text(json.dumps({"datasets": {"log": log}, "funnels": {"buying": funnel}}), encoding="utf-8")
+    project = smartkpi.load(kpis)
+    result, plain = project.run(["buying"]), project.run(["buying"], optimize=False)
+    counts = result.frame.filter(pl.col("measure") == "step_count")["value"].to_list()
+    assert counts == [10.0, 8.0, 6.0, 4.0]
+    assert result.frame.equals(plain.frame)
+    # all rows for the first step and for coverage, those that follow, those of the first step that they may follow
+    assert result.provenance.scans == 3
+    assert plain.provenance.scans == 10
+
+
+def test_a_cohort_reads_its_events_once() -> None:
+    rows = {
+        "ts": [datetime(2026, 1, 5, 10), datetime(2026, 1, 6, 9), datetime(2026, 2, 20, 9), datetime(2026, 3, 21, 9)],
+        "buyer": ["a", "b", "a", "b"],
+    }
+    definition = {
+        "datasets": {"log": {"time": "ts", "events": {"order": "all rows"}}},
+        "cohorts": {"buyers": {"of": "buyer", "start": "order", "return": "order"}},
+    }
+    project = smartkpi.load(definition, data={"log": pl.DataFrame(rows)})
+    result, plain = project.run(["buyers"]), project.run(["buyers"], optimize=False)
+    january = pl.col("start") == pl.col("start").min()
+    returned = result.frame.filter(january, pl.col("measure") == "returned", pl.col("age") < 3)["value"].to_list()
+    assert returned == [2.0, 1.0, None]  # March is not over
+    assert result.frame.equals(plain.frame)
+    assert result.provenance.scans == 2  # of all rows, for coverage, and of those that begin or return
+    assert plain.provenance.scans == 3
+
+
+def test_what_polars_makes_of_a_funnel_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    pl.DataFrame({"ts": [datetime(2026, 1, 5)], "event": ["visit"], "visitor": ["v"]}).write_parquet(path)
+    events = {step: f'event == "{step}"' for step in ("visit", "click", "order")}
+    project = smartkpi.load(
+        {
+            "datasets": {"log": {"read": str(path), "time": "ts", "events": events}},
+            "funnels": {"buying": {"steps": ["visit", "click", "order"], "by": "visitor", "within": "30d"}},
+        }
+    )
+    shown = project.explain("buying", "polars")
+    titles = [line.partition(": ")[2] for line in shown.splitlines() if line.startswith("scan ")]
+    chain = "visit then click then order within 30d by visitor"
+    assert titles[:2] == ["log [rows] of rows of log", f"log [then] of {chain}"]
+    assert len(titles) == 3
+    assert f"make @{chain} · then · within 30d · from step 1 on" in project.explain("buying", "optimized")

@@ -280,7 +280,7 @@ def collect(
         except KpiError as error:
             problems += error.diagnostics
             bad = {one.subject.removeprefix("dataset:") for one in error.diagnostics}
-            reads = datasets_read(plan)
+            reads = datasets_read(compile_plan(checked, question, optimized=False, totals=totals))  # each KPI's own
             lost = {name for name in question.kpis if reads[name] & bad}
             left_out |= {name: "data" for name in question.kpis if name in lost and name in wanted}
             kept = tuple(name for name in question.kpis if name not in lost and kpi_of(name) not in lost)

@@ -178,13 +178,16 @@ def _relation(name: str, relation: Relation | Standing) -> list[str]:
     parts += [] if relation.match == "all" else [f"match {relation.match}"]
     parts += ["days are compared"] if relation.dates else []
     parts += [f"as of the latest row of {', '.join(relation.seen)}"] if relation.seen else []
+    also = ", ".join(name for name, _ in relation.prefixes)
+    parts += [f"from step {relation.ends[0]} on, for {also} too"] if also else []
     lines = [" · ".join(parts)]
     for place, sides in enumerate(relation.operands):
         for side in sides:
             by = ", ".join(text(expr) for expr in side.by)
+            whose = f" by {by}" if by else ""
             columns = ", ".join(f"{column} = {text(expr)}" for column, expr in side.columns)
             wanted = f" with {columns}" if columns else ""
-            lines.append(f"  {place} {side.dataset} by {by} at {text(side.time)}{_where(side.where)}{wanted}")
+            lines.append(f"  {place} {side.dataset}{whose} at {text(side.time)}{_where(side.where)}{wanted}")
     return lines
 
 

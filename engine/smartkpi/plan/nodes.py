@@ -197,10 +197,12 @@ class Relation:
     """Rows that are made of those of events: a dataset of the plan beside those that are read.
 
     ``kind`` is `first`, `then`, `after`, `without` or `returns`; ``operands`` has the sides of each event, of which the
-    first one's rows are those of the relation; ``delays`` are times between their rows.
+    first one's rows are those of the relation; ``delays`` are times between their rows. `rows` are those of any operand
+    as they are read, all of one dataset and at one time: which of them each is, and the first one's columns.
     Operands with the same of ``roots`` have rows of one event: none matches itself, and equal ones have an order.
     ``ordered``: that order shows in the answer. ``seen`` are the datasets whose latest row is the as-of, where it
-    matters. Of `returns` the periods of a ``grain`` between two rows are counted.
+    matters. Of `returns` the periods of a ``grain`` between two rows are counted. ``prefixes`` are other chains, by the
+    names of their rows, that are the first so many steps of this one: rows stay that reach the end of any of them.
     """
 
     kind: str
@@ -213,6 +215,17 @@ class Relation:
     ordered: bool
     seen: tuple[str, ...]
     grain: Grain | None = None
+    prefixes: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The operands that its rows may end at: the last one, and those of its prefixes."""
+        return tuple(sorted({len(self.operands) - 1, *(steps for _, steps in self.prefixes)}))
+
+    @property
+    def partial(self) -> bool:
+        """Whether rows may reach fewer operands than there are."""
+        return len(self.ends) > 1
 
     @property
     def opens(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from smartkpi.plan.nodes import Cell, Plan, Scan, Step
+from smartkpi.plan.nodes import Cell, Plan, Scan, Side, Step
 from smartkpi.semantics.covering import covering
 from smartkpi.semantics.formula import Expr, InGroup, LookedUp, TypedDataset
 from smartkpi.tree import walk
@@ -56,7 +56,12 @@ def read_from(plan: Plan, dataset: str) -> tuple[str, ...]:
     """Return the datasets whose rows those of a dataset are made of, or are."""
     if dataset not in plan.relations:
         return (dataset,)
-    sides = (side for operand in plan.relations[dataset].operands for side in operand)
+    return made_from(plan, plan.relations[dataset].operands)
+
+
+def made_from(plan: Plan, operands: Iterable[tuple[Side, ...]]) -> tuple[str, ...]:
+    """Return the datasets whose rows those of operands are made of, or are."""
+    sides = (side for operand in operands for side in operand)
     return tuple(dict.fromkeys(name for side in sides for name in read_from(plan, side.dataset)))
 
 

@@ -16,9 +16,14 @@ from smartkpi.tree import walk
 VALUE = "value"
 """The column of what a group adds up."""
 
-TIME, ROW, AGE = "@time", "@row", "@age"
+TIME, ROW, AGE, REACHED = "@time", "@row", "@age", "@reached"
 """Columns of derived rows: the time of the event, the number of the row that it is of the root event, periods between
-rows."""
+rows, and how many other rows of a chain follow."""
+
+
+def flag_of(place: int) -> str:
+    """Return the column of rows that are read once which tells those of one operand."""
+    return f"@is {place}"
 
 
 @dataclass(slots=True)

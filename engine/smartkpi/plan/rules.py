@@ -9,6 +9,7 @@ from dataclasses import replace
 from smartkpi.language.types import BOOLEAN, Kind
 from smartkpi.periods.windows import grid_of
 from smartkpi.plan.nodes import Cell, Plan, Scan
+from smartkpi.plan.sharing import share_chains, share_reads
 from smartkpi.semantics.formula import Apply, Column, Expr, Literal
 
 WIDEST = {"additive": 1000, "distinct": 100}
@@ -149,7 +150,13 @@ def _any_of(options: tuple[Expr, ...]) -> Expr:
     return Apply("in", (column, *texts), BOOLEAN)
 
 
-RULES: tuple[Callable[[Plan], Plan], ...] = (fuse_scans, choose_discriminators, push_filters)
+RULES: tuple[Callable[[Plan], Plan], ...] = (
+    share_chains,
+    share_reads,
+    fuse_scans,
+    choose_discriminators,
+    push_filters,
+)
 """All rules, in the order in which they run."""
 
 

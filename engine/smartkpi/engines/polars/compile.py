@@ -14,10 +14,11 @@ from smartkpi.engines.answer import PERIOD
 from smartkpi.engines.polars.expressions import Rows, Typed, clock_of, compile_row, conditions
 from smartkpi.engines.polars.meter import Meter
 from smartkpi.engines.polars.times import Clock, before, edge_of
-from smartkpi.language.types import Kind
+from smartkpi.language.types import WHOLE, Kind
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Plan, Scan
-from smartkpi.semantics.formula import Apply, Expr, InGroup, Literal, LookedUp
+from smartkpi.plan.relations import ROW
+from smartkpi.semantics.formula import Apply, Column, Expr, InGroup, Literal, LookedUp
 from smartkpi.sources.faults import reading
 from smartkpi.sources.tables import Table, accuse, refuse_changed
 from smartkpi.spec.model import Lookup
@@ -60,7 +61,8 @@ class Join:
 class Opened:
     """A dataset as a plan reads it: rows once each, and what expressions over them need to know.
 
-    ``joins`` come each after those by whose values it looks up; ``groups`` name those that say who is in a group.
+    ``joins`` come each after those by whose values it looks up; ``groups`` name those that say who is in a group;
+    ``numbered`` has the rows with a number each (ROW): what reads that reads all of them.
     """
 
     table: Table
@@ -71,6 +73,7 @@ class Opened:
     joins: Mapping[str, Join] = field(default_factory=dict)
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
     groups: Mapping[InGroup, str] = field(default_factory=dict)
+    numbered: pl.LazyFrame | None = field(default=None, repr=False)
 
     @property
     def engine(self) -> str:
@@ -207,9 +210,11 @@ def held_in(exprs: Iterable[Expr]) -> tuple[InGroup, ...]:
 
 def joined(opened: Opened, exprs: Iterable[Expr], frame: pl.LazyFrame | None = None) -> pl.LazyFrame:
     """Return the rows of a dataset, or a part of them, with the lookups joined that expressions read."""
-    found = opened.frame if frame is None else frame
-    wanted: list[str] = []
     exprs = tuple(exprs)
+    found = opened.frame if frame is None else frame
+    if frame is None and opened.numbered is not None and Column(ROW, WHOLE) in exprs:
+        found = opened.numbered
+    wanted: list[str] = []
     more = [node.path[0] for node in looked_up(exprs)] + [opened.groups[node] for node in held_in(exprs)]
     while more:
         wanted += more

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -11,13 +11,15 @@ import polars as pl
 from smartkpi.engines.answer import Coverage
 from smartkpi.engines.polars.additive import CUT, LATEST, PERIOD_KEY, Level1
 from smartkpi.engines.polars.compile import Opened, collect, joined
-from smartkpi.engines.polars.estimate import WORTH
+from smartkpi.engines.polars.estimate import WORTH, lies_in_order
 from smartkpi.engines.polars.expressions import clock_of, is_converted
 from smartkpi.engines.polars.partials import ROWS
 from smartkpi.engines.polars.times import Clock, Span, before, day_of, end_of, to_zone, within
 from smartkpi.plan.nodes import Plan, Scan
 from smartkpi.semantics.formula import Column, Expr, TypedDataset
 from smartkpi.sources.faults import fault
+
+Run = Callable[[Opened, pl.LazyFrame], pl.DataFrame]
 
 FIRST_DAY, LAST_DAY = date(1, 1, 2), date(9999, 12, 30)
 """Between which days instants of any zone are dates."""
@@ -105,6 +107,38 @@ def coverage_query(opened: Opened, times: Sequence[Expr]) -> pl.LazyFrame:
         latest.append(clock.expr.max().alias(f"__latest{place}"))
     frame = opened.watched(joined(opened, times), columns).with_columns(columns)
     return frame.group_by(names).agg(pl.len().cast(pl.Int64).alias(ROWS), *latest)
+
+
+def profile(opened: Opened, dataset: TypedDataset, run: Run, zone: str, left_out: dict[str, int]) -> Coverage:
+    """Read the coverage of a dataset by a scan of its times alone."""
+    times = times_of(dataset)
+    if not times:
+        hint = opened.table.rows_hint
+        rows = opened.collect(opened.table.frame.select(pl.len())).item() if hint is None else hint
+        return Coverage(dataset.name, (), None, rows, left_out)
+    if isinstance(times[0], Column) and len(times) == 1 and opened.edge is None:
+        clock = clock_of(times[0], opened.rows)
+        if lies_in_order(opened, clock):
+            return from_runs(opened, clock, run(opened, runs_query(opened, clock)), left_out)
+    return from_query(opened, run(opened, coverage_query(opened, times)), len(times), zone, left_out)
+
+
+def runs_query(opened: Opened, clock: Clock) -> pl.LazyFrame:
+    """Return a query for days in the order of rows, with the number of rows of each: few where rows lie in order."""
+    day = day_of(clock)
+    return opened.watched(opened.frame, (day,)).select(day.rle().struct.rename_fields([ROWS, "day"]).alias("run"))
+
+
+def from_runs(opened: Opened, clock: Clock, found: pl.DataFrame, left_out: dict[str, int]) -> Coverage:
+    """Read coverage off the result of runs_query, with a look at the last day."""
+    runs = found.unnest("run")
+    known = runs.filter(pl.col("day").is_not_null())
+    days = _days(opened, known["day"])
+    last: Any = days[-1] if days else None
+    if days and clock.form != "date":
+        last = opened.collect(latest_query(opened, clock, days[-1])).item()
+    null, rows = _count(runs) - _count(known), _count(runs) + sum(left_out.values())
+    return Coverage(opened.table.name, tuple(days), _edge([last], clock.zone), rows, _left_out(left_out, null, 0))
 
 
 def from_query(opened: Opened, found: pl.DataFrame, count: int, zone: str, left_out: dict[str, int]) -> Coverage:

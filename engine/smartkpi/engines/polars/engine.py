@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 
@@ -24,7 +24,7 @@ from smartkpi.engines.polars.compile import (
     read_by,
     rows_of,
 )
-from smartkpi.engines.polars.coverage import coverage_query, from_level, from_query, sees_all, spans_of, times_of
+from smartkpi.engines.polars.coverage import coverage_query, from_level, profile, sees_all, spans_of, times_of
 from smartkpi.engines.polars.distinct import count_values, finish, value_queries
 from smartkpi.engines.polars.estimate import lay_out
 from smartkpi.engines.polars.explain import describe
@@ -34,9 +34,9 @@ from smartkpi.engines.polars.keys import deduplicate, is_unique
 from smartkpi.engines.polars.lookups import attach, taken, unmatched
 from smartkpi.engines.polars.meter import Meter, Progress
 from smartkpi.engines.polars.notes import duplicates, no_time, not_a_number, preferred, without_match
-from smartkpi.engines.polars.operands import operands_of
+from smartkpi.engines.polars.operands import passes_of
 from smartkpi.engines.polars.order import numbered
-from smartkpi.engines.polars.relations import Maker, as_opened
+from smartkpi.engines.polars.relations import Maker, as_opened, read_once
 from smartkpi.engines.polars.sketch import finish_sketch
 from smartkpi.engines.polars.slices import is_large, span_read
 from smartkpi.engines.polars.spread import SPREAD, cells_over, rows_over, slices_over
@@ -59,7 +59,7 @@ from smartkpi.engines.polars.windows import (
 from smartkpi.periods.grain import Grain
 from smartkpi.periods.windows import Stretch, grid_of
 from smartkpi.plan.nodes import Demand, Plan, Relation, Scan, Side, Standing
-from smartkpi.plan.reads import read_from
+from smartkpi.plan.reads import made_from
 from smartkpi.plan.relations import ROW
 from smartkpi.semantics.formula import Expr, TypedDataset
 from smartkpi.sources.audit import left_out
@@ -82,15 +82,15 @@ class PolarsEngine:
 
     def explain(self, plan: Plan) -> str:
         """Return for each scan the optimised logical plan and the nodes of the physical one, as text."""
-        run = _Run(replace(self, progress=None), plan)
+        run = _Run(replace(self, progress=None), plan, shown=True)
         return describe(run.queries())
 
 
 class _Run:
-    """One plan on its way: its datasets opened once, its scans counted."""
+    """One plan on its way: its datasets opened once, its scans counted. ``shown``: nothing of it is read ahead."""
 
-    def __init__(self, engine: PolarsEngine, plan: Plan) -> None:
-        self.engine, self.plan = engine, plan
+    def __init__(self, engine: PolarsEngine, plan: Plan, *, shown: bool = False) -> None:
+        self.engine, self.plan, self.shown = engine, plan, shown
         self.opened: dict[str, Opened] = {}
         self.bases: dict[str, Opened] = {}
         self.admitted: dict[str, Opened] = {}
@@ -306,14 +306,8 @@ class _Run:
 
     def profile(self, name: str) -> Coverage:
         """Read the coverage of a dataset by a scan of its times alone."""
-        times = times_of(self.plan.datasets[name])
         opened = self.plain(name)
-        if not times:
-            hint = opened.table.rows_hint
-            rows = opened.collect(opened.table.frame.select(pl.len())).item() if hint is None else hint
-            return Coverage(name, (), None, rows, self.left_out[name])
-        found = self.run(opened, coverage_query(opened, times))
-        return from_query(opened, found, len(times), self.plan.calendar.timezone, self.left_out[name])
+        return profile(opened, self.plan.datasets[name], self.run, self.plan.calendar.timezone, self.left_out[name])
 
     def examine(self, scan: Scan, opened: Opened, level: Level1, small: pl.DataFrame) -> None:
         """Look at the columns in which some value is no number, which is noted, or too large, which is an error."""
@@ -356,7 +350,7 @@ class _Run:
         reads: dict[str, list[Expr]] = {}
         for side in (side for sides in relation.operands for side in sides):
             reads.setdefault(side.dataset, []).extend(side.reads)
-        return lambda name: self.admit(self.plain(name), reads[name])
+        return lambda name: self.admit(self.plain(name), reads.get(name, ()))
 
     def plain(self, name: str) -> Opened:
         """Return a dataset with one row a key and all its lookups, opened once."""
@@ -376,21 +370,24 @@ class _Run:
         """Return the rows that are made of others as those of a dataset."""
         plan, relation = self.plan, self.plan.relations[name]
         assert isinstance(relation, Relation), "nothing scans a group"
-        known = edge_of(plan, {one: self.cover(one) for one in read_from(plan, name)}, plan.profiles)
-        seen = edge_of(plan, {one: self.cover(one) for one in relation.seen}, plan.profiles)
-        made = Maker(plan, relation, self.opener(relation), self.run, known, seen).make()
-        if relation.opens:
-            self.unfinished[name] = made.open
+        if relation.kind == "rows":
+            return read_once(name, relation, self.opener(relation), None if self.shown else self.run, plan.calendar)
+        needed = relation.operands[: relation.ends[0] + 1]
+        known = self.edge_of(made_from(plan, needed)) if relation.opens else None
+        made = Maker(plan, relation, self.opener(relation), self.run, known, self.edge_of(relation.seen)).make()
+        for one, end in ((name, len(relation.operands) - 1), *relation.prefixes) if relation.opens else ():
+            self.unfinished[one] = made.open[end]
         return as_opened(name, made.rows, plan.calendar.timezone)
+
+    def edge_of(self, datasets: Iterable[str]) -> datetime | None:
+        """Return the as-of of a question over some datasets."""
+        return edge_of(self.plan, {one: self.cover(one) for one in datasets}, self.plan.profiles)
 
     def operands(self, name: str) -> Iterator[tuple[str, pl.LazyFrame]]:
         """Yield the title and query of each operand of a relation that is of a dataset that is read."""
         relation = self.plan.relations[name]
-        inner = any(side.dataset in self.plan.relations for sides in relation.operands for side in sides)
-        if not inner and isinstance(relation, Relation):
-            for sides, operand in zip(relation.operands, operands_of(relation, self.opener(relation)), strict=True):
-                for side, (_, query) in zip(sides, operand.sides, strict=True):
-                    yield f"{side.dataset} [{relation.kind}] of {name.removeprefix('@')}", query
+        if isinstance(relation, Relation):
+            yield from passes_of(name.removeprefix("@"), relation, self.plan.relations, self.opener(relation))
 
     def base(self, name: str) -> Opened:
         """Return a dataset with one row a key, with no lookups at hand but those that its key needs."""
@@ -420,7 +417,7 @@ class _Run:
         if name in self.numbered:
             frame = opened.frame if opened.frame is table.frame else opened.collect(opened.frame).lazy()
             rows = replace(opened.rows, dtypes={**opened.rows.dtypes, ROW: pl.Int64()})
-            opened = replace(opened, frame=numbered(frame, self.plan, name), rows=rows)
+            opened = replace(opened, frame=frame, numbered=numbered(frame, self.plan, name), rows=rows)
         self.bases[name] = opened
         return opened
 
@@ -482,7 +479,7 @@ class _Run:
         finally:
             if self.meter is not None:
                 self.meter.check()
-        self.scans += 1
+        self.scans += opened.table.name not in self.plan.relations
         if self.meter is not None and opened.meter is not None:
             hint = opened.table.rows_hint
             self.meter.finish(None if hint is None else hint // parts)

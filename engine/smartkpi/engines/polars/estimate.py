@@ -12,7 +12,7 @@ import polars as pl
 
 from smartkpi.engines.polars.compile import Opened, clock_of_scan, collect, decided, joined, keys_of, read_by
 from smartkpi.engines.polars.expressions import condition
-from smartkpi.engines.polars.times import day_of
+from smartkpi.engines.polars.times import Clock, day_of
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Scan
 from smartkpi.semantics.formula import Expr
@@ -98,6 +98,15 @@ def _sample(opened: Opened, scan: Scan, count: int) -> tuple[pl.DataFrame, dict[
         periods = (last - first).days + 1  # type: ignore[operator, union-attr]
         ordered = opened.table.sliceable and _ascends([part["__day"] for part in found])
     return sample, bits, periods * (24 if Grain.HOUR in scan.grains else 1), ordered
+
+
+def lies_in_order(opened: Opened, clock: Clock) -> bool:
+    """Say whether rows seem to lie in the order of time, by a look at a few of them."""
+    count = opened.table.rows_hint or 0
+    if count < WORTH or not opened.table.sliceable:
+        return False
+    day = day_of(clock).alias("__day")
+    return _ascends([opened.collect(part.select(day))["__day"] for part in _parts(opened, (), count)])
 
 
 def _ascends(slices: Sequence[pl.Series]) -> bool:

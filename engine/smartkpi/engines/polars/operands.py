@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -12,8 +12,8 @@ from smartkpi.engines.polars.expressions import Typed, clock_of, compile_row, co
 from smartkpi.engines.polars.match import AT
 from smartkpi.engines.polars.times import INSTANT, LOCAL, Clock, before, day_of, localise
 from smartkpi.language.types import Kind
-from smartkpi.plan.nodes import Relation, Side
-from smartkpi.plan.relations import TIME
+from smartkpi.plan.nodes import Relation, Side, Standing
+from smartkpi.plan.relations import TIME, flag_of
 from smartkpi.semantics.formula import Expr
 
 EXACT = "@exact"
@@ -53,6 +53,43 @@ def operands_of(relation: Relation, open_: Open) -> list[Operand]:
         sides = tuple((one, _rows(relation, side, one, kinds, apart=apart, base=not place)) for side, one in operand)
         found.append(Operand(sides, tuple(name for name, _ in operand[0][0].columns)))
     return found
+
+
+def pass_of(relation: Relation, open_: Open) -> tuple[Opened, pl.LazyFrame]:
+    """Return a dataset and the query for those of its rows that are of any operand, which tells of which."""
+    sides = [side for (side,) in relation.operands]
+    opened = open_(sides[0].dataset)
+    clock = clock_of(sides[0].time, opened.rows)
+    frame = joined(opened, [expr for side in sides for expr in side.reads])
+    kept = [conditions(side.where, opened.rows) for side in sides]
+    flags = [pl.lit(value=True) if one is None else one for one in kept]
+    if all(one is not None for one in kept):
+        frame = frame.filter(pl.any_horizontal(flags))
+    frame = frame.filter(clock.expr.is_not_null())
+    if opened.edge is not None:
+        frame = frame.filter(before(clock, opened.edge))
+    made = [_shown(clock, apart=True).alias(TIME)]
+    made += [compile_row(expr, opened.rows).expr.alias(name) for name, expr in sides[0].columns]
+    if len(flags) > 1:
+        made += [flag.alias(flag_of(place)) for place, flag in enumerate(flags)]
+    return opened, frame.select(made)
+
+
+def passes_of(
+    of: str, relation: Relation, known: Mapping[str, Relation | Standing], open_: Open
+) -> Iterator[tuple[str, pl.LazyFrame]]:
+    """Yield the title and query of each pass over a dataset for a relation, unless it is made of matched rows."""
+    others = [known[side.dataset] for sides in relation.operands for side in sides if side.dataset in known]
+    if any(not isinstance(one, Relation) or one.kind != "rows" for one in others):
+        return
+    if relation.kind == "rows":
+        opened, query = pass_of(relation, open_)
+        yield f"{opened.table.name} [rows] of {of}", query
+        return
+    for sides, operand in zip(relation.operands, operands_of(relation, open_), strict=True):
+        for side, (_, query) in zip(sides, operand.sides, strict=True):
+            if side.dataset not in known:
+                yield f"{side.dataset} [{relation.kind}] of {of}", query
 
 
 def common_types(sides: Sequence[Sequence[tuple[Expr, Opened]]]) -> list[pl.DataType]:

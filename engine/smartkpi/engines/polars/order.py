@@ -13,9 +13,10 @@ from smartkpi.engines.polars.compile import Opened, joined
 from smartkpi.engines.polars.expressions import Typed, compile_row, text
 from smartkpi.engines.polars.match import AT, CODE, RANK
 from smartkpi.engines.polars.operands import EXACT
-from smartkpi.language.types import Kind
+from smartkpi.language.types import WHOLE, Kind
 from smartkpi.plan.nodes import Plan, Relation
 from smartkpi.plan.relations import ROW
+from smartkpi.semantics.formula import Column
 
 Open = Callable[[str], Opened]
 Run = Callable[[Opened, pl.LazyFrame], pl.DataFrame]
@@ -33,10 +34,13 @@ def numbered(frame: pl.LazyFrame, plan: Plan, dataset: str) -> pl.LazyFrame:
 
 
 def ranked(frames: Sequence[pl.DataFrame], relation: Relation, plan: Plan, open_: Open, run: Run) -> list[pl.DataFrame]:
-    """Return frames with RANK: the place of a row among those of its event with the same entity and time."""
-    if not relation.ordered:
-        return [frame.with_columns(pl.lit(0, pl.Int64).alias(RANK)) for frame in frames]
+    """Return frames with RANK: the place of a row among those of its event with the same entity and time.
+
+    Rows that need not be told apart have none.
+    """
     found = list(frames)
+    if not relation.ordered:
+        return found
     exact = [EXACT] if relation.dates else []
     roots = relation.roots[: len(frames)]  # of two events that are the same rows there is one frame
     for root in dict.fromkeys(roots):
@@ -45,7 +49,7 @@ def ranked(frames: Sequence[pl.DataFrame], relation: Relation, plan: Plan, open_
         every = every if len(places) == 1 else every.unique()
         tied = every.filter(every.select(CODE, AT).is_duplicated())
         if not tied.height:
-            for place in places:
+            for place in places if relation.roots.count(root) > 1 else ():
                 found[place] = frames[place].with_columns(pl.lit(0, pl.Int64).alias(RANK))
             continue
         order = tied.join(_ordered(tied[ROW], plan, open_, run), on=ROW).sort(CODE, AT, *exact, ORDER)
@@ -66,7 +70,7 @@ def _ordered(rows: pl.Series, plan: Plan, open_: Open, run: Run) -> pl.DataFrame
         columns = sorted(name for name, dtype in opened.table.polars.items() if not dtype.is_nested())
         values = [_plain(name, opened.table.polars[name]) for name in columns]
         named = [one.alias(f"@{number}") for number, one in enumerate((*keys, *values))]
-        wanted = joined(opened, dataset.key).filter(pl.col(ROW).is_in(part[ROW].implode()))
+        wanted = joined(opened, (*dataset.key, Column(ROW, WHOLE))).filter(pl.col(ROW).is_in(part[ROW].implode()))
         content = run(opened, wanted.select(ROW, *named)).sort(*(f"@{n}" for n in range(len(named))), ROW)
         found.append(content.select(ROW, (pl.int_range(pl.len(), dtype=pl.Int64) + (place << PLACES)).alias(ORDER)))
     return pl.concat(found)

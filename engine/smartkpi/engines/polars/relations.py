@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
@@ -11,15 +11,15 @@ import polars as pl
 from smartkpi.engines.polars.compile import Opened
 from smartkpi.engines.polars.expressions import Rows
 from smartkpi.engines.polars.hours import seconds_worked
-from smartkpi.engines.polars.match import AT, CODE, ENTITIES, RANK, Reach, Steps, match, ordered
-from smartkpi.engines.polars.operands import Operand, entity, operands_of
+from smartkpi.engines.polars.match import AT, CODE, ENTITIES, RANK, Reach, Steps, chains, match, ordered
+from smartkpi.engines.polars.operands import Operand, entity, operands_of, pass_of
 from smartkpi.engines.polars.order import ranked
 from smartkpi.engines.polars.times import INSTANT, LOCAL, Clock, localise
 from smartkpi.language.types import UNKNOWN
 from smartkpi.periods.calendar import Calendar
 from smartkpi.periods.grain import Grain
 from smartkpi.plan.nodes import Plan, Relation
-from smartkpi.plan.relations import AGE, ROW, TIME
+from smartkpi.plan.relations import AGE, REACHED, ROW, TIME
 from smartkpi.sources.tables import Table
 
 Open = Callable[[str], Opened]
@@ -37,10 +37,13 @@ LONGEST = {"s": 1, "min": 60, "h": 3_600, "d": 90_000, "w": 608_400, "mo": 2_682
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """Derived rows, and of base rows without a match when they were (MOMENT) and up to when (UNTIL) one may come."""
+    """Derived rows, and of base rows without a match when they were (MOMENT) and up to when (UNTIL) one may come.
+
+    That is told for each operand that rows may end at.
+    """
 
     rows: pl.DataFrame
-    open: pl.DataFrame
+    open: Mapping[int, pl.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ class Maker:
         operands = operands_of(self._read_once(), self.open)
         parts = self._parts(operands)
         found = [self._make(operands, part, parts) for part in range(parts)]
-        return Related(pl.concat([one.rows for one in found]), pl.concat([one.open for one in found]))
+        still = {end: pl.concat([one.open[end] for one in found]) for end in found[0].open}
+        return Related(pl.concat([one.rows for one in found]), still)
 
     def _read_once(self) -> Relation:
         """Return the relation with one operand where both are the same rows, as of `repeat`, with all columns."""
@@ -94,27 +98,24 @@ class Maker:
         keys = [entity(place) for place in range(len(self.relation.operands[0][0].by))]
         if self.relation.kind == "returns":
             (starts,) = self._read(operands[:1], keys, part, parts)
-            return Related(self._returns(starts, operands[-1], keys, part, parts), NO_OPEN)
+            return Related(self._returns(starts, operands[-1], keys, part, parts))
         frames = self._read(operands, keys, part, parts)
         if self.relation.kind == "first":
-            return Related(self._first(frames[0], keys), NO_OPEN)
-        base = frames[0].with_row_index(NUMBER)
-        met = base.filter(HIT) if HIT in base.columns else base
-        frames = ranked(
-            _coded([met, *frames[1:]], keys, pairs=self.relation.kind == "without"),
-            self.relation,
-            self.plan,
-            self.open,
-            self.run,
-        )
+            return Related(self._first(frames[0], keys))
+        base = frames.pop(0).with_row_index(NUMBER)
+        met = base.filter(HIT).drop(HIT) if HIT in base.columns else base
+        if self.relation.opens and self.relation.kind == "then":
+            base = base.filter(pl.col(AT) >= self._recent())
+        frames = self._ranked([met, *frames], keys)
         frames = frames * 2 if len(frames) == 1 else frames
         steps = ordered(frames, self.relation.roots, self.reach)
         if self.relation.kind == "without":
             return self._without(steps, base)
-        found = match(steps, self.relation.kind, self.relation.match)
-        rows = self._rows(steps.frames, found)
-        left = base.join(rows.select(NUMBER), on=NUMBER, how="anti") if self.relation.opens else base.head(0)
-        return Related(rows.drop(NUMBER), self._open(left))
+        if self.relation.kind == "then" and self.relation.match == "all":
+            found = chains(steps, self.relation.ends[0])
+        else:
+            found = match(steps, self.relation.kind, self.relation.match)
+        return Related(self._rows(steps, found), self._open(base, steps, found))
 
     def _read(self, operands: Sequence[Operand], keys: list[str], part: int, parts: int) -> list[pl.DataFrame]:
         """Read operands, the last one first: of those before it only rows that reach it are wanted."""
@@ -128,8 +129,9 @@ class Maker:
                     query = query.filter(pl.struct(keys).hash() % parts == part)
                 frames.append(self.run(opened, self._wanted(query, keys, known, base=not place)))
             rows = pl.concat(frames, how="vertical_relaxed") if len(frames) > 1 else frames[0]
-            if self.relation.kind in ("then", "after"):
-                known = rows.group_by(keys).agg(reach.alias(END))
+            known = None
+            if self.relation.kind in ("then", "after") and place - 1 not in self.relation.ends:
+                known = rows.lazy().group_by(keys).agg(reach.alias(END)).collect(engine="streaming")
             found.insert(0, rows)
         return found
 
@@ -161,8 +163,11 @@ class Maker:
         """Return the first row of each entity."""
         firsts = base.lazy().group_by(keys).agg(pl.col(AT).min())
         rows = base.lazy().join(firsts, on=[*keys, AT], how="semi").collect(engine="streaming")
-        coded = ranked(_coded([rows.with_row_index(NUMBER)], keys), self.relation, self.plan, self.open, self.run)[0]
-        best = coded.sort(CODE, RANK).unique(CODE, keep="first", maintain_order=True)
+        coded = ranked(self._coded([rows.with_row_index(NUMBER)], keys), self.relation, self.plan, self.open, self.run)[
+            0
+        ]
+        equal = [RANK] if RANK in coded.columns else []
+        best = coded.sort(CODE, *equal).unique(CODE, keep="first", maintain_order=True)
         return best.select(TIME, *self._columns(0, best))
 
     def _returns(self, starts: pl.DataFrame, again: Operand, keys: list[str], part: int, parts: int) -> pl.DataFrame:
@@ -190,15 +195,20 @@ class Maker:
         names = [name for name, _ in self.relation.operands[place][0].columns]
         return [name for name in names if name in frame.columns and (name != ROW or not place)]
 
-    def _rows(self, frames: Sequence[pl.DataFrame], found: pl.DataFrame) -> pl.DataFrame:
+    def _rows(self, steps: Steps, found: pl.DataFrame) -> pl.DataFrame:
         """Return the matched rows with the columns of all operands, and the times between them."""
-        columns = [frames[0].select(NUMBER, TIME, *self._columns(0, frames[0]))[found["0"]]]
-        for place in range(1, len(frames)):
-            names = self._columns(place, frames[place])
-            if names:
-                columns.append(frames[place].select(names)[found[str(place)]])
+        wanted = [self._columns(place, one.frame) for place, one in enumerate(steps.operands)]
+        wanted[0] = [TIME, *wanted[0]]
+        columns = [
+            one.take(found[str(place)], *names)
+            for place, (one, names) in enumerate(zip(steps.operands, wanted, strict=True))
+            if names
+        ]
+        if self.relation.partial:
+            columns.append(found.select(REACHED))
         for delay in self.relation.delays:
-            times = {str(place): frames[place][AT].gather(found[str(place)]) for place in (delay.first, delay.last)}
+            ends = (delay.first, delay.last)
+            times = {str(place): steps.operands[place].at.gather(found[str(place)]) for place in ends}
             columns.append(pl.DataFrame(times).select(self._between(*times, worked=delay.worked).alias(delay.name)))
         return pl.concat(columns, how="horizontal")
 
@@ -219,14 +229,12 @@ class Maker:
 
     def _without(self, steps: Steps, base: pl.DataFrame) -> Related:
         """Return the base rows that none of the others follows, as far as their windows are over."""
-        matched = []
-        for place in range(1, len(steps.frames)):
-            pair = Steps((steps.frames[0], steps.frames[place]), (steps.roots[0], steps.roots[place]), steps.reach)
-            matched.append(steps.frames[0][NUMBER].gather(match(pair, "then", "all")["0"]))
+        others = range(1, len(steps.operands))
+        matched = [steps.gather(match(steps.pair(place), "then", "all"), 0, NUMBER) for place in others]
         left = base.join(pl.concat(matched).to_frame().unique(), on=NUMBER, how="anti")
         late = pl.lit(value=True) if self.edge is None else self._until() <= self.edge
         closed = left.filter(late)
-        return Related(closed.select(TIME, *self._columns(0, closed)), self._open(left))
+        return Related(closed.select(TIME, *self._columns(0, closed)), {self.relation.ends[0]: self._waiting(left)})
 
     def _until(self) -> pl.Expr:
         """Return the first instant at which the window of a base row is over."""
@@ -236,16 +244,45 @@ class Maker:
             return localise(local, zone).dt.convert_time_zone("UTC").cast(INSTANT)
         return (end + 1).cast(INSTANT)
 
-    def _open(self, left: pl.DataFrame) -> pl.DataFrame:
+    def _open(self, base: pl.DataFrame, steps: Steps, found: pl.DataFrame) -> dict[int, pl.DataFrame]:
+        """Return what is still open of the last rows of a base, by the operand that they have not reached."""
+        if not self.relation.opens:
+            return {}
+        ends, reached = self.relation.ends, pl.col(REACHED)
+        if not self.relation.partial:
+            found = found.with_columns(pl.lit(ends[0]).alias(REACHED))
+        late = steps.operands[0].at >= self._recent()
+        found = found.filter(late.gather(found["0"]))
+        rows = pl.DataFrame([steps.gather(found, 0, NUMBER), found[REACHED]])
+        return {end: self._waiting(base.join(rows.filter(reached >= end), on=NUMBER, how="anti")) for end in ends}
+
+    def _waiting(self, left: pl.DataFrame) -> pl.DataFrame:
         """Return when base rows without a match were, and up to when their windows are open."""
-        if not self.relation.opens or self.known_to is None:
+        if self.known_to is None:
             return NO_OPEN
         time, zone = pl.col(TIME), self.reach.zone
         dtype = left.schema[TIME]
         aware = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
         moment = time if aware else localise(time.cast(LOCAL), zone).dt.convert_time_zone("UTC")
         found = left.select(moment.cast(INSTANT).alias(MOMENT), self._until().alias(UNTIL))
-        return found.filter(pl.col(UNTIL) > self.known_to).group_by(MOMENT).agg(pl.col(UNTIL).max())
+        return found.filter(pl.col(UNTIL) > self.known_to)
+
+    def _ranked(self, frames: Sequence[pl.DataFrame], keys: Sequence[str]) -> list[pl.DataFrame]:
+        """Return frames with what their keys are made of beside the time."""
+        return ranked(self._coded(frames, keys), self.relation, self.plan, self.open, self.run)
+
+    def _coded(self, frames: Sequence[pl.DataFrame], keys: Sequence[str]) -> list[pl.DataFrame]:
+        """Return frames with CODE, a number for each entity; rows of those that can have no chain may be left out."""
+        if len(keys) == 1 and frames[0].schema[keys[0]] == pl.Int64():
+            ends = [end for frame in frames for end in (frame[keys[0]].min(), frame[keys[0]].max()) if end is not None]
+            if all(0 <= end < ENTITIES for end in ends):  # type: ignore[operator]
+                whole = [frame.drop_nulls(keys) if frame[keys[0]].has_nulls() else frame for frame in frames]
+                return [frame.rename({keys[0]: CODE}) for frame in whole]
+        needed = frames[:1] if self.relation.kind == "without" else frames[: self.relation.ends[0] + 1]
+        least = min(needed, key=lambda frame: frame.height)
+        known = least.select(keys).drop_nulls().unique()
+        codes = known.with_row_index(CODE).with_columns(pl.col(CODE).cast(pl.Int64))
+        return [frame.join(codes, on=list(keys), how="inner") for frame in frames]
 
 
 def cohort_place(calendar: Calendar, grain: Grain, *, dates: bool) -> Callable[[pl.Expr], pl.Expr]:
@@ -281,23 +318,19 @@ def cohort_place(calendar: Calendar, grain: Grain, *, dates: bool) -> Callable[[
             return lambda at: day(at).map_batches(listed, return_dtype=pl.Int64(), is_elementwise=True)
 
 
-def _coded(frames: Sequence[pl.DataFrame], keys: Sequence[str], *, pairs: bool = False) -> list[pl.DataFrame]:
-    """Return frames with CODE, a number for each entity; rows of entities that some frame lacks may be left out.
-
-    With ``pairs`` only those that the first frame lacks: each of the others is matched with that one alone.
-    """
-    if len(keys) == 1 and frames[0].schema[keys[0]] == pl.Int64():
-        ends = [end for frame in frames for end in (frame[keys[0]].min(), frame[keys[0]].max()) if end is not None]
-        if all(0 <= end < ENTITIES for end in ends):  # type: ignore[operator]
-            return [frame.filter(pl.col(keys[0]).is_not_null()).rename({keys[0]: CODE}) for frame in frames]
-    least = frames[0] if pairs else min(frames, key=lambda frame: frame.height)
-    known = least.select(keys).drop_nulls().unique()
-    codes = known.with_row_index(CODE).with_columns(pl.col(CODE).cast(pl.Int64))
-    return [frame.join(codes, on=list(keys), how="inner") for frame in frames]
-
-
 def as_opened(name: str, rows: pl.DataFrame, zone: str) -> Opened:
     """Return derived rows as those of a dataset."""
     types = {column: UNKNOWN for column, dtype in rows.schema.items() if dtype == pl.Null()}
     table = Table(name, rows.lazy(), types, dict(rows.schema), name.removeprefix("@"), rows.height)
     return Opened(table, table.frame, Rows(table.polars, types, zone, zone, name), None)
+
+
+def read_once(name: str, relation: Relation, open_: Open, run: Run | None, calendar: Calendar) -> Opened:
+    """Return the rows of several operands, read in one pass; many, or without ``run``, when they are asked for."""
+    opened, query = pass_of(relation, open_)
+    if run is not None and (opened.table.rows_hint or 0) <= SEVERAL:
+        query = run(opened, query).lazy()
+    dtypes, zone = dict(query.collect_schema()), calendar.timezone
+    types = {column: UNKNOWN for column, dtype in dtypes.items() if dtype == pl.Null()}
+    table = replace(opened.table, name=name, frame=query, schema=types, polars=dtypes)
+    return Opened(table, query, Rows(dtypes, types, zone, zone, name), None)
