@@ -12,20 +12,23 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache
 from math import exp, log, sqrt
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
+from typing import Any
 
 import polars as pl
 
 from smartkpi.assess.compliance import project_periods
 from smartkpi.assess.daily import Daily
+from smartkpi.assess.earlier import project_like_before
 from smartkpi.assess.levels import project_level
 from smartkpi.assess.outlook import Distribution, Outlook, Student
 from smartkpi.assess.projection import Historic, Weekly
 from smartkpi.assess.ratios import project_rate, project_share
 from smartkpi.periods.calendar import Calendar
-from smartkpi.semantics.goal import Bounds
+from smartkpi.semantics.goal import EARLIER, LONG, Bounds
 
 FIRST, DAY, CALENDAR = date(2024, 1, 1), timedelta(days=1), Calendar("UTC")
 WEEKDAYS = (1.2, 1.15, 1.1, 1.05, 1.0, 0.8, 0.7)
@@ -34,6 +37,7 @@ BINS = (0.0, 0.15, 0.3, 0.5, 0.7, 0.85, 1.01)
 BEGIN, END = "<!-- backtest -->\n", "<!-- end of backtest -->\n"
 Maker = Callable[[random.Random, int], list[float]]
 Method = Callable[[Daily, int], Distribution | None]
+Measure = Callable[[int, int], float | None]
 Ratio = tuple[Daily, Daily]
 SHARED = {"share": False, "share, historic": True}
 RATED = {"rate": False, "rate, historic": True}
@@ -292,6 +296,80 @@ def _judge_weeks(
         scores.setdefault((name, "periods", weeks), Score()).add(found, came, goals)
 
 
+# what does not add up over days
+
+
+def windows(folder: Path, lengths: Sequence[int] = (28, 91), step: int = 7) -> Scores:
+    """Return how distinct counts and medians of real data did, after a quarter, half and three quarters of the days."""
+    scores: Scores = {}
+    for name, (rows, grows) in _tables(folder).items():
+        measure = _measure_of(rows, grows=grows)
+        for days in lengths:
+            for begin in range(3 * days, max(rows) - days + 1, step):
+                for done in (days // 4, days // 2, days * 3 // 4):
+                    _judge_window(scores, name, measure, (begin, done, days), grows=grows)
+    return scores
+
+
+def _judge_window(scores: Scores, name: str, measure: Measure, window: tuple[int, int, int], *, grows: bool) -> None:
+    begin, done, days = window
+    value, actual, apart = measure(begin, done), measure(begin, days), -(-days // 7) * 7
+    begins = [begin - apart * (i + 1) for i in range(min(EARLIER, LONG // apart, begin // apart))]
+    pairs = [(before, after) for one in begins if (before := measure(one, done)) and (after := measure(one, days))]
+    found = project_like_before(pairs, value, done, days, grows=grows) if value and actual else None
+    if found is not None and actual is not None:
+        goals = [factor * found.quantile(0.5) for factor in TARGETS]
+        scores.setdefault((name, "earlier", days), Score()).add(found, actual, goals)
+
+
+def _measure_of(rows: Mapping[int, list[Any]], *, grows: bool) -> Measure:
+    """Return what counts distinct values, or takes their median, from a day on over so many days."""
+
+    @cache
+    def measure(begin: int, days: int) -> float | None:
+        some = [one for day in range(begin, begin + days) for one in rows.get(day, ())]
+        return None if not some else float(len(set(some))) if grows else median(some)
+
+    return measure
+
+
+def _tables(folder: Path) -> dict[str, tuple[dict[int, list[Any]], bool]]:
+    """Return values by the number of the day, and whether they are to be counted."""
+    orders = pl.read_parquet(folder / "olist" / "olist_orders_dataset.parquet")
+    items = pl.read_parquet(folder / "olist" / "olist_order_items_dataset.parquet").join(orders, on="order_id")
+    bought, brought = pl.col("order_purchase_timestamp"), pl.col("order_delivered_customer_date")
+    north = pl.read_parquet(folder / "northwind" / "orders.parquet").with_columns(day=pl.col("orderDate").dt.date())
+    deals = pl.read_parquet(folder / "crm_sales_opportunities" / "sales_pipeline.parquet").rename({"close_date": "day"})
+    won = deals.filter(pl.col("deal_stage") == "Won")
+    steady = pl.col("day").is_between(date(2017, 2, 1), date(2018, 8, 20))
+    counted = {
+        "Olist, sellers": items.select(day=bought.dt.date(), x="seller_id").filter(steady),
+        "Olist, products": items.select(day=bought.dt.date(), x="product_id").filter(steady),
+        "Northwind, customers": north.select("day", x="customerID"),
+        "CRM, accounts won": won.select("day", x="account"),
+    }
+    halved = {
+        "Olist, median freight": items.select(day=bought.dt.date(), x="freight_value").filter(steady),
+        "Olist, median delivery": orders.select(day=brought.dt.date(), x=(brought - bought).dt.total_seconds()).filter(
+            steady
+        ),
+        "Northwind, median freight": north.select("day", x="freight"),
+        "CRM, median deal won": won.select("day", x="close_value"),
+    }
+    return {
+        name: (_by_day(rows), grows)
+        for grows, some in ((True, counted), (False, halved))
+        for name, rows in some.items()
+    }
+
+
+def _by_day(rows: pl.DataFrame) -> dict[int, list[Any]]:
+    """Return the values of rows by the number of their day, the first being 0."""
+    known = rows.drop_nulls()
+    days = known.select(day=(pl.col("day") - pl.col("day").min()).dt.total_days(), x="x").group_by("day").agg("x")
+    return dict(days.iter_rows())
+
+
 # real series
 
 
@@ -436,6 +514,7 @@ def report(runs: int, folder: Path) -> str:
     """Return all tables, with what they are made of."""
     drawn, past = synthetic(runs), rolling(real(folder))
     drawn_shares, past_shares = shares(runs // 2), real_shares(folder)
+    apart = windows(folder)
     level = levels(rates(folder))
     both, kinds = list(METHODS), [*SHARED, *RATED]
     parts = [
@@ -444,6 +523,7 @@ def report(runs: int, folder: Path) -> str:
         SHARES, coverage_table(drawn_shares, kinds, "drawn shares"),
         coverage_table(past_shares, kinds, "real shares and ratios"),
         said_table({"drawn": drawn_shares, "real": past_shares}, kinds),
+        WINDOWS, coverage_table(apart, ("earlier",), "windows"), said_table({"real": apart}, ("earlier",)),
         WEEKS, said_table({"drawn": kept(regimes(runs // 10)), "real": kept(real(folder))}, ("periods",)),
         LEVELS, coverage_table(level, ("changes",), "levels"),
     ]  # fmt: skip
@@ -461,6 +541,10 @@ said.
 SHARES = """\
 Shares and ratios over a goal, judged half-way: how often the interval held what came, and how many hit. Drawn ones have
 420 days of history; real ones are judged every other week.
+"""
+WINDOWS = """\
+Distinct counts and medians over a goal, judged each week after a quarter, half and three quarters of the days. Targets
+are 85 % to 115 % of the estimate.
 """
 WEEKS = """\
 Goals for each of twelve weeks, two or four of which may miss, six being over: how many hit.

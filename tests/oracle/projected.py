@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import lru_cache
-from math import comb, cos, exp, floor, gamma, lgamma, pi, sin, sqrt
+from math import comb, cos, exp, floor, gamma, lgamma, log, pi, sin, sqrt
 
 DAY = timedelta(days=1)
 Days = Mapping[date, float]
@@ -248,3 +248,21 @@ def periods_kept(kept: int, known: int, running: float | None, later: int, neede
         hit = sum(c * (p * (k + 1 >= needed) + (1 - p) * (k >= needed)) for k, c in enumerate(chances))
         found += (1 if i in (0, steps) else 4 if i % 2 else 2) * density * hit
     return (running or 0.0) + later * a / (a + b), found * pi / 2 / steps / 3
+
+
+def as_earlier(
+    pairs: list[tuple[float, float]], value: float, target: float, *, grows: bool
+) -> tuple[float, float] | None:
+    """Return where a value above zero ends by how those of earlier windows did, and the probability of a target."""
+    if len(pairs) < 3 or value <= 0 or min(min(pair) for pair in pairs) <= 0:
+        return None
+    m = len(pairs)
+    factors = [after / before for before, after in pairs]
+    middle = 1.0
+    for factor in factors:
+        middle *= factor ** (1 / m)
+    end = value * (middle if grows else sqrt(middle))
+    spread = sqrt(sum(log(factor / middle) ** 2 for factor in factors) / (m - 1) * (1 + 1 / m))
+    if spread <= 1e-9 * max(abs(log(value)), abs(log(middle)), 1e-9):
+        return end, 1.0 if end >= target * (1 - 1e-9) else 0.0
+    return end, t_above(log(target / end) / spread, m - 1)

@@ -11,12 +11,12 @@ from typing import Any
 
 import smartkpi
 from smartkpi.api.failures import DataError, DefinitionError, UsageError, failing_as
-from smartkpi.api.pipeline import Opened, collect, info_of, open_data
+from smartkpi.api.pipeline import Collected, Opened, collect, info_of, open_data
 from smartkpi.api.question import parse_moment_of
 from smartkpi.assess.book import Book, period_keys
 from smartkpi.assess.projection import Projector
 from smartkpi.assess.rollup import roll_up, scorecards
-from smartkpi.assess.series import Span, merge, read_series, span_of
+from smartkpi.assess.series import Series, Span, merge, read_series, span_of
 from smartkpi.assess.standing import Standing, history, retrace, stand, stand_in_period, suppose
 from smartkpi.derive.coverage import cover_of
 from smartkpi.derive.derive import Derived, derive
@@ -35,6 +35,7 @@ from smartkpi.report.style import Style
 from smartkpi.result import Goals, Provenance
 from smartkpi.semantics.check import Checked, check
 from smartkpi.semantics.findings import listing
+from smartkpi.semantics.formula import TypedKpi
 from smartkpi.semantics.goal import Bounds, Segment, TypedGoal
 from smartkpi.semantics.parts import near_segment
 from smartkpi.semantics.question import Question
@@ -294,8 +295,9 @@ class _Asked:
 
     plan: Plan
     answer: Answer
+    scans: int
     derived: Derived
-    series: Mapping[str, Any]
+    series: Mapping[str, Series]
     edges: Mapping[str, datetime | None]
     left_out: Mapping[str, str]
     problems: tuple[Diagnostic, ...]
@@ -326,7 +328,8 @@ def ask_goals(
 ) -> _Asked:
     """Ask for all values of goals at once, each by day or by its periods; with segments also over all of them."""
     calendar = checked.catalog.calendar
-    kpis = {kpi.name: kpi for goal in goals for kpi in goal.questions.values()}
+    apart = {name for goal in goals for name in earlier_of(goal)}
+    kpis = {kpi.name: kpi for goal in goals for kpi in goal.questions.values() if kpi.name not in apart}
     question = Question(
         kpis=tuple(kpis),
         by=by,
@@ -337,11 +340,49 @@ def ask_goals(
     everything = replace(checked, kpis={**checked.kpis, **kpis})
     got = collect(everything, engine, question, question.kpis, optimized=optimized, totals=bool(by))
     derived = derive(got.plan, got.answer)
+    series, scans = _series(got, derived, by), got.answer.scans
+    for one in _of_windows(checked, goals, by, as_of) if since is None else ():
+        some = replace(checked, kpis={**checked.kpis, **one.kpis})
+        before = collect(some, engine, one.question, one.question.kpis, optimized=optimized, totals=bool(by))
+        series |= _series(before, derive(before.plan, before.answer), by)
+        scans += before.answer.scans
+    edges = {name: None if moment is None else moment + TICK for name, moment in derived.as_of.items()}
+    return _Asked(got.plan, got.answer, scans, derived, series, edges, got.left_out, (*got.problems, *got.answer.notes))
+
+
+def _series(got: Collected, derived: Derived, by: tuple[str, ...]) -> dict[str, Series]:
+    """Return the values of each KPI, with segments also over all of them."""
     series = read_series(derived.frame, by, total=False)
     if by:
         series = merge(series, read_series(derive_totals(got.plan, got.answer).frame, by, total=True))
-    edges = {name: None if moment is None else moment + TICK for name, moment in derived.as_of.items()}
-    return _Asked(got.plan, got.answer, derived, series, edges, got.left_out, (*got.problems, *got.answer.notes))
+    return series
+
+
+def earlier_of(goal: TypedGoal) -> dict[str, tuple[date, date]]:
+    """Return the KPIs of a goal that are over windows before it, by name, each with its first and last day."""
+    roles = {f"earlier{place}": window for place, window in enumerate(goal.earlier)}
+    return {goal.questions[role].name: window for role, window in roles.items() if role in goal.questions}
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The question of a window of time, and its KPIs: nothing but its own days is asked of them."""
+
+    question: Question
+    kpis: Mapping[str, TypedKpi]
+
+
+def _of_windows(
+    checked: Checked, goals: Sequence[TypedGoal], by: tuple[str, ...], as_of: date | datetime | None
+) -> Iterator[_Window]:
+    """Yield a question for each window before goals."""
+    windows: dict[tuple[date, date], dict[str, TypedKpi]] = {}
+    for goal in goals:
+        known = {kpi.name: kpi for kpi in goal.questions.values()}
+        for name, window in earlier_of(goal).items():
+            windows.setdefault(window, {})[name] = known[name]
+    for (first, last), kpis in windows.items():
+        yield _Window(Question(kpis=tuple(kpis), by=by, since=first, until=last + DAY, as_of=as_of), kpis)
 
 
 def _joined(provenance: Provenance, asked: _Asked, goals: Sequence[TypedGoal]) -> Provenance:
@@ -350,7 +391,7 @@ def _joined(provenance: Provenance, asked: _Asked, goals: Sequence[TypedGoal]) -
         provenance,
         as_of={**provenance.as_of, **as_of},
         datasets={**provenance.datasets, **asked.derived.datasets},
-        scans=provenance.scans + asked.answer.scans,
+        scans=provenance.scans + asked.scans,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from smartkpi.assess.book import (
     Book,
@@ -15,13 +16,15 @@ from smartkpi.assess.book import (
     periods_before,
 )
 from smartkpi.assess.compliance import Running, project_periods
+from smartkpi.assess.earlier import project_like_before
 from smartkpi.assess.goals import Facts
 from smartkpi.assess.levels import project_level
 from smartkpi.assess.projection import Historic, Projector, Weekly, project_total
 from smartkpi.assess.ratios import project_rate, project_share
 from smartkpi.assess.scales import scale_of
-from smartkpi.assess.series import Segment, Span
-from smartkpi.semantics.goal import TypedGoal
+from smartkpi.assess.series import Segment, Series, Span
+from smartkpi.periods.grain import Grain
+from smartkpi.semantics.goal import EARLIER, TypedGoal
 
 DAY = timedelta(days=1)
 
@@ -35,8 +38,10 @@ def project(facts: Facts, book: Book, segment: Segment | None) -> Facts:
     match facts.kind:
         case "total" if book.goal.nature == "additive":
             return _of_total(facts, book, segment, last, left)
-        case "whole":
+        case "whole" if "over" in book.goal.questions:
             return _of_ratio(facts, book, segment, last, left)
+        case "total" | "whole":
+            return _like_before(facts, book, segment)
         case "level":
             return _of_level(facts, book, segment, last, left)
         case _:
@@ -72,6 +77,47 @@ def _of_ratio(facts: Facts, book: Book, segment: Segment | None, last: date, lef
     if later is not None and done > 0 and facts.sample is not None:
         later = facts.sample * (found.scale - done) / done
     return replace(facts, outlook=found, later=later)
+
+
+def _like_before(facts: Facts, book: Book, segment: Segment | None) -> Facts:
+    """Return the facts of a value that does not add up: it goes as it did in earlier windows, or earlier periods."""
+    assert facts.value is not None
+    grows = book.goal.nature == "accumulating"
+    pairs = list(_earlier(book, segment, facts.done, facts.days))
+    found = project_like_before(pairs, facts.value, facts.done, facts.days, grows=grows)
+    if found is not None and grows and facts.monotone:
+        found = replace(found, floor=facts.value)
+    return replace(facts, outlook=found)
+
+
+def _earlier(book: Book, segment: Segment | None, done: int, days: int) -> Iterator[tuple[float, float]]:
+    """Yield the values of earlier windows after as many days as are done, and at their ends, where all is covered.
+
+    Of one period of a goal these are the periods before.
+    """
+    for series, first, last in _windows(book, days):
+        if book.span.count(first, last) == (last - first).days + 1 > done:
+            ends = (series.at(segment, first + DAY * (done - 1)), series.at(segment, last))
+            some = [one.value for one in ends if one is not None and one.value is not None and not one.immature]
+            if len(some) == len(ends):
+                yield some[0], some[1]
+
+
+def _windows(book: Book, days: int) -> Iterator[tuple[Series, date, date]]:
+    goal = book.goal
+    if goal.each is None:
+        for place, (first, _) in enumerate(goal.earlier):
+            yield book.of(f"earlier{place}"), first, first + DAY * (days - 1)
+        return
+    for number in range(1, EARLIER + 1) if "running" in goal.questions else ():
+        first, end = book.calendar.days(goal.each, _before(book, goal.each, number))
+        yield book.of("value"), first, end - DAY
+
+
+def _before(book: Book, grain: Grain, number: int) -> date:
+    key = book.calendar.previous(grain, book.calendar.key(grain, book.goal.start), number)
+    assert not isinstance(key, datetime)
+    return key
 
 
 def _of_level(facts: Facts, book: Book, segment: Segment | None, last: date, left: int) -> Facts:

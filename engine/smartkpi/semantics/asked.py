@@ -14,7 +14,7 @@ from smartkpi.periods.windows import Length
 from smartkpi.semantics.findings import Findings
 from smartkpi.semantics.formula import Aggregate, Apply, Reference, TypedKpi
 from smartkpi.semantics.formula import Expr as TypedExpr
-from smartkpi.semantics.goal import DAY, TypedGoal
+from smartkpi.semantics.goal import DAY, MANY, TypedGoal
 from smartkpi.semantics.kpis import check_kpi
 from smartkpi.semantics.natures import nature_of
 from smartkpi.semantics.scope import Namespace
@@ -50,6 +50,25 @@ def questions_of(goal: TypedGoal, space: Namespace, findings: Findings) -> dict[
         for role, formula in zip(("over", "under"), halves.formulas, strict=True):
             where = _both(daily.where, halves.where)
             found[role] = replace(daily, name=f"goal {goal.name}: {role}", formula=formula, where=where)
+    elif daily is not None and goal.nature != "additive":
+        found |= _earlier(goal, space)
+    return found
+
+
+def _earlier(goal: TypedGoal, space: Namespace) -> dict[str, TypedKpi]:
+    """Return the KPIs of the windows before a goal, by which is known how a value goes that does not add up."""
+    wanted = goal.spec.evidence.projection == "historic" and goal.spec.stage == "active" and goal.grain is Grain.DAY
+    dated = goal.kpi.dated or any(space.kpis[name].dated for name in goal.kpi.kpis)
+    if not wanted or dated or goal.kind == "each" or len(goal.segments) > MANY:
+        return {}
+    name = syntax.Name((goal.kpi.name,), goal.spec.span)
+    found = {}
+    for place, (first, last) in enumerate(goal.earlier):
+        role = f"earlier{place}"
+        spec = _spec(goal, role, _call(goal, "cumulative", name), goal.grain, first, last)
+        typed = check_kpi(spec, space, Findings(f"goal:{goal.name}"))
+        if typed is not None:
+            found[role] = typed
     return found
 
 

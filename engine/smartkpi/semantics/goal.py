@@ -18,6 +18,8 @@ HISTORY = 56
 """How many days before a goal's start tell how weekdays differ."""
 LONG = 730
 """How many days before it tell how projections turned out."""
+EARLIER = 12
+"""How many windows before it, at most, tell how what does not add up over days ends."""
 MANY = 200
 """Of more segments than these so many days are not read."""
 
@@ -117,6 +119,14 @@ class TypedGoal:
             return False
         known = self.kind == "level" or any(role in self.questions for role in ("daily", "over"))
         return self.kind == "each" or (known and self.grain is Grain.DAY)
+
+    @property
+    def earlier(self) -> tuple[tuple[date, date], ...]:
+        """The windows before its start that are as long, the latest first: whole weeks apart, none overlaps."""
+        days = (self.last() - self.start).days + 1
+        apart = -(-days // 7) * 7
+        begins = [self.start - DAY * apart * (i + 1) for i in range(min(EARLIER, LONG // apart))]
+        return tuple((first, first + DAY * (days - 1)) for first in begins)
 
     def due(self, day: date) -> date:
         """Return the deadline in force on a day."""
