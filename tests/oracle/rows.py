@@ -11,7 +11,7 @@ from typing import Any
 from smartkpi.language import syntax
 from smartkpi.spec.group import Group
 from smartkpi.spec.model import Binding, Catalog, Column, Dataset, FieldDef, Formula
-from tests.oracle.days import DAY, TICK, Begins, Period, local_day, midnight, period_of
+from tests.oracle.days import DAY, TICK, Begins, Period, first_day, is_listed, local_day, midnight, period_of
 from tests.oracle.values import clean, compare, evaluate, holds
 
 Row = Mapping[str, Any]
@@ -88,6 +88,12 @@ class RowNames:
         """A value of a field, or a text it is compared with, in the one spelling that its dimension gives it."""
         dimension = self.world.catalog.dimensions.get(name.split(".")[-1])
         return dimension.spellings.get(value, value) if dimension and isinstance(value, str) else value
+
+    def start_of(self, time: date | None, grain: str) -> date | None:
+        """The first day of the period of a time; none outside of those that the calendar lists."""
+        if time is None or not is_listed(grain, time, self.zone, self.world.begins):
+            return None
+        return first_day(grain, local_day(time, self.zone) if isinstance(time, datetime) else time, self.world.begins)
 
     def found(self, name: str) -> Any:
         fields = self.dataset.fields

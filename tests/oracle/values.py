@@ -39,6 +39,8 @@ class Names(Protocol):
 
     def spelt(self, name: str, value: Any) -> Any: ...
 
+    def start_of(self, time: Any, grain: str) -> Any: ...
+
 
 def clean(value: Any, names: Names) -> Any:
     """A value as data has it, made ours: NaN and infinity are null, times are aware and in the project's zone."""
@@ -65,6 +67,8 @@ def evaluate(expr: syntax.Expr, names: Names) -> Any:
             return clean(names.value(expr), names)
         case syntax.Apply("col", (syntax.Text(column),)):
             return clean(names.column(column), names)
+        case syntax.Apply("start_of", (time, syntax.Name((grain,)))):
+            return names.start_of(evaluate(time, names), grain)
         case syntax.Apply("if", (condition, then, otherwise)):
             return evaluate(then if holds(condition, names) else otherwise, names)
         case syntax.Apply("and", args):
@@ -265,6 +269,9 @@ class NoNames:
 
     def column(self, name: str) -> Any:
         raise KeyError(name)
+
+    def start_of(self, time: Any, grain: str) -> Any:
+        raise KeyError(grain)
 
     def spelt(self, name: str, value: Any) -> Any:
         return value

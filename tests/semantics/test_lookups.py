@@ -171,3 +171,22 @@ def test_a_group_by_what_is_looked_up_is_no_field_of_others_whatever_data_is_at_
         found = check(catalog, schemas)
         assert [one for one in found.diagnostics if one.severity is Severity.ERROR] == []
         assert "often" not in found.scopes["visit"].fields
+
+
+@pytest.mark.parametrize(
+    ("kpi", "code"),
+    [
+        ("count(order where start_of(customer.since, month) == ts)", ""),
+        ("count(order where start_of(customer.since, hour) == ts)", "unknown-grain"),
+        ("count(order where start_of(customer.since, moon) == ts)", "unknown-grain"),
+        ("count(order where start_of(customer.since) == ts)", "wrong-arguments"),
+        ("count(order where start_of(customer.since, month, 2) == ts)", "wrong-arguments"),
+        ("count(order where start_of(sku, month) == ts)", "type-mismatch"),
+        ("count(order where start_of(ts, month) == 3)", "type-mismatch"),
+        ("start_of(order, month)", "row-function"),
+        ("count(order where month(ts) == 3)", "unknown-function"),
+    ],
+)
+def test_the_period_of_a_looked_up_time(kpi: str, code: str) -> None:
+    lookup = {**GOOD, "fields": ["since"]}
+    assert [found for found, _, _ in problems(lookup, kpi)] == ([code] if code else [])

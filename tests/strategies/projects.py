@@ -23,7 +23,7 @@ LISTED = Path(__file__).with_name("periods.csv")
 LISTED_GRAINS = ("stretch", "fourth")
 """Periods that a calendar lists: uneven ones, about changes of the clock, and such of four weeks from Monday."""
 DIMENSIONS = (
-    "country", "channel", "tier", "paid", "buyer", "due", "big",
+    "country", "channel", "tier", "paid", "buyer", "due", "big", "began", "stretched",
     "person.region", "person.town.area", "person.rich", "grade.name", "northern", "home.area", "standing.name",
     *derived_events.DIMENSIONS,
     *entity_groups.NAMES,
@@ -128,7 +128,10 @@ CONDITIONS: Mapping[str, tuple[str, ...]] = {
     "buyer": ('buyer == "a"', "buyer is null", 'buyer > "b"'),
     "due": ('due >= "2026-03-29"', "due is null", "day_of_week(due) == 1", "day_of_month(due) > 15"),
     "big": ("big", "not big"),
-    "at": ('time >= "2026-03-29"', 'time < "2018-11-04"', 'date(time) == "2026-10-25"', "day_of_week(time) in (6, 7)"),
+    "began": ('began >= "2026-03-29"', "began is null", "start_of(due, quarter) == start_of(began, quarter)"),
+    "stretched": ('stretched < "2026-10-25"', "stretched is not null", "start_of(due, year) != stretched"),
+    "at": ('time >= "2026-03-29"', 'time < "2018-11-04"', 'date(time) == "2026-10-25"', "day_of_week(time) in (6, 7)",
+           'start_of(time, month) == "2026-03-01"', "start_of(time, fourth) is null"),
     "odd": ('odd == "p"', "odd is null"),
     "person.region": ('person.region == "north"', "person.region is null", 'person.region not in ("north", "south")'),
     "person.rich": ("person.rich", "not person.rich"),
@@ -243,6 +246,8 @@ def fields_of(table: Table) -> dict[str, Any]:
         "revenue": {"is": "price" if "price" in table.columns else "amount", "unit": "money"},
         "big": "amount > limit",
         "due": "date(sent)" if table.time != "date" else "sent",
+        "began": "start_of(sent, week)",
+        "stretched": "start_of(at, stretch)",
         "wait": {"is": "sent - at", "unit": "duration"},
         "day": "date(at)" if table.time != "date" else "at",
     }

@@ -228,6 +228,8 @@ def text(expr: Expr | nodes.Formula) -> str:
             return f"{text(of)} in {relation}"
         case nodes.Value(id=id) | nodes.Result(id=id):
             return id
+        case Apply(function="start_of", args=(time, Literal(value=grain))):
+            return f"start_of({text(time)}, {grain})"
         case Apply(function=function, args=args):
             return _apply(function, [_wrap(arg) if function in INFIX | WORDED | {"neg"} else text(arg) for arg in args])
         case Aggregate():

@@ -110,7 +110,7 @@ def _condition(written: syntax.Expr, judged: Judged, space: Namespace, findings:
     fields = dict.fromkeys(HELD, judged.type) | {"growth": NUMBER}
     if judged.type.kind is Kind.UNKNOWN:
         fields = dict.fromkeys(HELD, UNKNOWN)
-    scope = EventScope(judged.spec.name, None, fields, False, False, space.constants, space.zone)
+    scope = EventScope(judged.spec.name, None, fields, False, False, space.constants, space.calendar)
     typed = type_row(written, scope, findings)
     if typed.type.kind not in (Kind.BOOLEAN, Kind.UNKNOWN):
         hint = f"write `value >= {text_at(written.span)}`"

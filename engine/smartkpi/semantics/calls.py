@@ -30,6 +30,7 @@ WHOLE_RESULTS = frozenset({"round", "floor", "ceil"})
 
 _DISTINCT = "write `distinct(order.buyer)`"
 _DIVIDE = "write `a / b`: a division by zero is undefined, not an error"
+_START = "write `start_of(t, month)`; periods of the rows' own time are asked for by `grain`"
 _CLOCK = "nothing reads the clock, so that answers stay: write a date in quotes, or ask with `--since`"
 ELSEWHERE = {
     **dict.fromkeys(("mean", "average"), "write `avg(…)`"),
@@ -48,7 +49,7 @@ ELSEWHERE = {
     **dict.fromkeys(("substring", "substr", "left", "right"), "write `starts_with(…)`, `ends_with(…)` or `matches(…)`"),
     **dict.fromkeys(("hour", "hourofday"), "write `hour_of_day(time)`"),
     **dict.fromkeys(("weekday", "dayofweek"), "write `day_of_week(time)`"),
-    **dict.fromkeys(("month", "year", "day", "week", "date_trunc"), "periods are asked for by `grain`"),
+    **dict.fromkeys(("month", "year", "day", "week", "date_trunc", "trunc"), _START),
     **dict.fromkeys(("todate", "to_timestamp", "strptime", "str_to_date"), 'write `parse_time(x, "%d.%m.%Y")`'),
 }
 """How functions of other languages are written here, by their names in small letters."""

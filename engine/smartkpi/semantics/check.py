@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, tzinfo
+from datetime import date
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -79,14 +79,14 @@ def check(catalog: Catalog, schemas: Schemas | None = None) -> Checked:
     zone = ZoneInfo(catalog.calendar.timezone)
     found: list[Diagnostic] = []
     constants = _constants(catalog, found)
-    checked = _check_datasets(catalog, zone, constants, schemas or {})
+    checked = _check_datasets(catalog, constants, schemas or {})
     for dataset in checked:
         found.extend(dataset.found)
     broken = {name: cause for key, cause in catalog.broken.items() if (name := _spoken(key))}
     events = _events(catalog, checked, broken)
     usable = {dataset.typed.name: dataset.typed for dataset in checked if dataset.usable}
     datasets = dict(prefer(catalog, usable, events, broken, found))
-    scopes = _scopes(catalog, checked, events, constants, zone, broken, found)
+    scopes = _scopes(catalog, checked, events, constants, broken, found)
     space = Namespace(
         events=scopes,
         kpis={},
@@ -133,7 +133,7 @@ def _aimed(catalog: Catalog) -> frozenset[str]:
     return frozenset(goal.kpi for goal in catalog.goals.values())
 
 
-def _check_datasets(catalog: Catalog, zone: ZoneInfo, constants: Constants, schemas: Schemas) -> list[CheckedDataset]:
+def _check_datasets(catalog: Catalog, constants: Constants, schemas: Schemas) -> list[CheckedDataset]:
     """Check each dataset after those it looks up; return them in the order of the catalog."""
     order, cycles = order_datasets(catalog)
     broken = {key.removeprefix("dataset:"): d for key, d in catalog.broken.items() if key.startswith("dataset:")}
@@ -143,7 +143,7 @@ def _check_datasets(catalog: Catalog, zone: ZoneInfo, constants: Constants, sche
         targets = {key: Target(one.typed, one.scope, one.broken, one.cause) for key, one in checked.items()}
         others = Others(catalog.datasets, targets, broken, cycles, _spellings(catalog), dimensions)
         spec = catalog.datasets[name]
-        checked[name] = check_dataset(spec, catalog.calendar.timezone, zone, constants, schemas.get(name), others)
+        checked[name] = check_dataset(spec, catalog.calendar, constants, schemas.get(name), others)
     return [checked[name] for name in catalog.datasets]
 
 
@@ -207,7 +207,6 @@ def _scopes(
     checked: list[CheckedDataset],
     events: dict[str, tuple[TypedBinding, ...]],
     constants: Constants,
-    zone: tzinfo,
     broken: dict[str, Diagnostic],
     found: list[Diagnostic],
 ) -> dict[str, EventScope]:
@@ -220,7 +219,9 @@ def _scopes(
         if not providers:
             assert contract is not None
             types = {"time": TIME, "dataset": TEXT, **_promised(contract)}
-            scopes[name] = EventScope(name, None, types, False, False, constants, zone, {}, declared, events)
+            scopes[name] = EventScope(
+                name, None, types, False, False, constants, catalog.calendar, {}, declared, events
+            )
             continue
         datasets = tuple(by_name[binding.dataset] for binding in providers)
         provided, findings = unite(name, providers, datasets, contract, catalog.datasets)
@@ -235,7 +236,7 @@ def _scopes(
             open=all(dataset.typed.columns is None for dataset in datasets),
             counted=any(binding.count is not None for binding in providers),
             constants=constants,
-            zone=zone,
+            calendar=catalog.calendar,
             broken=provided.broken,
             declared=declared,
             bound=datasets[0].typed.spec.events[name].span,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import tzinfo
 from itertools import islice
 
 from smartkpi.diagnostics import Diagnostic, Note
@@ -12,6 +11,7 @@ from smartkpi.language import syntax
 from smartkpi.language.types import BARE as BARE_UNIT
 from smartkpi.language.types import BOOLEAN, DATE, PLAIN, TEXT, TIME, Kind, Type, Unit
 from smartkpi.language.units import describe, of_unit
+from smartkpi.periods.calendar import Calendar
 from smartkpi.semantics.covering import check_covering
 from smartkpi.semantics.findings import SHOWN, Findings, circle
 from smartkpi.semantics.formula import Apply, Column, Expr, Literal, TypedBinding, TypedDataset, TypedLookup
@@ -19,7 +19,7 @@ from smartkpi.semantics.graph import in_order
 from smartkpi.semantics.literals import FAILED, Constants
 from smartkpi.semantics.lookups import Others, order_lookups, reach, refuse_circular_time, type_lookup
 from smartkpi.semantics.patterns import check_format, has_clock
-from smartkpi.semantics.rows import type_condition, type_row
+from smartkpi.semantics.rows import names_in_row, type_condition, type_row
 from smartkpi.semantics.scope import IMPLICIT, DatasetScope, Reach, row_column, row_name
 from smartkpi.semantics.spellings import respell
 from smartkpi.source import Span
@@ -70,8 +70,7 @@ class _Work:
 
 def check_dataset(
     spec: model.Dataset,
-    zone_name: str,
-    zone: tzinfo,
+    calendar: Calendar,
     constants: Constants,
     columns: Mapping[str, Type] | None,
     others: Others,
@@ -79,7 +78,7 @@ def check_dataset(
     """Return a dataset with its expressions typed; ``columns`` are those of the data, None while none is at hand."""
     fields: dict[str, Expr] = {}
     broken: dict[str, Diagnostic] = {}
-    scope = DatasetScope(spec.name, fields, broken, columns, constants, zone)
+    scope = DatasetScope(spec.name, fields, broken, columns, constants, calendar)
     work = _Work(spec, scope, fields, broken)
     scope = work.scope = replace(scope, lookups=_reach(work, others), spellings=others.spellings)
     _spell_columns(work, others)
@@ -107,7 +106,7 @@ def check_dataset(
         cause = reason or _check_event(binding, time, work, events)
         if cause is not None:
             lost[binding.event] = cause
-    local = spec.timezone or zone_name
+    local = spec.timezone or calendar.timezone
     typed = TypedDataset(spec.name, spec, time, local, key, fields, events, columns, lookups, keep)
     return CheckedDataset(typed, reason is None, broken, lost, tuple(work.found), scope, reason)
 
@@ -205,12 +204,8 @@ def _spell_columns(work: _Work, others: Others) -> None:
 def _parts(name: str, written: model.Formula | model.Column | None, spec: model.Dataset) -> Iterator[str]:
     """Yield the other fields that a field or the time is made of; `time` too."""
     if isinstance(written, model.Formula):
-        for node in walk(written.expr):
-            if (
-                isinstance(node, syntax.Name)
-                and node.text != name
-                and (node.text == "time" or node.text in spec.fields)
-            ):
+        for node in names_in_row(written.expr):
+            if node.text != name and (node.text == "time" or node.text in spec.fields):
                 yield node.text
 
 

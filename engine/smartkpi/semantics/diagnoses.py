@@ -71,7 +71,7 @@ def _check(
         findings.error("bad-diagnosis", "the condition asks nothing of any KPI", spec.when.expr.span, hint)
     if findings.failed:
         return None
-    scope = EventScope(spec.name, None, fields, False, False, space.constants, space.zone)
+    scope = EventScope(spec.name, None, fields, False, False, space.constants, space.calendar)
     when = type_condition(rewrite(spec.when.expr, _flat), scope, findings, "`when`")
     for node in walk(spec.when.expr):
         if isinstance(node, syntax.Apply) and node.function in FUNCTIONS and FUNCTIONS[node.function].kind == "row":

@@ -267,6 +267,8 @@ def _names(where: syntax.Expr | None, lookups: Collection[str]) -> Iterator[tupl
                 yield name, node.span
             case syntax.Name() as path if path.parts[0] in lookups:
                 yield path.text, path.span
+            case syntax.Apply(function="start_of", args=(time, _)):
+                stack.append(time)
             case syntax.Apply(function=function) if function in FUNCTIONS and FUNCTIONS[function].kind == "aggregate":
                 pass
             case _:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import assert_never
 
 from smartkpi.language import syntax
-from smartkpi.language.types import Kind
+from smartkpi.language.types import TEXT, Kind
 from smartkpi.language.units import describe
+from smartkpi.nearest import did_you_mean
+from smartkpi.periods.grain import Grain
 from smartkpi.semantics.calls import Place, call, fits
 from smartkpi.semantics.findings import Findings
-from smartkpi.semantics.formula import Apply, Expr
+from smartkpi.semantics.formula import Apply, Expr, Literal
 from smartkpi.semantics.literals import FAILED, literal
 from smartkpi.semantics.scope import RowScope, row_column, row_name
 from smartkpi.semantics.spellings import respell_literals
+from smartkpi.tree import walk
 
 
 def type_row(expr: syntax.Expr, scope: RowScope, findings: Findings) -> Expr:
@@ -24,10 +28,12 @@ def type_row(expr: syntax.Expr, scope: RowScope, findings: Findings) -> Expr:
             return row_name(expr, scope, findings)
         case syntax.Apply(function="col"):
             return _column(expr, scope, findings)
+        case syntax.Apply(function="start_of"):
+            return _start_of(expr, scope, findings)
         case syntax.Apply():
             if fits(expr, Place.ROW, findings):
                 args = tuple(type_row(arg, scope, findings) for arg in expr.args)
-                return call(expr, respell_literals(expr, args, scope), scope.zone, findings)
+                return call(expr, respell_literals(expr, args, scope), scope.calendar.zone, findings)
         case syntax.Where():
             hint = "join conditions by `and`"
             findings.error("where-in-row", "`where` stands around rows, not inside a condition on one", expr.span, hint)
@@ -46,6 +52,32 @@ def type_row(expr: syntax.Expr, scope: RowScope, findings: Findings) -> Expr:
         case _:
             assert_never(expr)
     return FAILED
+
+
+def names_in_row(expr: syntax.Expr) -> Iterator[syntax.Name]:
+    """Yield the names in a row expression that stand for values: all but grains."""
+    grains = {id(node.args[1]) for node in walk(expr) if isinstance(node, syntax.Apply) and _takes_grain(node)}
+    yield from (node for node in walk(expr) if isinstance(node, syntax.Name) and id(node) not in grains)
+
+
+def _takes_grain(expr: syntax.Apply) -> bool:
+    return expr.function == "start_of" and len(expr.args) == 2
+
+
+def _start_of(expr: syntax.Apply, scope: RowScope, findings: Findings) -> Expr:
+    """Return the first day of the period of a time; the grain is a word, as in `to_date`."""
+    if not expr.args or not _takes_grain(expr):
+        words = tuple(Literal("", TEXT) for _ in expr.args)
+        return call(expr, words, scope.calendar.zone, findings)
+    grain, known = expr.args[1], [str(one) for one in scope.calendar.grains if one not in (Grain.HOUR, Grain.ALL)]
+    name = grain.text if isinstance(grain, syntax.Name) else ""
+    if name not in known:
+        hint = "the local hour is `hour_of_day(t)`" if name == "hour" else did_you_mean(name, known)
+        message = "`start_of` takes a grain here, of days and more"
+        findings.error("unknown-grain", message, grain.span, hint or f"one of {', '.join(known)}")
+        return FAILED
+    time = type_row(expr.args[0], scope, findings)
+    return call(expr, (time, Literal(name, TEXT)), scope.calendar.zone, findings)
 
 
 def type_condition(expr: syntax.Expr, scope: RowScope, findings: Findings, what: str = "`where`") -> tuple[Expr, ...]:

@@ -86,7 +86,7 @@ class DatasetScope:
     broken: Mapping[str, Diagnostic]
     columns: Mapping[str, Type] | None
     constants: Constants
-    zone: tzinfo
+    calendar: Calendar
     own: str | None = None
     time: Expr | None = None
     lookups: Mapping[str, Reach] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class EventScope:
     open: bool
     counted: bool
     constants: Constants
-    zone: tzinfo
+    calendar: Calendar
     broken: Mapping[str, Diagnostic] = field(default_factory=dict)
     declared: Mapping[str, Span] = field(default_factory=dict)
     events: Collection[str] = ()

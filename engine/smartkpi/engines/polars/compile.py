@@ -105,7 +105,7 @@ def collect(frame: pl.LazyFrame, engine: Any = "in-memory") -> pl.DataFrame:
 def rows_of(plan: Plan, table: Table, dataset: str) -> Rows:
     """Return what expressions over a dataset need to know."""
     typed = plan.datasets[dataset]
-    return Rows(table.polars, table.schema, typed.timezone, plan.calendar.timezone, dataset)
+    return Rows(table.polars, table.schema, typed.timezone, plan.calendar.timezone, dataset, calendar=plan.calendar)
 
 
 def edge(plan: Plan, dataset: str) -> datetime | None:

@@ -377,7 +377,7 @@ class _Run:
         made = Maker(plan, relation, self.opener(relation), self.run, known, self.edge_of(relation.seen)).make()
         for one, end in ((name, len(relation.operands) - 1), *relation.prefixes) if relation.opens else ():
             self.unfinished[one] = made.open[end]
-        return as_opened(name, made.rows, plan.calendar.timezone)
+        return as_opened(name, made.rows, plan.calendar)
 
     def edge_of(self, datasets: Iterable[str]) -> datetime | None:
         """Return the as-of of a question over some datasets."""

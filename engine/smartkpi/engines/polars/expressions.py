@@ -22,11 +22,14 @@ from smartkpi.engines.polars.times import (
     keeps_days,
     localise,
     read_iso,
+    start_of,
     take_offsets,
     to_zone,
 )
 from smartkpi.language.functions import COMPARISONS
 from smartkpi.language.types import Kind, Type
+from smartkpi.periods.calendar import PLAIN, Calendar
+from smartkpi.periods.grain import Grain
 from smartkpi.semantics.formula import (
     Across,
     Aggregate,
@@ -54,7 +57,7 @@ NARROW = (pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32)
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What expressions need to know of a table: its columns, its zone, the project's zone, its name for messages.
+    """What expressions need to know of a table: its columns and zone, the project's zone and calendar, its name.
 
     ``looked`` has the looked-up fields by name (`customer.country`), as columns of the joined rows; ``spans`` the first
     and last value of columns of times, where that is known; ``held`` has columns that say whether rows are in groups.
@@ -68,6 +71,7 @@ class Rows:
     looked: Mapping[str, Typed] = field(default_factory=dict)
     spans: Mapping[str, Span] = field(default_factory=dict)
     held: Mapping[InGroup, Typed] = field(default_factory=dict)
+    calendar: Calendar = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +321,8 @@ def _move(expr: Apply, args: tuple[Typed, ...], rows: Rows) -> Typed:
 def _row_function(expr: Apply, args: tuple[Typed, ...], rows: Rows) -> Typed:
     if expr.function == "parse_time":  # the zone that a text is read in is the dataset's
         return _parsed(expr, args, rows)
+    if expr.function == "start_of":  # periods are those of the project's calendar
+        return _start_of(expr, args[0], rows)
     function = ROW[expr.function]
     made = function.build(*(_taken(arg, function.takes) for arg in args))
     if function.gives is Kind.TIME:
@@ -333,6 +339,14 @@ def _taken(typed: Typed, kind: Kind) -> pl.Expr:
             return number(typed)
         case _:
             return typed.expr if typed.kind is Kind.TIME else typed.expr.cast(LOCAL)
+
+
+def _start_of(expr: Apply, time: Typed, rows: Rows) -> Typed:
+    grain = expr.args[1]
+    assert isinstance(grain, Literal)
+    assert isinstance(grain.value, str)
+    day = time.expr.dt.date() if time.kind is Kind.TIME else time.expr.cast(pl.Date)
+    return Typed(start_of(day, Grain(grain.value), rows.calendar), Kind.DATE)
 
 
 def _parsed(expr: Apply, args: tuple[Typed, ...], rows: Rows) -> Typed:

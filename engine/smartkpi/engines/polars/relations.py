@@ -318,11 +318,12 @@ def cohort_place(calendar: Calendar, grain: Grain, *, dates: bool) -> Callable[[
             return lambda at: day(at).map_batches(listed, return_dtype=pl.Int64(), is_elementwise=True)
 
 
-def as_opened(name: str, rows: pl.DataFrame, zone: str) -> Opened:
+def as_opened(name: str, rows: pl.DataFrame, calendar: Calendar) -> Opened:
     """Return derived rows as those of a dataset."""
     types = {column: UNKNOWN for column, dtype in rows.schema.items() if dtype == pl.Null()}
     table = Table(name, rows.lazy(), types, dict(rows.schema), name.removeprefix("@"), rows.height)
-    return Opened(table, table.frame, Rows(table.polars, types, zone, zone, name), None)
+    zone = calendar.timezone
+    return Opened(table, table.frame, Rows(table.polars, types, zone, zone, name, calendar=calendar), None)
 
 
 def read_once(name: str, relation: Relation, open_: Open, run: Run | None, calendar: Calendar) -> Opened:
@@ -333,4 +334,4 @@ def read_once(name: str, relation: Relation, open_: Open, run: Run | None, calen
     dtypes, zone = dict(query.collect_schema()), calendar.timezone
     types = {column: UNKNOWN for column, dtype in dtypes.items() if dtype == pl.Null()}
     table = replace(opened.table, name=name, frame=query, schema=types, polars=dtypes)
-    return Opened(table, query, Rows(dtypes, types, zone, zone, name), None)
+    return Opened(table, query, Rows(dtypes, types, zone, zone, name, calendar=calendar), None)

@@ -174,6 +174,12 @@ def coarsen(day: pl.Expr, grain: Grain, calendar: Calendar) -> pl.Expr:
             return _listed(day, grain, calendar)
 
 
+def start_of(day: pl.Expr, grain: Grain, calendar: Calendar) -> pl.Expr:
+    """Return the first day of the period that holds a local day; null outside of the periods that a calendar lists."""
+    own, found = calendar.own(grain), coarsen(day, grain, calendar)
+    return found if own is None else pl.when(day.is_between(own.starts[0], own.end, closed="left")).then(found)
+
+
 def _truncate(day: pl.Expr, every: str, months: int) -> pl.Expr:
     """Return the first day of the period that holds a day, where the first period begins so many months late."""
     if not months:
