@@ -62,6 +62,12 @@ def test_money_has_the_digits_of_its_currency(amount: str, currency: str | None,
     [
         (0.06, 0.05, "percent", "+1.00 pp"),
         (0.05, 0.05, "percent", "0.00 pp"),
+        (0.217312, 0.217524, "percent", "-0.02 pp"),  # 21.73% and 21.75%
+        (0.217524, 0.217525, "percent", "0.00 pp"),
+        (0.00883, 0.009355, "percent", "-0.053 pp"),  # 0.883% and 0.936%
+        (0.00883, 0.109355, "percent", "-10.05 pp"),
+        (4e-10, 3e-10, "percent", "+1.00e-08 pp"),
+        (2e13, 1e13, "percent", "+1.00000000000e+15 pp"),
         (110.0, 100.0, "number", "+10.0%"),
         (90.0, 100.0, "money", "-10.0%"),
         (1.0, 0.0, "number", None),

@@ -14,6 +14,8 @@ WITHOUT_CENTS = frozenset(
 )
 OF_THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 """Currencies that have no minor unit, and those whose minor unit is a thousandth (ISO 4217)."""
+LEAST, MOST = 1e-6, 1e15
+"""Below and from which sizes on numbers are written with a power of ten."""
 SECONDS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 
@@ -41,14 +43,21 @@ def format_number(value: float, form: str = "number", money: Decimal | None = No
 def format_change(value: float, before: float, form: str, points: str = "pp") -> str | None:
     """Return the change from one value to another: in percentage points for percentages, else relative.
 
-    None where a relative change has no meaning: from zero or less.
+    Points have as many decimals as the greater of the values is shown with. None where a relative change has no
+    meaning: from zero or less.
     """
     if form == "percent":
-        return f"{_sign(_decimals((value - before) * 100, 2))} {points}"
+        return f"{_sign(_points(value, before))} {points}"
     if before <= 0:
         return None
     change = (value / before - 1) * 100
     return f"{_sign(_decimals(change, 1))}%" if math.isfinite(change) else None
+
+
+def _points(value: float, before: float) -> str:
+    size, change = max(abs(value), abs(before)) * 100, (value - before) * 100
+    small, large = 0 < size < LEAST, size >= MOST
+    return _decimals(change) if small or large else f"{change:,.{_places(size, 2)}f}"
 
 
 def sparkline(values: Sequence[float | None], *, unicode: bool = True) -> str:
@@ -74,14 +83,19 @@ def _number(value: float) -> str:
 def _decimals(value: float, digits: int = 2) -> str:
     """Return at least so many decimals, and three significant digits where the number is small."""
     size = abs(value)
-    if size >= 1e15:
+    if size >= MOST:
         return _big(value)
-    if size == 0 or size >= 1:
-        return f"{value + 0:,.{digits}f}"
-    if size < 1e-6:
+    if 0 < size < LEAST:
         return f"{value:.2e}"
+    return f"{value + 0:,.{_places(size, digits)}f}"
+
+
+def _places(size: float, digits: int) -> int:
+    """Return how many decimals a number of some size has: as many as given, more where they would show little."""
+    if size == 0 or size >= 1:
+        return digits
     size = float(f"{size:.2e}")  # 0.00999… counts as 0.01
-    return f"{value:.{max(digits, 2 - math.floor(math.log10(size)))}f}"
+    return max(digits, 2 - math.floor(math.log10(size)))
 
 
 def _big(value: float) -> str:
