@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -200,3 +201,10 @@ def test_a_goal_is_drawn_no_wider_than_the_reader_shows(width: int, unicode: boo
     assert "2026-07-01" in chart
     assert "2026-09-30" in chart
     assert project.goals().standings[0].course is None
+
+
+def test_on_a_page_the_status_stands_before_the_numbers() -> None:
+    page = project_of({"kpi": "orders", "target": 600, "deadline": "2026-09-30"}, 46).goals()._repr_html_()
+    heads = re.findall(r"<th [^>]*>([^<]*)</th>", page)
+    assert heads[:3] == ["goal", "status", "value"]
+    assert page.count("<tr>") == 2

@@ -174,3 +174,10 @@ def test_parts_add_up_over_any_rows_in_any_order(rows: list[dict[str, Any]], cha
         found = project(pl.DataFrame([*ENDS, *rows])).why(name, by="country", period="2026-02")
         adds_up(found)
         assert as_data(project(pl.DataFrame(mixed)).why(name, by="country", period="2026-02")) == as_data(found)
+
+
+def test_on_a_page_it_is_a_table() -> None:
+    page = project().why("paid_share", by="country")._repr_html_()
+    assert "<table>" in page
+    assert "<pre>" not in page
+    assert "by mix" in page

@@ -152,7 +152,7 @@ class Change:
         return f"<Change of {self.kpi.name}>" if self.display is None else self.display(self, "text")
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(repr(self))}</pre>"
+        return f"<pre>{html.escape(repr(self))}</pre>" if self.display is None else self.display(self, "html")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsons
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -239,8 +240,19 @@ def table(goals: Goals, style: Style) -> str:
 
 
 def html(goals: Goals, style: Style) -> str:
-    """Return goals as a fragment of HTML."""
-    return "".join(pages.draw(grid) for grid in grids(goals, style))
+    """Return goals as a fragment of HTML; a page that is narrow scrolls, so their status stands before numbers."""
+    return "".join(pages.draw(_status_first(grid, style)) for grid in grids(goals, style))
+
+
+def _status_first(grid: Grid, style: Style) -> Grid:
+    titles = [column.title for column in grid.columns]
+    if word(style.lang, "status") not in titles:
+        return grid
+    here = titles.index(word(style.lang, "status"))
+    there = next((place for place, column in enumerate(grid.columns) if column.right), here)
+    order = [*range(there), here, *(place for place in range(there, len(titles)) if place != here)]
+    rows = tuple(tuple(row[place] for place in order) for row in grid.rows)
+    return replace(grid, columns=tuple(grid.columns[place] for place in order), rows=rows)
 
 
 def _markdown(goals: Goals, style: Style) -> str:

@@ -58,7 +58,8 @@ def _cell(cell: Cell, column: Column) -> str:
 
 
 def _place(column: Column) -> str:
-    return f"text-align:{'right' if column.right else 'left'};white-space:nowrap;padding:.2em .6em"
+    wrap = "white-space:normal;min-width:14em;max-width:24em" if column.fold else "white-space:nowrap"
+    return f"text-align:{'right' if column.right else 'left'};{wrap};padding:.2em .6em"
 
 
 def _bar(share: float) -> str:

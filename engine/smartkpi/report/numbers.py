@@ -43,15 +43,17 @@ def format_number(value: float, form: str = "number", money: Decimal | None = No
 def format_change(value: float, before: float, form: str, points: str = "pp") -> str | None:
     """Return the change from one value to another: in percentage points for percentages, else relative.
 
-    Points have as many decimals as the greater of the values is shown with. None where a relative change has no
-    meaning: from zero or less.
+    Points have as many decimals as the greater of the values is shown with, other changes one. None where a relative
+    change has no meaning: from zero or less.
     """
     if form == "percent":
         return f"{_sign(_points(value, before))} {points}"
     if before <= 0:
         return None
     change = (value / before - 1) * 100
-    return f"{_sign(_decimals(change, 1))}%" if math.isfinite(change) else None
+    if not math.isfinite(change):
+        return None
+    return f"{_sign(_big(change) if abs(change) >= MOST else f'{change:,.1f}')}%"
 
 
 def _points(value: float, before: float) -> str:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from smartkpi.assess.contribution import settle
+from smartkpi.report import html as pages
 from smartkpi.report import markdown
 from smartkpi.report.cells import Cell, Column, Grid
 from smartkpi.report.numbers import form_of, format_number
@@ -23,8 +24,13 @@ WIDTH = 100
 
 
 def displayed(change: Change, lang: str) -> Change:
-    """Return a change that shows itself as a table in a language."""
-    return replace(change, display=lambda one, _: render(one, Style(width=WIDTH, lang=lang)))
+    """Return a change that shows itself as a table in a language, in notebooks as one of the page."""
+
+    def shown(one: Change, form: str) -> str:
+        page = Style(width=None, lang=lang)
+        return pages.draw(_grid(one, page)) if form == "html" else render(one, Style(width=WIDTH, lang=lang))
+
+    return replace(change, display=shown)
 
 
 def render(change: Change, style: Style) -> str:
