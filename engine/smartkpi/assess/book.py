@@ -36,6 +36,9 @@ class Book:
     paths: dict[tuple[Segment | None, int], Path | None] = field(default_factory=dict)
     histories: dict[tuple[str, Segment | None], Daily] = field(default_factory=dict)
     inner: dict[tuple[date, Bounds], Book] = field(default_factory=dict)
+    keys: dict[Segment | None, list[tuple[date, Bounds]]] = field(default_factory=dict)
+    spans: dict[date, tuple[date, date]] = field(default_factory=dict)
+    prior: dict[Segment | None, list[float]] = field(default_factory=dict)
 
     def of(self, role: str) -> Series:
         """Return the values of a role."""
@@ -337,11 +340,14 @@ def _kept(book: Book, segment: Segment | None, facts: Facts, last: date | None) 
     return sum(is_met(goal.aim, value, facts.target, facts.upper) for value in values), len(values)
 
 
-def facts_each(book: Book, segment: Segment | None, span: Span) -> Facts:
+Judged = list[tuple[date, Point, Bounds]]
+"""Of periods that are over and whole: the last day, the value and the target."""
+
+
+def facts_each(book: Book, segment: Segment | None, span: Span, done: Judged) -> Facts:
     """Return what is known of a goal that is judged period by period: how many were as wanted."""
     goal = book.goal
     keys = period_keys(book, segment)
-    done = judged_periods(book, segment, span)
     kept = sum(is_met(goal.aim, point.value, b.low, b.high) for _, point, b in done if point.value is not None)
     latest = done[-1] if done else None
     clock = _clock(book, span, goal.deadline)
@@ -370,8 +376,8 @@ def facts_each(book: Book, segment: Segment | None, span: Span) -> Facts:
     )
 
 
-def judged_periods(book: Book, segment: Segment | None, span: Span) -> list[tuple[date, Point, Bounds]]:
-    """Return the last day, the value and the target of each period that is over and whole."""
+def judged_periods(book: Book, segment: Segment | None, span: Span) -> Judged:
+    """Return the periods of a goal that are over and whole."""
     found = []
     for key, bounds in period_keys(book, segment):
         point = _whole(book, segment, span, key)
@@ -380,12 +386,14 @@ def judged_periods(book: Book, segment: Segment | None, span: Span) -> list[tupl
     return found
 
 
-def periods_before(book: Book, segment: Segment | None, span: Span) -> list[float]:
+def periods_before(book: Book, segment: Segment | None) -> list[float]:
     """Return the values of the periods before a goal's start, from its first row on."""
-    known = book.of("value").points.get(segment, {})
-    keys = (key for key in sorted(known) if days_of(book, key)[1] <= book.goal.start)
-    points = (_whole(book, segment, span, key) for key in keys)
-    return [point.value for point in points if point is not None and point.value is not None]
+    if segment not in book.prior:
+        known = book.of("value").points.get(segment, {})
+        keys = (key for key in sorted(known) if days_of(book, key)[1] <= book.goal.start)
+        points = (_whole(book, segment, book.span, key) for key in keys)
+        book.prior[segment] = [point.value for point in points if point is not None and point.value is not None]
+    return book.prior[segment]
 
 
 def _whole(book: Book, segment: Segment | None, span: Span, key: date) -> Point | None:
@@ -443,16 +451,22 @@ def _is_small(goal: TypedGoal, point: Point) -> bool:
 
 def period_keys(book: Book, segment: Segment | None) -> list[tuple[date, Bounds]]:
     """Return the periods of a goal that have a target in a segment, with it; over all segments the sum of theirs."""
+    if segment not in book.keys:
+        book.keys[segment] = _period_keys(book, segment)
+    return book.keys[segment]
+
+
+def _period_keys(book: Book, segment: Segment | None) -> list[tuple[date, Bounds]]:
     goal = book.goal
     assert goal.each is not None
-    whole = goal.targets.get((None, ()))
+    whole, dated = goal.targets.get((None, ())), any(key is not None for key, _ in goal.targets)
     found: list[tuple[date, Bounds]] = []
     for key in book.calendar.keys(goal.each, goal.start, goal.deadline):
         assert not isinstance(key, datetime)
         bounds = goal.targets.get((key, segment or ()))
         if bounds is None and segment is None and goal.by:
             bounds = _sum(b for (k, s), b in goal.targets.items() if k in (key, None) and s)
-        if bounds is None and not any(k is not None for k, _ in goal.targets):
+        if bounds is None and not dated:
             bounds = goal.targets.get((None, segment or ())) or whole
         if bounds is not None:
             found.append((key, bounds))
@@ -467,4 +481,6 @@ def _sum(targets: Iterable[Bounds]) -> Bounds | None:
 def days_of(book: Book, key: date) -> tuple[date, date]:
     """Return the first day of a goal's period and the day after its last."""
     assert book.goal.each is not None
-    return book.calendar.days(book.goal.each, key)
+    if key not in book.spans:
+        book.spans[key] = book.calendar.days(book.goal.each, key)
+    return book.spans[key]

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from math import sqrt
 from statistics import fmean, median, stdev
 
-from smartkpi.assess.book import HALVES, Book, facts_each, period_keys
+from smartkpi.assess.book import HALVES, Book, facts_each, judged_periods, period_keys
 from smartkpi.assess.goals import is_met
 from smartkpi.assess.series import DAY, Segment
 from smartkpi.assess.smart import Part
@@ -160,7 +160,7 @@ def part_each(book: Book, segment: Segment | None, past: Bygone | None) -> Part:
     goal, targets = book.goal, period_keys(book, segment)
     if not targets:
         return Part(segment, None)
-    facts = facts_each(book, segment, book.span)
+    facts = facts_each(book, segment, book.span, judged_periods(book, segment, book.span))
     lost = facts.misses > facts.allowed
     mean = fmean(bounds.low for _, bounds in targets)
     if past is None or not past.keys:

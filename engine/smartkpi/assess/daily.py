@@ -30,10 +30,9 @@ class Pulse:
         """Add up two weeks of weights once: what any days weigh is a difference of two of the sums."""
         object.__setattr__(self, "_sums", tuple(accumulate(self.weights * 2, initial=0.0)))
 
-    def expect(self, first: date, days: int) -> float:
-        """Return what so many days from one on bring: L·Σs."""
+    def expect(self, begin: int, days: int) -> float:
+        """Return what so many days bring, the first of which is a weekday, Monday being 0: L·Σs."""
         weeks, rest = divmod(days, 7)
-        begin = first.weekday()
         return self.level * (weeks * self._sums[7] + self._sums[begin + rest] - self._sums[begin])
 
 
@@ -83,11 +82,11 @@ class Daily:
 
     values: Mapping[date, float]
     last: date
-    _line: tuple[float, ...] = field(default=(), repr=False, compare=False)
     _sums: tuple[float, ...] = field(default=(0.0,), repr=False, compare=False)
+    _same: tuple[float, ...] = field(default=(), repr=False, compare=False)
     _counts: tuple[int, ...] = field(default=(0,), repr=False, compare=False)
     _first: date | None = field(default=None, repr=False, compare=False)
-    _pulses: dict[tuple[date, int], Pulse | None] = field(default_factory=dict, repr=False, compare=False)
+    _pulses: dict[tuple[int, int], Pulse | None] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, values: Mapping[date, float], last: date | None = None) -> Daily:
@@ -96,14 +95,18 @@ class Daily:
             return cls({}, last or date.min)
         first, end = min(values), max(values)
         days = [first + DAY * i for i in range((end - first).days + 1)]
-        line = tuple(values.get(day, 0.0) for day in days)
+        line = [values.get(day, 0.0) for day in days]
         sums = tuple(accumulate(line, initial=0.0))
         counts = tuple(accumulate((int(day in values) for day in days), initial=0))
-        return cls(values, end if last is None else last, line, sums, counts, first)
+        same = [0.0] * 7  # of each place, what it and those whole weeks before have
+        for value in line:
+            same.append(same[-7] + value)
+        return cls(values, end if last is None else last, sums, tuple(same), counts, first)
 
     def upto(self, day: date) -> Daily:
         """Return the same history as it was known when a day was over."""
-        return Daily(self.values, min(day, self.last), self._line, self._sums, self._counts, self._first, self._pulses)
+        known = (self._sums, self._same, self._counts, self._first, self._pulses)
+        return Daily(self.values, min(day, self.last), *known)
 
     @property
     def first(self) -> date | None:
@@ -152,30 +155,53 @@ class Daily:
 
         Days of whole weeks: each weekday comes as often as any other, so that the level is their mean.
         """
-        key = (day, days)
+        return None if self._first is None else self.pulse_at((day - self._first).days, days)
+
+    def pulse_at(self, place: int, days: int = EVIDENCE) -> Pulse | None:
+        """Return the same up to the day that is so many after the first."""
+        key = (place, days)
         if key not in self._pulses:
-            sums, count = self._by_weekday(day, days)
+            sums, count = self._by_weekday(place, days)
             known = count >= LEAST_WEEKS and any(sums)
             self._pulses[key] = Pulse(weights_of(sums, [count] * 7), sum(sums) / count / 7) if known else None
         return self._pulses[key]
 
-    def _by_weekday(self, day: date, days: int) -> tuple[list[float], int]:
+    def _by_weekday(self, place: int, days: int) -> tuple[list[float], int]:
         """Return the sum of each weekday, Monday first, over the whole weeks up to a day, and how many weeks."""
-        sums = [0.0] * 7
-        if self._first is None:
-            return sums, 0
-        low, high = self._places(day - DAY * (days // 7 * 7 - 1), day)
-        low = high - (high - low) // 7 * 7
-        gapless = self._counts[high] - self._counts[low] == high - low
-        if gapless and (day - self._first).days + 1 == high:
-            begin = self._first.weekday() + low
-            for place in range(7):
-                sums[(begin + place) % 7] = sum(self._line[low + place : high : 7])
-            return sums, (high - low) // 7
-        known = self.upto(day).known(days)
+        assert self._first is not None
+        begin, high = self._first.weekday(), place + 1
+        weeks = min(days, high) // 7
+        low, sums = high - weeks * 7, [0.0] * 7
+        if 0 < high < len(self._counts) and self._counts[high] - self._counts[low] == high - low:
+            for at in range(high, high + 7):  # of the week before: places in ``_same`` are seven more
+                sums[(begin + at) % 7] = self._same[at] - self._same[at - weeks * 7]
+            return sums, weeks
+        known = self.upto(self._first + DAY * place).known(days)
         for one, value in known.items():
             sums[one.weekday()] += value
         return sums, len(known) // 7
+
+    def turnouts(self, days: int, before: int) -> Iterator[tuple[int, float]]:
+        """Yield the places of anchors, and what so many days after each brought; of those after which none is lacking.
+
+        A place is how many days after the first.
+        """
+        if self._first is None:
+            return
+        for place in range((self.last - self._first).days - days, before - 2, -7):
+            came, known = self.part(place + 1, place + 1 + days)
+            if known == days:
+                yield place, came
+
+    def part(self, low: int, high: int) -> tuple[float, int]:
+        """Return the sum of the days from one place up to another, and how many of them have a value."""
+        most = len(self._counts) - 1
+        low, high = (0 if at < 0 else min(at, most) for at in (low, high))
+        return self._sums[high] - self._sums[low], self._counts[high] - self._counts[low]
+
+    def weekday(self, place: int) -> int:
+        """Return the weekday of the day at a place, Monday being 0."""
+        return 0 if self._first is None else (self._first.weekday() + place) % 7
 
     def rhythm(self, days: int = EVIDENCE) -> Rhythm | None:
         """Return what the last days are like, and how whole weeks differed; None where there is no pulse."""

@@ -8,10 +8,10 @@ from datetime import date, datetime, timedelta
 
 from smartkpi.assess.book import (
     Book,
+    Judged,
     book_of_period,
     days_of,
     facts_of,
-    judged_periods,
     period_keys,
     periods_before,
 )
@@ -128,17 +128,16 @@ def _of_level(facts: Facts, book: Book, segment: Segment | None, last: date, lef
     return replace(facts, outlook=project_level(history, left, facts.value, scale, book.goal.spec.evidence.days))
 
 
-def project_each(facts: Facts, book: Book, segment: Segment | None, span: Span) -> Facts:
+def project_each(facts: Facts, book: Book, segment: Segment | None, span: Span, done: Judged) -> Facts:
     """Return the facts with how many periods may be as wanted, by the current one and those before."""
     goal, left = book.goal, facts.periods - facts.counted
     if not goal.projected or goal.each is None or facts.passed or facts.misses > facts.allowed or left < 1:
         return facts
-    judged = [(point.value, bounds) for _, point, bounds in judged_periods(book, segment, span)]
-    past = [(value, bounds) for value, bounds in judged if value is not None]
+    past = [(point.value, bounds) for _, point, bounds in done if point.value is not None]
     wanted = {bounds for _, bounds in period_keys(book, segment)}
     if len(wanted) == 1:  # else nobody knows what would have been wanted before
         same = wanted.pop()
-        past = [*((value, same) for value in periods_before(book, segment, span)), *past]
+        past = [*((value, same) for value in periods_before(book, segment)), *past]
     running = _running(book, segment, span)
     days = round(facts.days / facts.periods)
     return replace(facts, outlook=project_periods(goal.aim, past, facts.kept, left, running, days))

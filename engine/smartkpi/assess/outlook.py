@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil, inf, isclose
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from smartkpi.assess.distributions import beta_binomial_from, halve, student_below, student_quantile
 
@@ -33,15 +33,6 @@ class Distribution(Protocol):
 
     def quantile(self, share: float) -> float:
         """Return the value that is not exceeded with a probability."""
-        ...
-
-
-@runtime_checkable
-class Hastening(Protocol):
-    """What knows by itself what it is if the days to come bring so many times as much."""
-
-    def faster(self, factor: float) -> Distribution:
-        """Return the same if the days to come bring so many times as much."""
         ...
 
 
@@ -307,7 +298,9 @@ class Outlook:
 
 
 def _faster(rest: Distribution, factor: float) -> Distribution:
-    return rest.faster(factor) if isinstance(rest, Hastening) else Scaled(rest, factor)
+    """Return what comes if it is so many times as much: some know that by themselves."""
+    faster = getattr(rest, "faster", None)
+    return Scaled(rest, factor) if faster is None else faster(factor)
 
 
 def _same(one: float, other: float) -> bool:

@@ -42,7 +42,7 @@ class Weekly:
         rhythm = history.rhythm(self.evidence)
         if rhythm is None or days < 1:
             return None
-        mean = rhythm.pulse.expect(history.last + DAY, days)
+        mean = rhythm.pulse.expect((history.last + DAY).weekday(), days)
         variance = rhythm.variance(steady=abs(rhythm.pulse.level) * 7 * STEADY)
         if variance == 0:
             return Fixed(mean)
@@ -72,10 +72,10 @@ class Historic:
 def turnouts(history: Daily, days: int, evidence: int = EVIDENCE) -> list[float]:
     """Return what came of projections at earlier weeks: what so many days really brought / what was projected."""
     found = []
-    for day in history.anchors(days, evidence):
-        actual, pulse = history.total(day + DAY, day + DAY * days), history.pulse(day, evidence)
-        projected = 0.0 if pulse is None else pulse.expect(day + DAY, days)
-        if actual is not None and projected > 0:
+    for place, actual in history.turnouts(days, evidence):
+        pulse = history.pulse_at(place, evidence)
+        projected = 0.0 if pulse is None else pulse.expect(history.weekday(place + 1), days)
+        if projected > 0:
             found.append(actual / projected)
     return found
 

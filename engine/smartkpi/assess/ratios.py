@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from math import sqrt
@@ -124,8 +124,9 @@ def with_past(outlook: Outlook, over: Daily, under: Daily, days: int, later: flo
     """
     share = outlook.method == "share"
     horizons = (len(under) - evidence) // days
-    now = _ratio(over, under, under.last - DAY * (evidence - 1), under.last, share=share)
-    pairs = _turnouts(over, under, days, evidence, share=share) if horizons >= HORIZONS else []
+    first = under.last - DAY * (evidence - 1)
+    now = _ratio(over.sum(first, under.last), under.sum(first, under.last), share=share)
+    pairs = list(_turnouts(over, under, days, evidence, share=share)) if horizons >= HORIZONS else []
     if now is None or len(pairs) < ANCHORS:
         return outlook
     scale = scale_of([now, *(one for pair in pairs for one in pair)], proportion=share)
@@ -134,22 +135,22 @@ def with_past(outlook: Outlook, over: Daily, under: Daily, days: int, later: flo
     return replace(outlook, rest=Mixed(outlook.rest, sampled), method="historic", days=len(under))
 
 
-def _turnouts(over: Daily, under: Daily, days: int, evidence: int, *, share: bool) -> list[tuple[float, float]]:
-    """Return the ratio of the last days, and that of the next ones, at each earlier week at which both are known."""
-    found = []
-    for day in under.anchors(days, evidence):
-        first, last = day + DAY, day + DAY * days
-        whole = over.total(first, last) is not None and under.total(first, last) is not None
-        before = _ratio(over, under, day - DAY * (evidence - 1), day, share=share)
-        after = _ratio(over, under, first, last, share=share) if whole else None
-        if before is not None and after is not None:
-            found.append((before, after))
-    return found
+def _turnouts(over: Daily, under: Daily, days: int, evidence: int, *, share: bool) -> Iterator[tuple[float, float]]:
+    """Yield the ratio of the last days, and that of the next ones, at each earlier week at which both are known."""
+    if over.first is None or under.first is None:
+        return
+    shift = (under.first - over.first).days
+    for place, bottom in under.turnouts(days, evidence):
+        now = place + 1
+        top, known = over.part(now + shift, now + shift + days)
+        tops, bottoms = over.part(now + shift - evidence, now + shift)[0], under.part(now - evidence, now)[0]
+        before, after = _ratio(tops, bottoms, share=share), _ratio(top, bottom, share=share)
+        if known == days and before is not None and after is not None:
+            yield before, after
 
 
-def _ratio(over: Daily, under: Daily, first: date, last: date, *, share: bool) -> float | None:
-    """Return the ratio over some days; a share with half a hit and half a miss more, so that it is never 0 nor 1."""
-    top, bottom = over.sum(first, last), under.sum(first, last)
+def _ratio(top: float, bottom: float, *, share: bool) -> float | None:
+    """Return a ratio; a share with half a hit and half a miss more, so that it is never 0 nor 1."""
     if bottom <= 0:
         return None
     return (top + PRIOR) / (bottom + 2 * PRIOR) if share else top / bottom

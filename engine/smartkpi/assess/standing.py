@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from smartkpi.assess.book import Book, book_of_period, expected_on, facts_each, facts_of, point_at
+from smartkpi.assess.book import Book, book_of_period, expected_on, facts_each, facts_of, judged_periods, point_at
 from smartkpi.assess.estimate import project, project_each
 from smartkpi.assess.goals import Facts, Verdict, assess, is_met, needed
 from smartkpi.assess.goals import suppose as supposed
@@ -146,7 +146,8 @@ def _stand(book: Book, segment: Segment | None, target: Bounds, span: Span) -> S
     today = (span.ended or goal.start) if span.edge is not None else goal.start
     due = goal.due(today)
     if goal.kind == "each":
-        facts = project_each(facts_each(book, segment, span), book, segment, span)
+        judged = judged_periods(book, segment, span)
+        facts = project_each(facts_each(book, segment, span, judged), book, segment, span, judged)
     else:
         facts = project(facts_of(book, segment, target, span, due), book, segment)
     verdict = assess(facts)
