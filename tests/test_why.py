@@ -31,6 +31,9 @@ KPIS: dict[str, Any] = {
     "net": "revenue - sum(order.amount where not paid) * 2",
     "three": "orders * paid_share * aov",
     "best": "max(order.amount)",
+    "most": "orders * best",
+    "odd": "orders * (1 - paid_share)",
+    "cost": "2 * count(order where paid) * revenue / orders / orders",
     "buyers": {"formula": "distinct(order.country)", "by": ["country"]},
     "none": 'sum(order.amount where country == "XX") / order',
     "dated": {"formula": "revenue / orders", "revisions": [{"from": "2026-02-01", "formula": "revenue / 2"}]},
@@ -91,6 +94,28 @@ def test_terms_and_factors_of_a_formula() -> None:
     assert [one.label for one in project().why("aov").parts] == ["* revenue", "/ orders"]
 
 
+def test_a_product_by_segment_and_factor() -> None:
+    """Orders are in the one factor and below the line of both others: once below it remains."""
+    found = project().why("three", by="country")
+    adds_up(found)
+    assert found.method == "product"
+    assert {one.label for one in found.parts} == {"* count(order where paid)", "/ orders", "* revenue"}
+    each = {(one.segment["country"], one.label): (one.before, one.after) for one in found.parts}
+    assert each["BR", "* revenue"] == (Fraction("30.3"), Fraction("52.7"))
+    assert ("DE", "/ orders") not in each  # one order before, one after
+    whole = {one.label: float(one.amount) for one in project().why("three").parts}
+    revenue = sum(float(one.amount) for one in found.parts if one.label == "* revenue")
+    assert revenue == pytest.approx(whole["* aov"] + whole["* orders"], abs=1e-5)  # aov is revenue / orders
+
+
+def test_a_factor_twice_is_its_square() -> None:
+    found = project().why("cost", by="country")
+    adds_up(found)
+    assert {one.label for one in found.parts} == {"* count(order where paid)", "* revenue", "/ orders ^ 2"}
+    assert [one.level for one in project().why("cost", by="country", top=2).parts] == ["segment", "segment", "other"]
+    adds_up(project().why("cost", by="country", top=2))
+
+
 def test_numbers_are_no_parts_and_a_mean_is_a_sum_by_a_count() -> None:
     found = project().why("unpaid_share", by="country")
     adds_up(found)
@@ -133,7 +158,8 @@ def test_others_together_add_up_too() -> None:
         ({"kpi": "orders"}, "cannot-decompose"),
         ({"kpi": "best", "by": "country"}, "cannot-decompose"),
         ({"kpi": "buyers"}, "cannot-decompose"),
-        ({"kpi": "three", "by": "country"}, "cannot-decompose"),
+        ({"kpi": "most", "by": "country"}, "cannot-decompose"),
+        ({"kpi": "odd", "by": "country"}, "cannot-decompose"),
         ({"kpi": "none"}, "cannot-decompose"),
         ({"kpi": "orders", "by": "nothing"}, "unknown-field"),
         ({"kpi": "order"}, "unknown-kpi"),

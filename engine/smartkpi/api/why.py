@@ -12,7 +12,8 @@ from typing import Any
 from smartkpi.api.failures import DefinitionError, UsageError, failing_as
 from smartkpi.api.pipeline import Levels, Opened, evaluate, info_of, open_data, select
 from smartkpi.api.question import Ask, understand
-from smartkpi.assess.contribution import NOTHING, Side, settle, split_product, split_ratio, unit_of
+from smartkpi.assess.alike import canonical
+from smartkpi.assess.contribution import NOTHING, Side, settle, split_product, split_ratio, spread_product, unit_of
 from smartkpi.diagnostics import Diagnostic, errors
 from smartkpi.engines.polars.meter import Progress
 from smartkpi.language.types import MONEY
@@ -21,8 +22,8 @@ from smartkpi.periods.grain import Grain
 from smartkpi.periods.text import parse_key, period_text
 from smartkpi.result import Change, Contribution, Result
 from smartkpi.semantics.check import Checked, check
-from smartkpi.semantics.formula import TypedKpi
-from smartkpi.semantics.parts_of import Made, is_additive, parts_of
+from smartkpi.semantics.formula import Expr, TypedKpi
+from smartkpi.semantics.parts_of import Made, Part, is_additive, parts_of
 from smartkpi.semantics.question import Question
 from smartkpi.semantics.reached import datasets_behind
 from smartkpi.spec.load import Loaded
@@ -191,9 +192,14 @@ def _take_apart(asked: _Asked, kpi: TypedKpi, made: Made, ask: WhyAsk) -> Change
         found, totals, flags = _ask(asked, {**whole, **{part.kpi.name: part.kpi for part in parts}}, by)
         method = "ratio"
         lines = _mixed(found, totals, made, by)
+    elif product and (sums := _sums(made, asked)) is not None:
+        found, totals, flags = _ask(asked, {**whole, **{part.kpi.name: part.kpi for part in sums.parts}}, by)
+        method = "product"
+        lines = _spread(found, totals, sums, by, asked)
     else:
-        message = f"the values of segments do not add up to `{kpi.name}`, nor is it a ratio of two sums"
-        hint = "a sum, a count, or one by another can be told by segment" + ("; leave `--by` out" if parts else "")
+        message = f"the values of segments do not add up to `{kpi.name}`, nor is it made of sums by `*` and `/`"
+        hint = "sums and counts, times or by each other, can be told by segment"
+        hint += "; leave `--by` out" if parts else ""
         raise UsageError(Diagnostic("cannot-decompose", message, hint=hint))
     if made.then is not None and made.then.name in totals:
         old, new = totals[made.then.name][1], totals[kpi.name][1]
@@ -214,20 +220,77 @@ def _terms(made: Made, totals: Mapping[str, Values]) -> dict[str, Contribution]:
     return found
 
 
+def _sums(made: Made, asked: _Asked) -> Made | None:
+    """Return a product with each factor that is a ratio or product of sums as these; None where one is no sum."""
+    checked, scale, parts = asked.opened.checked, made.scale, list[Part]()
+    for part in made.parts:
+        if is_additive(part.kpi, checked.kpis):
+            parts.append(part)
+            continue
+        inner = parts_of(part.kpi, checked, asked.spans[0][0], asked.spans[1][0])
+        whole = None if inner.offset or inner.then is not None or not inner.parts else _sums(inner, asked)
+        if whole is None or whole.parts[0].sign not in "*/":
+            return None
+        turned = {"*": "/", "/": "*"}
+        parts += [replace(one, sign=one.sign if part.sign == "*" else turned[one.sign]) for one in whole.parts]
+        scale = scale * whole.scale if part.sign == "*" else scale / whole.scale
+    return replace(made, scale=scale, parts=tuple(parts))
+
+
+def _spread(
+    found: Mapping[tuple[str, Segment], Values],
+    totals: Mapping[str, Values],
+    made: Made,
+    by: Sequence[str],
+    asked: _Asked,
+) -> dict[str, Contribution]:
+    """Return what each segment adds through each factor; those that nothing changed in are left out."""
+    _check_factors(made, totals, asked)
+    powers = _powers(made.parts, asked.opened.checked.kpis)
+    segments = list(dict.fromkeys(segment for _, segment in found))
+    sides = [[found.get((part.kpi.name, one), (NOTHING, NOTHING)) for one in segments] for _, part in powers]
+    for (_, part), values in zip(powers, sides, strict=True):
+        for i in (0, 1):
+            _check_sum(sum((value[i] for value in values), NOTHING), totals[part.kpi.name][i])
+    amounts = spread_product([(power, one) for (power, _), one in zip(powers, sides, strict=True)])
+    lines: dict[str, Contribution] = {}
+    for (power, part), values, added in zip(powers, sides, amounts, strict=True):
+        label = f"{'*' if power > 0 else '/'} {part.label}{f' ^ {abs(power)}' if abs(power) > 1 else ''}"
+        for segment, (old, new), amount in zip(segments, values, added, strict=True):
+            if old != new:
+                line = Contribution(_named(by, segment), old, new, amount * made.scale, label=label)
+                lines[f"{segment!r} {part.kpi.name}"] = line
+    return lines
+
+
+def _powers(parts: Sequence[Part], kpis: Mapping[str, TypedKpi]) -> list[tuple[int, Part]]:
+    """Return factors with their powers, the same factor once; one that cancels out is none."""
+    found: dict[Expr, tuple[int, Part]] = {}
+    for part in parts:
+        key = canonical(part.kpi, kpis)
+        power, first = found.get(key, (0, part))
+        found[key] = power + (1 if part.sign == "*" else -1), first
+    return [(power, part) for power, part in found.values() if power]
+
+
 def _factors(made: Made, totals: Mapping[str, Values], asked: _Asked) -> dict[str, Contribution]:
     parts = made.parts
-    for part in parts:
-        for value, period in zip(totals[part.kpi.name], asked.periods, strict=True):
-            if value <= 0:
-                message = f"`{part.label}` is {float(value):g} in {period}: a factor has a share in a change if above 0"
-                hint = "name segments: --by country" if len(parts) == 2 else "ask for the factors one by one"
-                raise UsageError(Diagnostic("cannot-decompose", message, hint=hint))
+    _check_factors(made, totals, asked)
     powers = [(1 if part.sign == "*" else -1, *totals[part.kpi.name]) for part in parts]
     shares = split_product(powers)
     return {
         part.kpi.name: Contribution({}, *totals[part.kpi.name], share * made.scale, label=f"{part.sign} {part.label}")
         for part, share in zip(parts, shares, strict=True)
     }
+
+
+def _check_factors(made: Made, totals: Mapping[str, Values], asked: _Asked) -> None:
+    for part in made.parts:
+        for value, period in zip(totals[part.kpi.name], asked.periods, strict=True):
+            if value <= 0:
+                message = f"`{part.label}` is {float(value):g} in {period}: a factor has a share in a change if above 0"
+                hint = "name segments: --by country" if len(made.parts) == 2 else "ask for the factors one by one"
+                raise UsageError(Diagnostic("cannot-decompose", message, hint=hint))
 
 
 def _mixed(
@@ -329,6 +392,8 @@ def _rounded(
 def _other(rest: Sequence[Contribution], method: str) -> Contribution:
     """Return parts together; rates of several segments are none."""
     amount = sum((line.amount for line in rest), NOTHING)
+    if method == "product":
+        return Contribution({}, None, None, amount, level="other")
     if method != "ratio":
         before = sum((line.before or NOTHING for line in rest), NOTHING)
         after = sum((line.after or NOTHING for line in rest), NOTHING)

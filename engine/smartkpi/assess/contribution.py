@@ -64,11 +64,36 @@ def split_product(factors: Sequence[tuple[int, Fraction, Fraction]]) -> list[Fra
         before, after = before * old**power, after * new**power
     with localcontext() as context:
         context.prec = 50
-        if before == after:
-            mean = _decimal(before)
-        else:
-            mean = _decimal(after - before) / (_decimal(after).ln() - _decimal(before).ln())
+        mean = _log_mean(before, after)
         return [Fraction(mean * power * (_decimal(new).ln() - _decimal(old).ln())) for power, old, new in factors]
+
+
+def spread_product(factors: Sequence[tuple[int, Sequence[tuple[Fraction, Fraction]]]]) -> list[list[Fraction]]:
+    """Return what each segment of each factor adds to the change of a product of sums.
+
+    A factor is its power and its values by segment, before and after, which add up to above 0. Its part in the change,
+    L(V1, V0) times the logarithm of its own, is L(V1, V0) / L(F1, F0) times F1 - F0, and so goes to its segments as
+    they change: all of them together add up to V1 - V0.
+    """
+    totals = [
+        (power, sum((old for old, _ in sides), NOTHING), sum((new for _, new in sides), NOTHING))
+        for power, sides in factors
+    ]
+    before = after = Fraction(1)
+    for power, old, new in totals:
+        before, after = before * old**power, after * new**power
+    with localcontext() as context:
+        context.prec = 50
+        mean = _log_mean(before, after)
+        weights = [Fraction(mean * power / _log_mean(old, new)) for power, old, new in totals]
+    return [[weight * (new - old) for old, new in sides] for weight, (_, sides) in zip(weights, factors, strict=True)]
+
+
+def _log_mean(one: Fraction, other: Fraction) -> Decimal:
+    """Return the logarithmic mean of two numbers above 0: their difference over that of their logarithms."""
+    if one == other:
+        return _decimal(one)
+    return _decimal(other - one) / (_decimal(other).ln() - _decimal(one).ln())
 
 
 def _decimal(number: Fraction) -> Decimal:

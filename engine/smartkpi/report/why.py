@@ -92,6 +92,8 @@ def _grid(change: Change, style: Style) -> Grid:
     known = (change.dimensions.get(name) for name in change.by)
     heads = [plain((one.label.get(lang) if one else "") or n) for one, n in zip(known, change.by, strict=True)]
     columns = [Column(head) for head in heads or [word(lang, "part")]]
+    spread = bool(change.by) and change.method == "product"
+    columns += [Column(word(lang, "part"))] if spread else []
     keys = len(columns)
     ratio = change.method == "ratio"
     titles = [change.against, change.period]
@@ -115,18 +117,20 @@ def _grid(change: Change, style: Style) -> Grid:
 
 
 def _cells(change: Change, one: Contribution, style: Style) -> Iterator[Cell]:
+    spread = bool(change.by) and change.method == "product"
     if change.by and one.level != "segment":
         yield Cell(word(style.lang, one.level), "faint")
-        yield from (Cell("") for _ in change.by[1:])
+        yield from (Cell("") for _ in (*change.by[1:], *([""] if spread else [])))
     elif change.by:
         for name, value in one.segment.items():
             text = segment_text(value, style)
             described = change.dimensions.get(name)
             said = described.values.get(text) if described is not None and value is not None else None
             yield Cell(plain(said.get(style.lang)) if said is not None else text)
+        yield from (Cell(plain(one.label)) for _ in range(spread))
     else:
         yield Cell(plain(one.label))
-    whole = change.by or change.method == "sum" or one.level == "definition"
+    whole = (change.by and not spread) or change.method == "sum" or one.level == "definition"
     shown, ratio = _value if whole else _plain, change.method == "ratio"
     for value in (one.before, one.after):
         yield Cell("–" if style.unicode else "-", "faint") if value is None else Cell(shown(change, value))
