@@ -160,7 +160,8 @@ class Transition:
     """An alert that is not what it was: from one status to another (None: none yet, or none any more).
 
     Beside statuses there is `data_missing`. ``since`` is the period in which it turned, ``period`` the last that was
-    judged, ``text`` its value as it is shown; ``where`` the condition that was asked with.
+    judged, ``text`` its value as it is shown; ``where`` the condition that was asked with. ``goal`` is the goal whose
+    status it is, if it is not that of a KPI: ``since`` and ``period`` are then days.
     """
 
     kpi: str
@@ -176,6 +177,7 @@ class Transition:
     text: str = ""
     advice: str = ""
     reason: str = ""
+    goal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,3 +153,69 @@ def test_wrong_use(project: Path) -> None:
     assert "error[bad-state]" in run(project).stderr
     (project / "seen.json").unlink()
     assert run(project, "--fail-on", "critical").exit_code == 1
+
+
+AIMED = """
+datasets:
+  log:
+    read: e.csv
+    time: ts
+    covers: {from: 2026-01-01}
+    fields:
+      of: if(day_of_month(ts) > 1, "a", "b")
+    events: {visit: all rows}
+kpis: {visits: {label: {en: Visits, zh: 访问}, formula: visit, direction: higher, thresholds: {good: at least 1}}}
+goals:
+  spring:
+    kpi: visits
+    title: {en: Thirty by June, zh: 六月前三十}
+    target: 30
+    start: 2026-01-01
+    deadline: 2026-06-30
+    evidence: {projection: none}
+  each: {kpi: visits, over: each month, start: 2026-01-01, deadline: 2026-06-30, by: {of: {a: 2, b: 1}}}
+"""
+
+
+def test_what_changes_in_goals_is_told_once(project: Path) -> None:
+    (project / "kpis.yml").write_text(AIMED, "utf-8")
+    rows(project, 5)
+    assert (run(project).exit_code, run(project).output) == (0, "")  # on track at first sight is no news
+    rows(project, 5, 1)
+    first = run(project).output.splitlines()
+    assert first[0].startswith("Thirty by June: on track -> off track since 2026-0")
+    assert first[0].endswith("since 2026-02-15 (2026-03-01: 7 / 30)")
+    assert "each, a: missed since 2026-02-28 (2026-03-01: 0 / 2)" in [
+        line.replace("on track -> ", "") for line in first
+    ]
+    assert run(project).output == ""
+    rows(project, 5, 1, 24)
+    found = [json.loads(line) for line in run(project, "--format", "ndjson").output.splitlines()]
+    (told,) = (one for one in found if one["goal"] == "spring")
+    assert (told["goal"], told["kpi"], told["label"]) == ("spring", "visits", "Thirty by June")
+    assert (told["from"], told["to"], told["text"]) == ("off_track", "achieved", "31 / 30")
+    assert run(project, "--where", 'of == "a"').output == ""  # goals have their own conditions
+    (project / "kpis.yml").write_text(AIMED.replace("  spring:", "  summer:"), "utf-8")
+    assert run(project).output == ""  # what was reached is not missed
+
+
+def test_a_goal_at_risk_is_news_at_first_sight_and_may_be_lost(project: Path, chat: str) -> None:
+    (project / "kpis.yml").write_text(AIMED, "utf-8")
+    rows(project, 5, 1)
+    assert run(project, "--notify", chat, "--notify-as", "feishu", "--lang", "zh").exit_code == 0
+    (body,) = Chat.taken
+    assert body["content"]["text"] == "六月前三十：偏离 自 2026-02-15 起 (2026-03-01：7 / 30)"
+    (project / "kpis.yml").write_text(AIMED.replace("  spring:", "  summer:"), "utf-8")
+    lines = run(project).output.splitlines()
+    assert "spring: off track the goal is no longer defined" in lines
+    assert any(line.startswith("Thirty by June: off track") for line in lines)
+
+
+def test_goals_that_cannot_be_judged_leave_thresholds_be(project: Path) -> None:
+    text = AIMED.replace("a: 2, b: 1", "a: 2, c: 1").replace("at least 1", "at least 3")
+    (project / "kpis.yml").write_text(text, "utf-8")
+    rows(project, 0, 1)
+    found = run(project)
+    assert found.output.startswith("Visits: critical since 2026-02 (2026-02: 1)\nThirty by June: off track")
+    assert "unmatched-target" in found.stderr
+    assert found.exit_code == 5

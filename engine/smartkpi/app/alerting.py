@@ -6,7 +6,7 @@ import json
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,14 +14,16 @@ from urllib.parse import urlsplit
 import click
 
 from smartkpi.api import UsageError, load
+from smartkpi.api.goal_turns import compare_goals, is_of_goal
 from smartkpi.api.project import Project
 from smartkpi.api.transitions import Standing, compare, read_state, standings, state_text
 from smartkpi.app.edge import FAILED, FINE, SOME_LEFT_OUT, say, worst
 from smartkpi.app.running import CODES, SEVERITIES
 from smartkpi.app.terminal import write
-from smartkpi.diagnostics import Diagnostic, errors
+from smartkpi.diagnostics import Diagnostic, KpiError, errors
 from smartkpi.report.render import write_whole
 from smartkpi.report.transitions import PLAIN, render, tool_at
+from smartkpi.result import Goals
 
 SECONDS = 10
 OWN = ("grain", "since", "until", "order_by", "limit", "top", "drill", "complete_only", "output")
@@ -54,8 +56,14 @@ def tell(
         tool = tool or _tool(url)
     before = read_state(file)
     project = load(path, sets=sets)
-    now, codes = _standings(project, [*names, *options["kpis"]], options)
-    found, kept = compare(before, now, project.catalog.kpis, options["lang"])
+    now, asked, codes = _standings(project, [*names, *options["kpis"]], options)
+    mine = {key: one for key, one in before.items() if not is_of_goal(key)}
+    found, kept = compare(mine, now, project.catalog.kpis, options["lang"])
+    aims, code = _goals(project, asked, options)
+    turned, more = compare_goals(
+        {key: one for key, one in before.items() if is_of_goal(key)}, aims, project.catalog.goals, options["lang"]
+    )
+    found, kept, codes = (*found, *turned), kept | more, [*codes, code]
     text = render(found, form if url is not None or tool is None else tool, options["lang"])
     write(text.encode())
     sys.stdout.flush()
@@ -66,8 +74,24 @@ def tell(
     return worst((*codes, FAILED if any(one.status in bad for one in now) else FINE))
 
 
-def _standings(project: Project, kpis: Sequence[str], options: Mapping[str, Any]) -> tuple[list[Standing], list[int]]:
-    """Return the alerts of KPIs, each over all periods of its own grain."""
+def _goals(project: Project, kpis: Collection[str], options: Mapping[str, Any]) -> tuple[Goals | None, int]:
+    """Return how the goals of KPIs stand; under a condition none, as goals have their own."""
+    names = [] if options["where"] else [name for name, goal in project.catalog.goals.items() if goal.kpi in kpis]
+    if not names:
+        return None, FINE
+    try:
+        found = project.goals(names, as_of=options["as_of"], lang=options["lang"])
+    except KpiError as error:  # what KPIs have to tell is told all the same
+        say(error.diagnostics)
+        return None, SOME_LEFT_OUT
+    say(found.diagnostics)
+    return found, SOME_LEFT_OUT if errors(found.diagnostics) else FINE
+
+
+def _standings(
+    project: Project, kpis: Sequence[str], options: Mapping[str, Any]
+) -> tuple[list[Standing], list[str], list[int]]:
+    """Return the alerts of KPIs, each over all periods of its own grain, and which KPIs were asked for."""
     question = {"by": options["by"], "where": options["where"], "as_of": options["as_of"], "total": options["total"]}
     card = project.run(kpis, lang=options["lang"], **question)
     say(card.diagnostics)
@@ -80,7 +104,8 @@ def _standings(project: Project, kpis: Sequence[str], options: Mapping[str, Any]
         result = project.run(some, grain=grain, lang=options["lang"], **question)
         found += standings(result, project.catalog.kpis, options["where"] or "")
     said = SOME_LEFT_OUT if errors(card.diagnostics) else FINE
-    return found, [said, *(CODES.get(reason, FINE) for reason in card.left_out.values())]
+    asked = card.frame["kpi"].unique(maintain_order=True).to_list()
+    return found, asked, [said, *(CODES.get(reason, FINE) for reason in card.left_out.values())]
 
 
 def _has_bands(project: Project, name: str) -> bool:

@@ -39,7 +39,8 @@ def line(one: Transition, lang: str = "en") -> str:
 def as_data(one: Transition) -> dict[str, Any]:
     """Return a transition as plain data."""
     return {
-        "kpi": one.kpi,
+        "kpi": one.kpi or None,
+        "goal": one.goal or None,
         "label": one.label,
         "where": one.where or None,
         "level": one.level,
