@@ -44,6 +44,20 @@ def test_where_the_other_falls_silent_so_does_it() -> None:
     assert found == [(1, 3, []), (2, 0, ["incomplete", "stale"]), (3, None, ["incomplete", "stale"])]
 
 
+def test_one_of_counts_is_known_to_its_last_row() -> None:
+    counts = {"time": "t", "events": {"action": {"count": "n"}}}
+    definition = project({"to": "actions"}, actions=counts)
+    data = {**DATA, "actions": DATA["actions"].with_columns(n=2)}
+    asked = {"grain": "day", "since": "2026-02-01", "as_of": "2026-02-03"}
+    found = smartkpi.load(definition, data=data).run("registrations", **asked).to_dicts()
+    assert [(row["value"], row["n"], row["state"]) for row in found] == [
+        (0, 0, "ok"), (0, 0, "ok"), (None, None, "no_data"),
+    ]  # fmt: skip
+    counts["gaps"] = "zero"
+    found = smartkpi.load(definition, data=data).run("registrations", **asked).to_dicts()
+    assert [row["value"] for row in found] == [0, 0, 0]
+
+
 def test_its_own_rows_are_never_left_out() -> None:
     later = {"people": DATA["actions"], "actions": PEOPLE}
     found = smartkpi.load(project({"to": "actions"}), data=later).run("registrations", grain="month").frame

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -61,8 +61,11 @@ def cover(
 ) -> Cover | None:
     """Return what a dataset covers up to an edge, or None where it covers nothing.
 
-    ``upto`` is what the dataset covers that it says to cover as far as, where its own rows do not go further.
+    ``upto`` is what the dataset covers that it says to cover as far as, where its own rows do not go further: of one
+    that covers days with rows alone, up to the last of these.
     """
+    if upto is not None and upto.days is not None:
+        upto = replace(upto, end=min(upto.end, calendar.midnight(upto.days[-1] + DAY))) if upto.days else None
     period = dataset.spec.period
     if period is not None and period.rank > Grain.DAY.rank:
         edge = calendar.whole(period, edge)[0]
