@@ -316,7 +316,7 @@ def _judge_window(scores: Scores, name: str, measure: Measure, window: tuple[int
     value, actual, apart = measure(begin, done), measure(begin, days), -(-days // 7) * 7
     begins = [begin - apart * (i + 1) for i in range(min(EARLIER, LONG // apart, begin // apart))]
     pairs = [(before, after) for one in begins if (before := measure(one, done)) and (after := measure(one, days))]
-    found = project_like_before(pairs, value, done, days, grows=grows) if value and actual else None
+    found = project_like_before(pairs, value, done, days, one_way=grows) if value and actual else None
     if found is not None and actual is not None:
         goals = [factor * found.quantile(0.5) for factor in TARGETS]
         scores.setdefault((name, "earlier", days), Score()).add(found, actual, goals)

@@ -34,11 +34,24 @@ def per_buyer(rows: Sequence[Row]) -> float | None:
     return sum(size for _, _, size in rows) / len({buyer for _, buyer, _ in rows}) if rows else None
 
 
+def largest(rows: Sequence[Row]) -> float | None:
+    return max((float(size) for _, _, size in rows), default=None)
+
+
+def smallest(rows: Sequence[Row]) -> float | None:
+    return min((float(size) for _, _, size in rows), default=None)
+
+
 KPIS: dict[str, tuple[str, Measure]] = {
     "buyers": ("distinct(sale.buyer)", buyers),
     "middle": ("median(sale.size)", middle),
+    "largest": ("max(sale.size)", largest),
+    "smallest": ("min(sale.size)", smallest),
     "per_buyer": ("sum(sale.size) / distinct(sale.buyer)", per_buyer),
 }
+
+
+ONE_WAY = ("buyers", "largest", "smallest")
 
 
 def project_of(rows: Sequence[Row], **goals: dict[str, Any]) -> smartkpi.Project:
@@ -86,11 +99,13 @@ def test_values_go_as_in_earlier_windows(rows: list[Row], done: int, kpi: str) -
     value = measure(own)
     assert value is not None
     assert row["value"] == pytest.approx(value)
-    found = projected.as_earlier(pairs_of(rows, measure, 14, 10, done), value, 5, grows=kpi == "buyers")
+    assert row["required"] is None or kpi == "buyers"  # no rest has a value of its own
+    found = projected.as_earlier(pairs_of(rows, measure, 14, 10, done), value, 5, grows=kpi in ONE_WAY)
     assert (row["projection"] is None) is (found is None), row
     if found is not None:
         assert row["projection"] == pytest.approx(found[0])
-        chance = 1.0 if kpi == "buyers" and value >= 5 else found[1]
+        chance = 1.0 if kpi in ("buyers", "largest") and value >= 5 else found[1]
+        chance = 0.0 if kpi == "smallest" and value < 5 else chance
         assert row["p"] == pytest.approx(chance, abs=0.005 + 1e-6)
 
 

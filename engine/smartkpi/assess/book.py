@@ -109,7 +109,7 @@ def facts_of(book: Book, segment: Segment | None, target: Bounds, span: Span, du
         done=done,
         stage=spec.stage,
         sample=sample,
-        later=sample * (days - done) / done if sample is not None and done and goal.nature in RATIOS else None,
+        later=sample * (days - done) / done if sample is not None and done and _adds_up(goal) else None,
         proportion=goal.nature == "proportion",
         guarded=goal.nature not in COUNTS,
         coverage=span.count(goal.start, last) / done if done and last is not None else 1.0,
@@ -127,6 +127,11 @@ def facts_of(book: Book, segment: Segment | None, target: Bounds, span: Span, du
         closed=clock.closed,
     )
     return _on_path(facts, book, segment, pieces, last)
+
+
+def _adds_up(goal: TypedGoal) -> bool:
+    """Return whether it is a ratio whose halves add up over days: only then the rest has a ratio of its own."""
+    return goal.nature in RATIOS and ("over" in goal.questions or goal.kpi.dated)
 
 
 def expected_on(book: Book, segment: Segment | None, target: Bounds, done: int) -> float | None:

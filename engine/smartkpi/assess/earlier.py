@@ -51,24 +51,23 @@ class Ending:
 
 
 def project_like_before(
-    pairs: Sequence[tuple[float, float]], value: float, done: int, days: int, *, grows: bool
+    pairs: Sequence[tuple[float, float]], value: float, done: int, days: int, *, one_way: bool
 ) -> Outlook | None:
     """Return where a value ends that is what it is after some days of all.
 
     ``pairs`` are the values of earlier windows after as many days and at their ends: as those changed, on the scale of
-    the logarithm where all are above zero, this one may. If it only ``grows``, that is what growth is; of what may
-    drift either way half is believed.
+    the logarithm where all are above zero, this one may. If it goes only ``one_way``, as a distinct count does, all of
+    that is believed; of what may drift either way half.
     """
     scale = scale_of([value, *(one for pair in pairs for one in pair)], proportion=False)
-    known = [(before, after) for before, after in pairs if scale == "log" or not grows]
-    if len(known) < LEAST or done >= days:
+    if len(pairs) < LEAST or done >= days:
         return None
-    changes = [there(scale, after) - there(scale, before) for before, after in known]
+    changes = [there(scale, after) - there(scale, before) for before, after in pairs]
     at, middle = there(scale, value), mean(changes)
-    center = at + (middle if grows else middle / 2)
+    center = at + (middle if one_way else middle / 2)
     spread = stdev(changes) * sqrt(1 + 1 / len(changes))
     steady = spread <= STEADY * max(abs(at), abs(middle), STEADY)
     place = Fixed(center) if steady else Student(center, spread, len(changes) - 1)
-    now, size = (value, 1.0) if grows else (value * done, float(days))
+    now, size = (value, 1.0) if one_way else (value * done, float(days))
     method = "deterministic" if steady else "earlier"
     return Outlook(Ending(place, scale, now, size), method, len(changes) * days, now=now, scale=size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from math import inf
 
 from smartkpi.assess.book import (
     Book,
@@ -82,11 +83,13 @@ def _of_ratio(facts: Facts, book: Book, segment: Segment | None, last: date, lef
 def _like_before(facts: Facts, book: Book, segment: Segment | None) -> Facts:
     """Return the facts of a value that does not add up: it goes as it did in earlier windows, or earlier periods."""
     assert facts.value is not None
-    grows = book.goal.nature == "accumulating"
-    pairs = list(_earlier(book, segment, facts.done, facts.days))
-    found = project_like_before(pairs, facts.value, facts.done, facts.days, grows=grows)
-    if found is not None and grows and facts.monotone:
-        found = replace(found, floor=facts.value)
+    way, pairs = book.goal.way, list(_earlier(book, segment, facts.done, facts.days))
+    if book.goal.nature == "accumulating":  # nothing follows from none
+        pairs = [(before, after) for before, after in pairs if before > 0 and facts.value > 0]
+    found = project_like_before(pairs, facts.value, facts.done, facts.days, one_way=way != "")
+    if found is not None and facts.monotone:
+        low, high = facts.value if way == "up" else -inf, facts.value if way == "down" else inf
+        found = replace(found, floor=low, ceiling=high)
     return replace(facts, outlook=found)
 
 

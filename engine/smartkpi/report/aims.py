@@ -193,13 +193,15 @@ def projection_text(info: KpiInfo | None, one: Standing) -> str:
         return f"{outlook.mean:.3g}/{one.facts.periods} ({low:.0f}..{high:.0f})"
     form, money = form_of(info.format if info else None, info.unit if info else None), info.currency if info else None
     ends = () if one.verdict.measures.chance is None else outlook.interval
-    mean, *some = (format_number(rough(value, form), form, None, money) for value in (outlook.mean, *ends))
+    total = one.facts.kind == "total"
+    mean, *some = (format_number(rough(value, form, total=total), form, None, money) for value in (outlook.mean, *ends))
     return f"{mean} ({some[0]}..{some[1]})" if some else mean
 
 
-def rough(value: float, form: str) -> float:
-    """Return an estimate without the digits that nobody knows: whole from ten on, else, and of a share, three."""
-    return float(f"{value:.3g}") if abs(value) < 10 or form == "percent" else float(round(value))
+def rough(value: float, form: str, *, total: bool = True) -> float:
+    """Return an estimate without the digits that nobody knows: three; from a hundred on, of a total from ten, whole."""
+    few = abs(value) < (10 if total else 100) or form == "percent"
+    return float(f"{value:.3g}") if few else float(round(value))
 
 
 def reason_text(one: Standing, style: Style) -> str:

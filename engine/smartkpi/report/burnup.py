@@ -31,7 +31,9 @@ def draw(one: Standing, info: KpiInfo | None, style: Style) -> str:
     low, high = min(known), max(known)
     high = high if high > low else low + 1
     form = form_of(info.format if info else None, info.unit if info else None)
-    labels = [amount_text(info, rough(low + (high - low) * (1 - row / (HEIGHT - 1)), form)) for row in range(HEIGHT)]
+    total = one.facts.kind == "total"
+    levels = [low + (high - low) * (1 - row / (HEIGHT - 1)) for row in range(HEIGHT)]
+    labels = [amount_text(info, rough(level, form, total=total)) for level in levels]
     shown = [label if row % 3 == 0 else "" for row, label in enumerate(labels)]
     gutter = max(cells(label) for label in shown)
     width = max(min(style.width or WIDEST, WIDEST) - gutter - 2 - ENDS, 10)

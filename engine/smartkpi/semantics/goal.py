@@ -26,6 +26,7 @@ MANY = 200
 Aim = Literal["increase", "decrease", "stay_above", "stay_below", "stay_within"]
 Kind = Literal["total", "whole", "level", "each"]
 Nature = Literal["additive", "accumulating", "proportion", "rate", "stat", "stock"]
+Way = Literal["up", "down", ""]
 Segment = tuple[str, ...]
 Role = Literal["value", "daily", "running", "baseline", "known", "over", "under"]
 
@@ -75,8 +76,9 @@ class TypedGoal:
     period (None: the whole goal) and by segment (): all of them together). ``grain`` is that of its days: coarser
     where rows stand for more. ``each`` is the grain of its periods, ``length`` the window of a level. The baseline
     is a number, or the KPI from ``before`` to its end; ``fallback``: it may be the first value there is.
-    ``monotone``: its total cannot fall. ``possible`` are the bounds of what it takes to be possible. ``questions``
-    are the KPIs, by role, whose values it is made of; ``rails`` those of its guardrails.
+    ``monotone``: its total cannot fall. ``way``: where alone its value may go as days are added: a maximum only up.
+    ``possible`` are the bounds of what it takes to be possible. ``questions`` are the KPIs, by role, whose values
+    it is made of; ``rails`` those of its guardrails.
     """
 
     name: str
@@ -99,6 +101,7 @@ class TypedGoal:
     revisions: tuple[Revised, ...] = ()
     rails: tuple[Rail, ...] = ()
     monotone: bool = False
+    way: Way = ""
     possible: tuple[float | None, float | None] = (None, None)
     questions: Mapping[str, TypedKpi] = field(default_factory=dict, repr=False)
 

@@ -28,7 +28,7 @@ from smartkpi.semantics.formula import TypedKpi, Windowed
 from smartkpi.semantics.goal import DAY, Aim, Bounds, Nature, Rail, Segment, TypedGoal, a_year_before
 from smartkpi.semantics.goal import Kind as GoalKind
 from smartkpi.semantics.graph import in_order
-from smartkpi.semantics.natures import may_fall, nature_of
+from smartkpi.semantics.natures import may_fall, nature_of, way_of
 from smartkpi.semantics.parts import check_sums, grain_of_parts, type_parts
 from smartkpi.semantics.scope import Namespace
 from smartkpi.spec.goal import Goal
@@ -139,6 +139,7 @@ def _check_goal(
         revisions=type_revisions(goal, kpi, nature, dates, space, findings),
         rails=_rails(goal, space, left_out, findings),
         monotone=not (goal.corrections if goal.corrections is not None else may_fall(kpi.formula, space.kpis)),
+        way=way_of(kpi.formula, space.kpis),
         possible=(
             amount_of(goal.achievable.low, kpi, nature, space, findings),
             amount_of(goal.achievable.high, kpi, nature, space, findings),

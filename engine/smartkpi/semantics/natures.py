@@ -18,7 +18,7 @@ from smartkpi.semantics.formula import (
     TypedKpi,
     Windowed,
 )
-from smartkpi.semantics.goal import Nature
+from smartkpi.semantics.goal import Nature, Way
 from smartkpi.semantics.scope import EventScope
 from smartkpi.tree import walk
 
@@ -74,6 +74,19 @@ def _is_part(hits: Expr, trials: Expr, events: Mapping[str, EventScope]) -> bool
     while event != trials.event and event in events and (lineage := events[event].lineage) is not None:
         event = lineage.root
     return event == trials.event
+
+
+def way_of(formula: Expr, kpis: Kpis) -> Way:
+    """Return which way alone a value over a growing stretch of time may go."""
+    match formula:
+        case Aggregate(function="distinct" | "approx_distinct" | "max"):
+            return "up"
+        case Aggregate(function="min"):
+            return "down"
+        case Reference(kpi=name):
+            return way_of(kpis[name].formula, kpis)
+        case _:
+            return ""
 
 
 def may_fall(formula: Expr, kpis: Kpis) -> bool:
