@@ -44,6 +44,7 @@ def lint(
     goals: tuple[str, ...] | None,
     as_of: str | date | datetime | None,
     progress: Progress | None,
+    lang: str,
     *,
     data: bool,
     audit: bool,
@@ -56,11 +57,11 @@ def lint(
 
         found, problems = score_goals(loaded, handed, checked, goals, as_of, progress, data=data)
     reviewed = review(checked, _day(loaded.catalog, as_of)) if audit else None
-    return Lint(found, reviewed, problems, lambda _: _shown(found, reviewed))
+    return Lint(found, reviewed, problems, lambda _: _shown(found, reviewed, lang))
 
 
-def _shown(found: tuple[Score, ...] | None, reviewed: Audit | None) -> str:
-    style = Style(width=WIDTH)
+def _shown(found: tuple[Score, ...] | None, reviewed: Audit | None, lang: str) -> str:
+    style = Style(width=WIDTH, lang=lang)
     parts = [scores.render(found, style)] if found is not None else []
     return "\n".join([*parts, *([audits.render(reviewed, style)] if reviewed is not None else [])])
 

@@ -107,6 +107,7 @@ class Project:
         smart: bool | str | Sequence[str] = False,
         audit: bool = False,
         as_of: str | date | datetime | None = None,
+        lang: str = "en",
         progress: Progress | None = None,
     ) -> Report:
         """Check all definitions; with ``data`` hold them against columns and types, and read every row once.
@@ -115,7 +116,8 @@ class Project:
 
         With ``smart`` goals (True: all; or names, globs, KPIs) are held against the rules of SMART; with ``data`` too
         those that look at values and at the past, as they were known at ``as_of``. With ``audit`` the project is
-        reviewed, as of that day, or today: what nobody owns, decides by, describes, measures or asks for.
+        reviewed, as of that day, or today: what nobody owns, decides by, describes, measures or asks for. Both show
+        themselves in ``lang``.
         """
         data, audit = arguments.flag("data", data), arguments.flag("audit", audit)
         as_of = arguments.moment("as_of", as_of)
@@ -123,7 +125,17 @@ class Project:
             from smartkpi.api.lint import lint
 
             goals = None if smart is False else () if smart is True else arguments.names("smart", smart)
-            found = lint(self.usable(), self.data, self.typed(), goals, as_of, progress, data=data, audit=audit)
+            found = lint(
+                self.usable(),
+                self.data,
+                self.typed(),
+                goals,
+                as_of,
+                progress,
+                arguments.language(lang),
+                data=data,
+                audit=audit,
+            )
             definitions = _unique((*self.loaded.diagnostics, *self.typed().diagnostics))
             return Report(definitions, found.data, smart=found.smart, audit=found.audit, display=found.display)
         if not data:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +32,14 @@ def lint(
     data: bool,
     audit: bool,
     as_of: str | None,
+    lang: str = "en",
 ) -> int:
     """Hold goals against the rules of SMART, review the project, write what was found, and return the exit code."""
     project = load(path, sets=sets)
     goals: bool | Sequence[str] = False if names is None else tuple(names)
     with progress_bar() as progress:
         report = project.check(data=data, smart=goals, audit=audit, as_of=as_of, progress=progress)
-    write(_lint_text(report, form, style_of(sys.stdout)))
+    write(_lint_text(report, form, replace(style_of(sys.stdout), lang=lang)))
     poor = any(one.smart == "no" for one in report.smart or ())
     failed = DEFINITIONS if poor or errors(report.definitions) else FINE
     return worst((failed, DATA if errors(report.data) else FINE))
@@ -52,7 +53,7 @@ def _lint_text(report: Report, form: str, style: Style) -> str:
         told = [one for one in told if not one.subject.startswith("goal:")]
     if form == "json":
         found: dict[str, Any] = {"smartkpi": 1, "ok": report.ok}
-        found |= {} if report.smart is None else {"smart": smart.as_data(report.smart)}
+        found |= {} if report.smart is None else {"smart": smart.as_data(report.smart, style.lang)}
         found |= {} if report.audit is None else {"audit": audit.as_data(report.audit)}
         found["diagnostics"] = [to_json(one) for one in report.diagnostics]
         return json.dumps(found, ensure_ascii=not style.unicode, indent=2) + "\n"

@@ -84,6 +84,9 @@ def main() -> None:
 @click.option("--audit", is_flag=True, help="Review the project: what nobody owns, decides by or asks for.")
 @click.option("--doctor", is_flag=True, help="Look at the installation instead: versions, encoding, time zones.")
 @click.option("--as-of", metavar="TIME", help="With --smart: take no later data; with --audit: its day. [today]")
+@click.option(
+    "--lang", metavar="LANG", default="en", show_default=True, help="Language of --smart and --audit: en, zh."
+)
 @format_option("text", "json", "github", "markdown")
 @project_options
 def check(args: Sequence[str], data: bool, form: str, **options: Any) -> int:
@@ -101,7 +104,16 @@ def check(args: Sequence[str], data: bool, form: str, **options: Any) -> int:
         if goals and not smart:
             raise click.UsageError(f"there is no file or folder `{goals[0]}`; goals are named with --smart")
         found = _find(named, project)
-        return lint(found, _pairs(sets), goals if smart else None, form, data=data, audit=audit, as_of=as_of)
+        return lint(
+            found,
+            _pairs(sets),
+            goals if smart else None,
+            form,
+            data=data,
+            audit=audit,
+            as_of=as_of,
+            lang=options["lang"],
+        )
     if len(args) > 1:
         raise click.UsageError(f"a check takes one project, not {len(args)}; goals are named with --smart")
     if as_of is not None or (form == "markdown" and not doctor):
