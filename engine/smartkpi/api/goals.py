@@ -14,6 +14,7 @@ from smartkpi.api.failures import DataError, DefinitionError, UsageError, failin
 from smartkpi.api.pipeline import Collected, Opened, collect, info_of, open_data
 from smartkpi.api.question import parse_moment_of
 from smartkpi.assess.book import Book, period_keys
+from smartkpi.assess.earlier import LEAST
 from smartkpi.assess.projection import Projector
 from smartkpi.assess.rollup import roll_up, scorecards
 from smartkpi.assess.series import Series, Span, merge, read_series, span_of
@@ -126,7 +127,7 @@ def _check_supposed(rows: Sequence[Standing], ask: GoalAsk) -> None:
     if not ask.what_if or not rows or any(one.what_if is not None for one in rows):
         return
     names = ", ".join(dict.fromkeys(f"`{one.goal.name}`" for one in rows))
-    hint = "it takes three full weeks of history, days that are left, and a value that adds up over days"
+    hint = "it takes days that are left and three full weeks of history, of what does not add up three windows"
     raise UsageError(Diagnostic("no-estimate", f"no estimate says where {names} may end", hint=hint))
 
 
@@ -340,14 +341,17 @@ def ask_goals(
     everything = replace(checked, kpis={**checked.kpis, **kpis})
     got = collect(everything, engine, question, question.kpis, optimized=optimized, totals=bool(by))
     derived = derive(got.plan, got.answer)
-    series, scans = _series(got, derived, by), got.answer.scans
-    for one in _of_windows(checked, goals, by, as_of) if since is None else ():
-        some = replace(checked, kpis={**checked.kpis, **one.kpis})
-        before = collect(some, engine, one.question, one.question.kpis, optimized=optimized, totals=bool(by))
-        series |= _series(before, derive(before.plan, before.answer), by)
-        scans += before.answer.scans
     edges = {name: None if moment is None else moment + TICK for name, moment in derived.as_of.items()}
-    return _Asked(got.plan, got.answer, scans, derived, series, edges, got.left_out, (*got.problems, *got.answer.notes))
+    problems = (*got.problems, *got.answer.notes)
+    series, scans = _series(got, derived, by), got.answer.scans
+    asked = _Asked(got.plan, got.answer, scans, derived, series, edges, got.left_out, problems)
+    for (first, last), some in _windows_of(asked, goals).items() if since is None else ():
+        question = Question(kpis=tuple(some), by=by, since=first, until=last + DAY, as_of=as_of)
+        within = replace(checked, kpis={**checked.kpis, **some})
+        got = collect(within, engine, question, question.kpis, optimized=optimized, totals=bool(by))
+        series |= _series(got, derive(got.plan, got.answer), by)
+        scans += got.answer.scans
+    return replace(asked, series=series, scans=scans)
 
 
 def _series(got: Collected, derived: Derived, by: tuple[str, ...]) -> dict[str, Series]:
@@ -364,25 +368,24 @@ def earlier_of(goal: TypedGoal) -> dict[str, tuple[date, date]]:
     return {goal.questions[role].name: window for role, window in roles.items() if role in goal.questions}
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """The question of a window of time, and its KPIs: nothing but its own days is asked of them."""
+def _windows_of(asked: _Asked, goals: Sequence[TypedGoal]) -> dict[tuple[date, date], dict[str, TypedKpi]]:
+    """Return the windows before goals that have begun, with the KPIs over each; of those that data covers, if enough.
 
-    question: Question
-    kpis: Mapping[str, TypedKpi]
-
-
-def _of_windows(
-    checked: Checked, goals: Sequence[TypedGoal], by: tuple[str, ...], as_of: date | datetime | None
-) -> Iterator[_Window]:
-    """Yield a question for each window before goals."""
+    Each is a question of its own, so that nothing but its days is read.
+    """
     windows: dict[tuple[date, date], dict[str, TypedKpi]] = {}
+    calendar = asked.plan.calendar
     for goal in goals:
-        known = {kpi.name: kpi for kpi in goal.questions.values()}
-        for name, window in earlier_of(goal).items():
+        span, known = asked.span(goal, calendar), {kpi.name: kpi for kpi in goal.questions.values()}
+        begun = span.edge is not None and span.edge > calendar.midnight(goal.start)
+        covered = {
+            name: window
+            for name, window in earlier_of(goal).items()
+            if begun and span.count(*window) == (window[1] - window[0]).days + 1
+        }
+        for name, window in covered.items() if len(covered) >= LEAST else ():
             windows.setdefault(window, {})[name] = known[name]
-    for (first, last), kpis in windows.items():
-        yield _Window(Question(kpis=tuple(kpis), by=by, since=first, until=last + DAY, as_of=as_of), kpis)
+    return windows
 
 
 def _joined(provenance: Provenance, asked: _Asked, goals: Sequence[TypedGoal]) -> Provenance:
