@@ -29,6 +29,8 @@ Run = Callable[[Opened, pl.LazyFrame], pl.DataFrame]
 
 WHO, SINCE, UNTIL, HELD = "@who", "@since", "@until", "@held"
 TIMELESS = "@timeless"
+BEGINS = pl.col(WHO).ne_missing(pl.col(WHO).shift(1))
+"""Whether a row is the first of its entity, where they lie in order."""
 TICK, DAY = timedelta(microseconds=1), timedelta(days=1)
 DIGITS = 12
 
@@ -54,8 +56,9 @@ class Group:
         found = totals.select(WHO, SINCE, held)
         if self.standing.at == "as_of":
             return found.filter(pl.col(HELD) != nothing).select(WHO, HELD)
-        earlier = pl.col(HELD).shift(1).over(WHO).fill_null(nothing)
-        found = found.filter(earlier != pl.col(HELD)).with_columns(pl.col(SINCE).shift(-1).over(WHO).alias(UNTIL))
+        earlier = pl.when(~BEGINS).then(pl.col(HELD).shift(1)).fill_null(nothing)
+        until = pl.when(~BEGINS.shift(-1)).then(pl.col(SINCE).shift(-1))
+        found = found.filter(earlier != pl.col(HELD)).with_columns(until.alias(UNTIL))
         first = found.group_by(WHO, maintain_order=True).agg(pl.col(SINCE).first().alias(UNTIL))
         whole = [found.with_columns(pl.lit(value=False).alias(TIMELESS))]
         for part, timeless in ((first, False), (first.select(WHO), True)):
@@ -74,8 +77,12 @@ class Group:
                 parts.append(self._dated(part))
         every = pl.concat(parts, how="diagonal_relaxed")
         names = [name for name in every.columns if name not in (WHO, SINCE)]
-        once = every.lazy().group_by(WHO, SINCE).agg(_added(name) for name in names)
-        running = collect(once.sort(WHO, SINCE), "streaming").with_columns(_running(name) for name in names)
+        if len(parts) > 1:
+            every = collect(every.lazy().group_by(WHO, SINCE).agg(_added(name) for name in names), "streaming")
+        once = every.sort(WHO, SINCE)
+        if once.select((~BEGINS & pl.col(SINCE).eq_missing(pl.col(SINCE).shift(1))).any()).item():  # a day of no length
+            once = once.group_by(WHO, SINCE, maintain_order=True).agg(_added(name) for name in names)
+        running = once.with_columns(_running(name, once.schema[name]) for name in names)
         return running.select(
             WHO, SINCE, *(self._total(place).alias(str(place)) for place in range(len(self.standing.totals)))
         )
@@ -223,13 +230,19 @@ def _added(name: str) -> pl.Expr:
     return {"min": pl.col(name).min(), "max": pl.col(name).max()}.get(kind, pl.col(name).sum())
 
 
-def _running(name: str) -> pl.Expr:
-    """Return a part of a total of all rows of the entity up to each."""
+def _running(name: str, dtype: pl.DataType) -> pl.Expr:
+    """Return a part of a total of all rows of the entity up to each, of rows in order.
+
+    Whole numbers are added up over all entities, less what there was before: that is exact, and four times as fast.
+    """
     kind, value = name.partition(":")[2], pl.col(name)
     match kind:
         case "min":
             return value.cum_min().forward_fill().over(WHO)
         case "max":
             return value.cum_max().forward_fill().over(WHO)
+        case _ if dtype.is_integer():
+            total = value.cum_sum()
+            return total - pl.when(BEGINS).then(total - value).forward_fill()
         case _:
             return value.cum_sum().over(WHO)
