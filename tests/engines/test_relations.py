@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 import smartkpi
+from smartkpi.engines.polars import relations
 
 LOG = pl.DataFrame(
     {
@@ -69,8 +71,8 @@ def test_a_chain_that_cannot_be_read_takes_none_with_it_that_begins_like_it(tmp_
     assert result.frame["value"].to_list() == [2.0]
 
 
-def test_a_funnel_reads_its_events_once(tmp_path: Path) -> None:
-    path = tmp_path / "log.csv"
+def test_a_funnel_reads_its_events_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "log.parquet"
     steps = ("visit", "click", "cart", "order")
     rows = [
         (datetime(2026, 1, 1 + place, hour), step, f"v{hour}")
@@ -78,7 +80,7 @@ def test_a_funnel_reads_its_events_once(tmp_path: Path) -> None:
         for hour in range(10)
         if hour >= 2 * place
     ]
-    pl.DataFrame(rows, schema=["ts", "event", "visitor"], orient="row").write_csv(path)
+    pl.DataFrame(rows, schema=["ts", "event", "visitor"], orient="row").write_parquet(path)
     log = {"read": path.name, "time": "ts", "events": {step: f'event == "{step}"' for step in steps}}
     funnel = {"steps": list(steps), "by": "visitor", "within": "30d"}
     kpis = tmp_path / "kpis.yml"
@@ -91,6 +93,11 @@ def test_a_funnel_reads_its_events_once(tmp_path: Path) -> None:
     # all rows for the first step and for coverage, those that follow, those of the first step that they may follow
     assert result.provenance.scans == 3
     assert plain.provenance.scans == 10
+    monkeypatch.setattr(relations, "SEVERAL", -1)
+    monkeypatch.setattr(relations, "LARGE", 10)
+    parts = project.run(["buying"])  # of the entities: 28 rows in three parts, once they are counted
+    assert parts.frame.equals(plain.frame)
+    assert parts.provenance.scans == 1 + 2 + 3 * 2
 
 
 def test_a_cohort_reads_its_events_once() -> None:

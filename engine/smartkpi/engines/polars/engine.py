@@ -479,7 +479,7 @@ class _Run:
         finally:
             if self.meter is not None:
                 self.meter.check()
-        self.scans += opened.table.name not in self.plan.relations
+        self.scans += not (opened.table.held and opened.table.name in self.plan.relations)
         if self.meter is not None and opened.meter is not None:
             hint = opened.table.rows_hint
             self.meter.finish(None if hint is None else hint // parts)

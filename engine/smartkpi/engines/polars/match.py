@@ -234,12 +234,12 @@ def chains(steps: Steps, least: int) -> pl.DataFrame:
     """
     found = steps.places(0)
     ends = None if steps.reach.within is None else steps.ends(0)
-    reached = pl.Series([0], dtype=pl.UInt32).new_from_index(0, found.height)
+    reached = pl.Series([0], dtype=pl.UInt16).new_from_index(0, found.height)
     for place in range(1, len(steps.operands)):
         found = steps.onward(found.with_columns(reached.alias(REACHED)), place)
         times = steps.operands[place].at.gather(found[str(place)])
         inside = times.is_not_null() if ends is None else (times <= ends.gather(found["0"])).fill_null(value=False)
-        reached = found[REACHED] + inside.cast(pl.UInt32)
+        reached = found[REACHED] + inside.cast(pl.UInt16)
         if place <= least:
             found, reached = found.filter(inside), reached.filter(inside)
     return found.with_columns(reached.alias(REACHED))

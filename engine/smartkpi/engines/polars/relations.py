@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import reduce
+from operator import xor
 
 import polars as pl
 
 from smartkpi.engines.polars.compile import Opened
-from smartkpi.engines.polars.expressions import Rows
+from smartkpi.engines.polars.expressions import Rows, compile_row
 from smartkpi.engines.polars.hours import seconds_worked
 from smartkpi.engines.polars.match import AT, CODE, ENTITIES, RANK, Reach, Steps, chains, match, ordered
-from smartkpi.engines.polars.operands import Operand, entity, operands_of, pass_of
+from smartkpi.engines.polars.operands import Operand, common_types, entity, operands_of, pass_of
 from smartkpi.engines.polars.order import ranked
 from smartkpi.engines.polars.times import INSTANT, LOCAL, Clock, localise
 from smartkpi.language.types import UNKNOWN
@@ -28,7 +30,7 @@ Run = Callable[[Opened, pl.LazyFrame], pl.DataFrame]
 MOMENT, UNTIL = "moment", "until"
 HIT, NUMBER, END = "@hit", "@number", "@end"
 NO_OPEN = pl.DataFrame(schema={MOMENT: INSTANT, UNTIL: INSTANT})
-SEVERAL, LARGE = 50_000_000, 20_000_000
+SEVERAL, LARGE = 30_000_000, 20_000_000
 """Where its datasets have so many rows, a step of more than so many rows is made in parts, each of some entities."""
 
 LONGEST = {"s": 1, "min": 60, "h": 3_600, "d": 90_000, "w": 608_400, "mo": 2_682_000, "q": 7_952_400, "y": 31_626_000}
@@ -68,9 +70,12 @@ class Maker:
 
     def make(self) -> Related:
         """Return all rows."""
-        operands = operands_of(self._read_once(), self.open)
-        parts = self._parts(operands)
-        found = [self._make(operands, part, parts) for part in range(parts)]
+        relation = self._read_once()
+        parts = self._parts(operands_of(relation, self.open))
+        found = []
+        for part in range(parts):
+            open_ = self.open if parts == 1 else self._in_part(part, parts)
+            found.append(self._make(operands_of(relation, open_), part, parts))
         still = {end: pl.concat([one.open[end] for one in found]) for end in found[0].open}
         return Related(pl.concat([one.rows for one in found]), still)
 
@@ -91,8 +96,35 @@ class Maker:
         hints = {opened.table.name: opened.table.rows_hint or 0 for operand in operands for opened, _ in operand.sides}
         if sum(hints.values()) <= SEVERAL:
             return 1
-        counts = (self.run(o, f.select(pl.len())).item() for operand in operands for o, f in operand.sides)
-        return int(-(-sum(counts) // LARGE)) or 1
+        passes: dict[str | tuple[str, int], tuple[Opened, pl.LazyFrame]] = {}
+        for place, operand in enumerate(operands):
+            for opened, query in operand.sides:
+                name = opened.table.name
+                once = name in self.plan.relations
+                passes[name if once else (name, place)] = (opened, opened.frame if once else query)
+        rows = sum(self.run(opened, query.select(pl.len())).item() for opened, query in passes.values())
+        return int(-(-rows // LARGE)) or 1
+
+    def _in_part(self, part: int, parts: int) -> Open:
+        """Return what opens datasets for a part of the entities: what several operands read is read once for them."""
+        sides = [side for sides in self.relation.operands for side in sides]
+        kinds = common_types([[(expr, self.open(side.dataset)) for expr in side.by] for side in sides])
+        whose = {name: {side.by for side in sides if side.dataset == name} for name in self.plan.relations}
+        held: dict[str, Opened] = {}
+
+        def open_(name: str) -> Opened:
+            opened = self.open(name)
+            if opened.table.held or len(whose.get(name, ())) != 1:
+                return opened
+            if name not in held:
+                (by,) = whose[name]
+                keys = [compile_row(expr, opened.rows).expr.cast(kind) for expr, kind in zip(by, kinds, strict=True)]
+                rows = self.run(opened, opened.frame.filter(of_part(keys, part, parts)))
+                table = replace(opened.table, frame=rows.lazy(), rows_hint=rows.height, held=True)
+                held[name] = replace(opened, table=table, frame=table.frame)
+            return held[name]
+
+        return open_
 
     def _make(self, operands: Sequence[Operand], part: int, parts: int) -> Related:
         keys = [entity(place) for place in range(len(self.relation.operands[0][0].by))]
@@ -126,7 +158,7 @@ class Maker:
             frames = []
             for opened, query in operand.sides:
                 if parts > 1:
-                    query = query.filter(pl.struct(keys).hash() % parts == part)
+                    query = query.filter(of_part(map(pl.col, keys), part, parts))
                 frames.append(self.run(opened, self._wanted(query, keys, known, base=not place)))
             rows = pl.concat(frames, how="vertical_relaxed") if len(frames) > 1 else frames[0]
             known = None
@@ -179,7 +211,7 @@ class Maker:
         begun = starts.lazy().select(*keys, NUMBER, pl.col(AT).alias(END))
         once, found = self.relation.match == "first", []
         for opened, query in again.sides:
-            mine = query.filter(pl.struct(keys).hash() % parts == part) if parts > 1 else query
+            mine = query.filter(of_part(map(pl.col, keys), part, parts)) if parts > 1 else query
             mine = mine.join(begun, on=keys, how="inner").filter(pl.col(AT) >= pl.col(END))
             mine = mine.with_columns((place(pl.col(AT)) - place(pl.col(END))).alias(AGE))
             columns = [name for name in again.columns if name != ROW]
@@ -285,6 +317,11 @@ class Maker:
         return [frame.join(codes, on=list(keys), how="inner") for frame in frames]
 
 
+def of_part(keys: Iterable[pl.Expr], part: int, parts: int) -> pl.Expr:
+    """Return whether rows are of the entities of one part of so many."""
+    return reduce(xor, (key.hash(place) for place, key in enumerate(keys))) % parts == part
+
+
 def cohort_place(calendar: Calendar, grain: Grain, *, dates: bool) -> Callable[[pl.Expr], pl.Expr]:
     """Return what gives the number of the period that a time, as in AT, lies in: consecutive ones differ by one."""
     own, begin = calendar.own(grain), calendar.year_start - 1
@@ -329,9 +366,10 @@ def as_opened(name: str, rows: pl.DataFrame, calendar: Calendar) -> Opened:
 def read_once(name: str, relation: Relation, open_: Open, run: Run | None, calendar: Calendar) -> Opened:
     """Return the rows of several operands, read in one pass; many, or without ``run``, when they are asked for."""
     opened, query = pass_of(relation, open_)
-    if run is not None and (opened.table.rows_hint or 0) <= SEVERAL:
-        query = run(opened, query).lazy()
-    dtypes, zone = dict(query.collect_schema()), calendar.timezone
+    dtypes, zone, table = dict(query.collect_schema()), calendar.timezone, opened.table
     types = {column: UNKNOWN for column, dtype in dtypes.items() if dtype == pl.Null()}
-    table = replace(opened.table, name=name, frame=query, schema=types, polars=dtypes)
+    if run is not None and (table.rows_hint or 0) <= SEVERAL:
+        rows = run(opened, query)
+        table, query = replace(table, rows_hint=rows.height, held=True), rows.lazy()
+    table = replace(table, name=name, frame=query, schema=types, polars=dtypes)
     return Opened(table, query, Rows(dtypes, types, zone, zone, name, calendar=calendar), None)
