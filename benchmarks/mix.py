@@ -93,8 +93,8 @@ def project(folder: str, mix: str, visitors: str = "") -> dict[str, Any]:
     if mix == "windows":
         log["events"]["any"] = "all rows"
         return {"datasets": datasets, "kpis": windows.kpis()}
-    if mix in ("funnel", "repeats"):
-        return {"datasets": datasets, "kpis": steps.kpis(mix)}
+    if mix in steps.PROJECTS:
+        return {"datasets": datasets, **steps.definitions(mix)}
     return {"datasets": datasets, "kpis": {spec.name: spec.formula for spec in chosen(mix)}}
 
 

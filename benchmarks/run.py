@@ -1,6 +1,7 @@
 """Measure smartkpi against its peers, all sides in one run, interleaved; medians; answers are compared.
 
-    python benchmarks/run.py [--rows 1m|20m|NUMBER] [--only start|query|shapes|windows|steps] [--quick] [--repeat N]
+    python benchmarks/run.py [--rows 1m|20m|NUMBER] [--only start|query|shapes|windows|steps|beside] [--quick]
+                             [--repeat N]
 
 Each measurement is a process of its own: wall and CPU seconds of the query alone, peak memory of the whole process.
 Prints Markdown tables and exits 1 where a limit is missed (goals are shown, and miss nothing). The limit against the
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 1.15  # how much longer than the same plan by hand we may take
 WINDOWS_LIMIT = 1.5  # the same for distincts over windows
 STEPS_LIMITS = {"funnel": 1.2, "repeats": 2}  # the same for derived events
+PARTS = ("start", "query", "shapes", "windows", "steps", "beside")
 sys.path.insert(0, str(ROOT))
 
 
@@ -53,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         missed += _windows(asked.rows, asked.repeat)
     if asked.only in (None, "steps"):
         missed += _steps(asked.rows, asked.repeat)
+    if asked.only in (None, "beside"):
+        missed += _beside(asked.rows, asked.repeat)
     for line in missed:
         print(f"missed: {line}", file=sys.stderr)
     return 1 if missed else 0
@@ -63,7 +67,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", type=_rows, default=1_000_000, help="1m (default), 20m, or a number")
     parser.add_argument("--repeat", type=int, default=5, help="repetitions of each side (default 5)")
     parser.add_argument("--quick", action="store_true", help="40 KPIs by day only, three repetitions")
-    parser.add_argument("--only", choices=["start", "query", "shapes", "windows", "steps"], help="one of the parts")
+    parser.add_argument("--only", choices=PARTS, help="one of the parts")
     parser.add_argument("--against", default="two-level,duckdb-filter,query-a-kpi", help="peers, with commas")
     parser.add_argument("--mix", choices=["40", "160", "mixed"], help="one of the mixes of KPIs")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -169,6 +173,26 @@ def _steps(rows: int, repeat: int) -> list[str]:
         for side, limit in (("by-hand", most), ("duckdb-as-of", 1)):
             if (ratio := ours.cpu / found[side].cpu) > limit:
                 missed.append(f"{mix}: {ratio:.2f} × {side} (limit {limit})")
+    return missed
+
+
+def _beside(rows: int, repeat: int) -> list[str]:
+    """Questions of ours beside simpler ones: a funnel and its last step alone, KPIs with a group and without one."""
+    from benchmarks.data import events
+    from benchmarks.steps import BESIDE
+
+    print(f"\nOne question and a simpler one, {rows:,} events. As above; medians of {repeat}\n")
+    print("| question | | beside | |\n| --- | --- | --- | --- |")
+    missed, folder = [], str(events(rows))
+    for mix, (other, most) in BESIDE.items():
+        samples: dict[str, list[dict[str, float]]] = {mix: [], other: []}
+        for _ in range(repeat):
+            for one, found in samples.items():
+                found.append(_spawn(side="smartkpi", folder=folder, number=one, by=(), out=None))
+        ours, simple = _median(samples[mix]), _median(samples[other])
+        print(f"| {mix} | {_cell(ours, None)} | {other} | {_cell(simple, ours)} |", flush=True)
+        if (ratio := ours.cpu / simple.cpu) > most:
+            missed.append(f"{mix}: {ratio:.2f} × {other} (limit {most})")
     return missed
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.mix import Condition, Spec, chosen, project
-from benchmarks.steps import by_hand, duckdb_as_of, plain_scan
+from benchmarks.steps import BESIDE, asked, by_hand, duckdb_as_of, plain_scan
 from benchmarks.windows import bitmap, duckdb_gaps
 
 Prepared = Callable[[], Callable[[], pl.DataFrame]]
@@ -26,7 +26,8 @@ def smartkpi(folder: Path, mix: str, by: tuple[str, ...]) -> Prepared:
     opened = product.load(project(str(folder), mix, str(table_of(folder)) if "segment" in by else ""))
 
     def answer() -> Callable[[], pl.DataFrame]:
-        frame = opened.run(grain="day", by=list(by)).frame
+        grain = "month" if mix in BESIDE else "day"
+        frame = opened.run(list(asked(mix)), grain=grain, by=list(by)).frame
         return lambda: frame.select(pl.col("start").dt.date().alias("day"), *by, "kpi", "value")
 
     return answer

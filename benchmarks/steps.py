@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -14,11 +15,42 @@ FIRST, END = date(2025, 1, 1), date(2026, 1, 1)
 Prepared = Callable[[], Callable[[], pl.DataFrame]]
 
 
-def kpis(mix: str) -> dict[str, str]:
-    """Return our KPIs: of `funnel` or of `repeats`."""
-    if mix == "funnel":
-        return {"funnel": f"count({' then '.join(FUNNEL)} within {WITHIN}d by visitor_id)"}
-    return {"repeats": f"count(repeat order by visitor_id within {AGAIN}d)"}
+CHAIN = f"count({' then '.join(FUNNEL)} within {WITHIN}d by visitor_id)"
+PROJECTS: dict[str, dict[str, Any]] = {
+    "funnel": {"kpis": {"funnel": CHAIN}},
+    "repeats": {"kpis": {"repeats": f"count(repeat order by visitor_id within {AGAIN}d)"}},
+    "whole funnel": {"funnels": {"steps": {"steps": [*FUNNEL], "by": "visitor_id", "within": f"{WITHIN}d"}}},
+    "first orders": {"kpis": {"buyers": "count(first order by visitor_id)"}},
+    "cohorts": {"cohorts": {"buyers": {"of": "visitor_id", "start": "first order by visitor_id", "return": "order"}}},
+    "orders": {"kpis": {"orders": "count(order)"}},
+    "orders of buyers": {"kpis": {"orders": "count(order where rich)"}},
+    "exposures": {"kpis": {"exposures": "count(exposure)"}},
+    "exposures of buyers": {"kpis": {"exposures": "count(exposure where rich)"}},
+    "exposures of visitors": {"kpis": {"exposures": "count(exposure where busy)"}},
+}
+GROUPS = {
+    "rich": {"of": "visitor_id", "where": "sum(order.amount) >= 500"},
+    "busy": {"of": "visitor_id", "where": "count(exposure) >= 20"},
+}
+BESIDE = {
+    "whole funnel": ("funnel", 4.0),
+    "cohorts": ("first orders", 1.5),
+    "orders of buyers": ("orders", 5.0),
+    "exposures of buyers": ("exposures", 6.0),
+    "exposures of visitors": ("exposures", 20.0),
+}
+"""What is held against a simpler question of ours, and how often as long it may take at most."""
+
+
+def definitions(mix: str) -> dict[str, Any]:
+    """Return what a mix of derived events defines."""
+    return {**PROJECTS[mix], "groups": GROUPS} if mix.rpartition(" of ")[2] in ("buyers", "visitors") else PROJECTS[mix]
+
+
+def asked(mix: str) -> tuple[str, ...]:
+    """Return what is asked for by name: a funnel, or cohorts; else all KPIs are."""
+    found = PROJECTS.get(mix, {})
+    return (*found.get("funnels", ()), *found.get("cohorts", ()))
 
 
 def by_hand(folder: Path, mix: str, by: tuple[str, ...]) -> Prepared:
