@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -123,20 +123,25 @@ def test_an_included_project_gives_the_same_rows_under_its_prefix(data: st.DataO
         whole = {"include": [{"path": str(part), "as": "x"}], "calendar": project.definition["calendar"]}
         frames = {f"x_{name}": frame for name, frame in project.frames.items()}
         opened = smartkpi.load(whole, data=frames)
-    kpis = tuple(f"x_{name}" for name in asked.kpis)
+    kpis = tuple(map(prefixed, asked.kpis))
     groups = {name: f"x_{name}" for name in project.definition.get("groups", ())}
     assume(not asked.where or not any(name in asked.where for name in (*CONSTANTS, *groups)))
     by = tuple(groups.get(name, name) for name in asked.by)
     included = opened.run(**{**arguments(asked), "kpis": kpis, "by": by}).frame
-    expected = run(project, asked).with_columns((pl.lit("x_") + pl.col("kpi")).alias("kpi"))
+    expected = run(project, asked).with_columns(pl.col("kpi").map_elements(prefixed, pl.String))
     expected = expected.rename({name: groups[name] for name in asked.by if name in groups})
     reasons = pl.col("reason").map_elements(unprefixed, pl.String)
     assert_frame_equal(included.with_columns(reasons), expected, check_exact=True)
 
 
+def prefixed(kpi: str) -> str:
+    """A KPI as it is called where its file is included, those of funnels and cohorts among them."""
+    return re.sub(r"^(\w+\()?", r"\1x_", kpi)
+
+
 def unprefixed(reason: str) -> str:
     """A reason with the names of the file itself: an included step says under which its fields go."""
-    return re.sub(r"\b(\w+) as \1\b", r"\1", re.sub(r"\bx_", "", reason))
+    return re.sub(r" as (visit|click|order|refund|letter|reply|d\d)\b", "", re.sub(r"\bx_", "", reason))
 
 
 @search
@@ -146,7 +151,7 @@ def test_a_kpi_asked_alone_gives_the_same_rows(data: st.DataObject) -> None:
     asked = data.draw(questions(project))
     show(project, asked)
     together = run(project, asked)
-    for kpi in asked.kpis or tuple(project.kpis):
+    for kpi in asked.kpis or tuple(name for name in project.kpis if "(" not in name):
         alone = run(project, asked.alone(kpi))
         assert alone.columns == together.columns
         assert alone.rows() == together.filter(pl.col("kpi") == kpi).rows()
@@ -297,6 +302,36 @@ def test_segments_of_additive_kpis_add_up_to_the_total(data: st.DataObject) -> N
         if row["money"] is not None:
             assert parts["money"].sum() == row["money"]
         assert math.isclose(parts["value"].sum(), row["value"], rel_tol=1e-9, abs_tol=1e-9)
+
+
+@search
+@given(st.data())
+def test_no_more_rows_reach_a_step_of_a_funnel_than_the_one_before(data: st.DataObject) -> None:
+    project = data.draw(projects())
+    funnel = project.definition.get("funnels", {}).get("f0", {})
+    assume("by" in funnel)
+    asked = replace(data.draw(questions(project)), kpis=("f0",), compare=())
+    show(project, asked)
+    rows = run(project, asked).filter(pl.col("state") == "ok").to_dicts()
+    reached: dict[Any, list[float]] = {}
+    for row in rows:
+        if row["measure"] == "step_count":
+            reached.setdefault((row["start"], row["level"], *(row[name] for name in asked.by)), []).append(row["value"])
+    assert all(counts == sorted(counts, reverse=True) for counts in reached.values())
+    assert all(0 <= row["value"] <= 1 for row in rows if row["measure"] in ("step_rate", "overall_rate"))
+    assert all(row["value"] >= 0 for row in rows if row["measure"] in ("drop_off", "step_time"))
+
+
+@search
+@given(st.data())
+def test_no_more_return_than_began(data: st.DataObject) -> None:
+    project = data.draw(projects())
+    cohort = project.definition.get("cohorts", {}).get("c0", {"value": "none"})
+    assume("value" not in cohort)
+    asked = replace(data.draw(questions(project)), kpis=tuple(k for k in project.kpis if "c0" in k and "(" in k))
+    show(project, asked)
+    rows = run(project, asked).filter(pl.col("state") == "ok").to_dicts()
+    assert all(0 <= row["value"] <= 1 for row in rows if row["kpi"].startswith("retention("))
 
 
 @search

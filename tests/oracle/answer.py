@@ -51,7 +51,7 @@ from tests.oracle.groups import groups_named, is_member
 from tests.oracle.judged import Judged, beside, is_judged, is_low, status
 from tests.oracle.revisions import in_force, turns
 from tests.oracle.rows import FIRST, EventRow, Row, World, day_of, ends_at, starts_at
-from tests.oracle.steps import base_of, bases_of, derived_rows, ends_before, has_derived
+from tests.oracle.steps import base_of, bases_of, begins_with, derived_rows, ends_before, has_derived, is_over, meaning
 from tests.oracle.time import (
     GRAINS,
     LONG_AGO,
@@ -225,7 +225,9 @@ class Asked:
     @cached_property
     def derived(self) -> dict[str, tuple[list[EventRow], list[tuple[date, datetime]]]]:
         """The rows of each event, and the times of those that something may still follow, with the end of that."""
-        return {event: derived_rows(self.here, event, self.edge) for event in {leaf.event for leaf in self.leaves}}
+        read = {leaf.event for leaf in self.leaves}
+        read |= {begins_with(self.world.catalog, event) for event in read}
+        return {event: derived_rows(self.here, event, self.edge) for event in read}
 
     def providers(self, event: str) -> list[Dataset]:
         """The datasets that an event is made of."""
@@ -295,7 +297,8 @@ class Asked:
     def groups(self) -> Iterator[Group]:
         """The groups that the answer stands on."""
         by = [syntax.Name(tuple(name.split(".")), self.kpi.span) for name in self.question.by]
-        events = [parse_event(text_of(leaf.event)) for leaf in self.leaves]
+        catalog = self.world.catalog
+        events = [meaning(catalog, leaf.event) or parse_event(text_of(leaf.event)) for leaf in self.leaves]
         yield from groups_named(self.world.catalog, [*self.outer, *by, *events])
         for world, kpi in self.versions.values():
             where = [] if kpi.where is None else [kpi.where.expr]
@@ -350,10 +353,11 @@ class Asked:
         """Each segment and the start of its first period with a row that the KPI, or a part of it, reads."""
         found: dict[Segment, datetime] = {}
         for leaf in self.leaves if leaves is None else leaves:
-            for row in self.events[leaf.event] if self.tells_apart(leaf.event) else ():
+            event = begins_with(self.world.catalog, leaf.event)
+            for row in self.events[event] if self.tells_apart(event) else ():
                 period = self.period(row)
                 if period is not None and row.passes(leaf.around):
-                    segment = self.segment(leaf.event, row)
+                    segment = self.segment(event, row)
                     found[segment] = min(found.get(segment, period.start), period.start)
         return found
 
@@ -451,10 +455,19 @@ class Asked:
             for shift in leaf.shifts:
                 then = self.before(then, shift)
             stretch = self.stretch(then, leaf.window)
+            if not self.is_over(leaf.event, stretch):
+                return False
             for time, end in self.derived[leaf.event][1]:
                 if end > self.edge and stretch.start <= starts_at(time, self.zone) < stretch.end:
                     return False
         return True
+
+    def is_over(self, event: str, stretch: Period) -> bool:
+        """Whether all datasets have covered so many periods after a stretch of time as a cohort looks ahead."""
+        ends = [self.coverages[dataset.name].days for dataset in self.providers(event)]
+        known = min((midnight(max(days) + DAY, self.zone) for days in ends if days), default=None)
+        known = None if known is None or self.edge is None else min(known, self.edge)
+        return is_over(self.world, event, stretch.last, known if all(ends) else None)
 
     def stretch(self, period: Period, window: Window | None) -> Period:
         """The stretch of time that a window takes for a period, as far as the as-of lets one see."""
@@ -563,7 +576,8 @@ class Asked:
             return [self.cell(period, one, window=window) for one in begun] if segment in begun else []
 
         def covered(event: str) -> bool:
-            return any(is_covered(self.begun(stretch, window, found), found, edge) for found in read(event))
+            known = any(is_covered(self.begun(stretch, window, found), found, edge) for found in read(event))
+            return known and self.is_over(event, stretch)
 
         def over(window: Window) -> Cell:
             return self.cell(period, segment, within, window)

@@ -15,7 +15,7 @@ from smartkpi.language.parse import parse_event
 from smartkpi.source import text_of
 from smartkpi.spec.model import Catalog, Dataset
 from tests.oracle import rows as base
-from tests.oracle.days import DAY, TICK, localize, midnight
+from tests.oracle.days import DAY, TICK, Period, is_listed, localize, midnight, period_of
 from tests.oracle.hours import worked_in
 from tests.oracle.rows import EventRow, World, day_of, starts_at
 from tests.oracle.values import clean
@@ -30,9 +30,15 @@ def meaning(catalog: Catalog, event: str) -> syntax.Expr | None:
     """What a derived event is made of, by its name or its text; none for one that datasets provide."""
     if event in catalog.derived:
         return catalog.derived[event].formula.expr
+    if event in RETURNS:
+        return RETURNS[event]
     if all(part.isidentifier() for part in event.split(".")):
         return None
     return parse_event(text_of(event))
+
+
+RETURNS: dict[str, syntax.Step] = {}
+"""What cohorts are made of, by its text: nobody can write it."""
 
 
 def base_of(catalog: Catalog, event: str) -> str:
@@ -165,6 +171,8 @@ class Made:
         dates = any(self.is_dated(operand) for operand in self.operands)
         if self.step.kind == "first":
             return [row for row in operands[0] if self.is_first(row, operands[0])], open_
+        if self.step.kind == "returns":
+            return list(self.returned(*operands, dates)), open_
         if self.step.kind == "without":
             pairs = [self.chains([operands[0], others], dates) for others in operands[1:]]
             hit = {id(chain[0]) for found in pairs for chain in found}
@@ -181,6 +189,35 @@ class Made:
             left = [row for row in operands[0] if id(row) not in best]
             open_ += [(row.time, self.closes(row, dates)) for row in left if row.time]
         return found, open_
+
+    def returned(self, starts: list[EventRow], others: list[EventRow], dates: bool) -> Iterator[EventRow]:
+        """The first rows of a cohort with what returns at an age: one such row of each, or all."""
+        for row in starts:
+            period = self.aged(self.day(row))
+            mine = [one for one in others if None not in self.entity(row) and self.entity(one) == self.entity(row)]
+            mine = [one for one in mine if self.at(row, dates) <= self.at(one, dates)]
+            mine = [one for one in mine if period and period.first <= self.day(one) <= period.last]
+            for one in mine[:1] if self.step.match == "first" else mine:
+                names = DerivedNames(row, {self.names[1]: one}, {}, {})
+                yield EventRow(names, row.time, 1)  # type: ignore[arg-type]
+
+    def day(self, row: EventRow) -> date:
+        assert row.time is not None
+        return day_of(row.time, self.world.zone)
+
+    def aged(self, day: date) -> Period | None:
+        """The period that lies so many periods after that of a day, as far as a calendar lists them."""
+        assert self.step.at is not None
+        grain, age = self.step.at
+        zone, begins = self.world.zone, self.world.begins
+        for step in range((age or 0) + 1):
+            if not is_listed(grain, day, zone, begins):
+                return None
+            period = period_of(grain, day, zone, begins)
+            day = period.last + DAY
+            if step == age:
+                return period
+        raise AssertionError("an age is 0 or more")
 
     @property
     def operands(self) -> tuple[syntax.Expr, ...]:
@@ -355,7 +392,26 @@ def has_in(world: World, expr: syntax.Expr, name: str) -> bool:
 
 def written(expr: syntax.Expr) -> str:
     """The name by which formulas go on with an event that stands in them."""
-    return format_expr(expr)
+    text = format_expr(expr)
+    if isinstance(expr, syntax.Step) and expr.kind == "returns":
+        RETURNS[text] = expr
+    return text
+
+
+def begins_with(catalog: Catalog, event: str) -> str:
+    """The event that tells in which segments there is something: of a cohort that of its first rows."""
+    expr = meaning(catalog, event)
+    return written(expr.operands[0]) if isinstance(expr, syntax.Step) and expr.kind == "returns" else event
+
+
+def is_over(world: World, event: str, last: date, known: datetime | None) -> bool:
+    """Whether so many periods have gone by after the one of a day as a cohort needs to know what returns."""
+    for step in steps_of(world.catalog, event):
+        if step.kind == "returns":
+            period = Made(world, step, None).aged(last)
+            if known is None or period is None or period.end > known:
+                return False
+    return True
 
 
 def ends_before(world: World, event: str, start: datetime, found: dict[str, datetime | None]) -> bool:

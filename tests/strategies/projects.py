@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.oracle.days import made_of
 from tests.strategies import groups as entity_groups
+from tests.strategies import parts as parts_of
 from tests.strategies import steps as derived_events
 from tests.strategies.tables import CLOCK_CHANGES, ZONES, Table, small_tables, tables
 
@@ -432,7 +433,7 @@ def formulas(draw: st.DrawFn, events: list[Event], known: Mapping[str, Formula])
             name = draw(st.sampled_from(fitting))
             read = known[name].events
             text = name
-            if draw(st.booleans()):
+            if not name.startswith("(") and draw(st.booleans()):
                 common = frozenset.intersection(*(event.fields for event in events if event.name in read))
                 text = f"({name} where {draw(conditions(common - {'at'}))})"
             found = replace(known[name], text=text)
@@ -561,13 +562,20 @@ def dated_constants(draw: st.DrawFn, days: st.SearchStrategy[str]) -> dict[str, 
     return {"hurdle": {"value": 1, "revisions": revisions}, "late": {"revisions": revisions[1:]}}
 
 
+def of_part(part: parts_of.Part, events: list[Event]) -> Formula:
+    """A number of a funnel or cohort, by the grains that cut no period that a row of it stands for."""
+    periods = {period for event in events if event.name in part.events for period in event.periods}
+    grains = frozenset(grain for grain in ("hour", *GRAINS) if all(made_of(grain, period) for period in periods))
+    return Formula(part.text, part.events, part.money, grains=grains)
+
+
 @st.composite
 def kpis(
-    draw: st.DrawFn, events: list[Event], days: st.SearchStrategy[str]
+    draw: st.DrawFn, events: list[Event], days: st.SearchStrategy[str], parts: list[parts_of.Part]
 ) -> tuple[dict[str, Any], dict[str, Formula]]:
-    """Some KPIs, later ones over earlier ones."""
+    """Some KPIs, later ones over earlier ones, and over those of funnels and cohorts, which may be asked for too."""
     written: dict[str, Any] = {}
-    known: dict[str, Formula] = {}
+    known = {part.text: of_part(part, events) for part in parts}
     for i in range(draw(st.integers(1, 5))):
         name = f"k{i}"
         formula = draw(formulas(events, known))
@@ -625,6 +633,9 @@ def kpis(
             definition["thresholds"] = draw(judged(name, formula, fields, history))
         written[name] = definition
         known[name] = formula
+    for part in parts:
+        if not part.named:
+            del known[part.text]
     return written, known
 
 
@@ -690,7 +701,9 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
         definitions |= {name: dict(SMALL[name]) for name in wanted}
         found |= {name: small[name] for name in wanted}
     days = st.integers(-1, span + 1).map(lambda n: (first + timedelta(days=n)).isoformat())
-    written, known = draw(kpis(events, days))
+    funnels, parts = draw(parts_of.funnels(events, conditions))
+    cohorts, more_parts = draw(parts_of.cohorts(events, conditions))
+    written, known = draw(kpis(events, days, [*parts, *more_parts]))
     used = frozenset().union(*(formula.events for formula in known.values()))
     events = [event for event in events if event.name.isidentifier() or event.name in used]
     if draw(st.integers(0, 5)) == 0:
@@ -707,6 +720,8 @@ def projects(draw: st.DrawFn, plain: bool = False) -> Project:
     definition = {
         "calendar": calendar, "constants": constants, "events": contracts, "datasets": definitions, "kpis": written
     }  # fmt: skip
+    definition |= {"funnels": funnels} if funnels else {}
+    definition |= {"cohorts": cohorts} if cohorts else {}
     if groups:
         definition["groups"] = groups
     if draw(st.integers(0, 2)) == 0:
