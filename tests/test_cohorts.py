@@ -160,6 +160,14 @@ def test_a_wrong_cohort_is_told_once(written: dict[str, str]) -> None:
     assert len({(one.message, one.span) for one in told}) == len(told) > 0
 
 
+def test_a_field_that_is_not_there_is_told_where_it_stands() -> None:
+    cohorts = {"c": {**COHORTS["spending"], "value": "sum(order.amont)"}}
+    (told,) = project(cohorts=cohorts).check(data=True).diagnostics
+    assert (told.message, told.hint) == ("`order` has no column or field `amont`", "did you mean `amount`?")
+    assert told.span is not None
+    assert told.span.source.text[told.span.start : told.span.end] == "order.amont"
+
+
 def test_wrong_questions_are_refused() -> None:
     for asked in ({"kpis": ["buyers", "spending"]}, {"kpis": "buyers", "top": 2, "by": "country"}):
         with pytest.raises(smartkpi.KpiError) as error:

@@ -39,7 +39,7 @@ def cohort_facts(project: Project, name: str, lang: str) -> dict[str, Any]:
     """Return all that is known of a cohort, as plain data."""
     cohort = project.catalog.cohorts[name]
     last, span = ages_of(cohort)[-1], cohort.span
-    value = "count" if cohort.value is None else f"sum of {'.'.join(cohort.value)}"
+    value = "count" if cohort.value is None else f"sum of {cohort.value.text}"
     return {
         "cohort": name,
         "label": cohort.label.get(lang),

@@ -31,6 +31,7 @@ from smartkpi.semantics.lengths import length_of
 from smartkpi.semantics.rows import type_condition
 from smartkpi.semantics.scope import (
     DELAYS,
+    IMPLICIT,
     WORKED,
     DerivedEvents,
     EventScope,
@@ -57,12 +58,13 @@ CHAINS = ("then", "after", "without")
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """An operand as it is resolved: its event, the name that its fields go by, its place."""
+    """An operand as it is resolved: its event, the name that its fields go by, its place, the event that it names."""
 
     event: str
     name: str
     span: Span
     scope: EventScope
+    called: str
 
 
 def operands_of(expr: syntax.Expr) -> Iterator[syntax.Name]:
@@ -163,7 +165,8 @@ def _derived(step: syntax.Step, name: str | None, space: Namespace, findings: Fi
     parts = _parts(step, space, findings)
     if parts is None or not _may_stand(step, parts, findings):
         return None
-    by = tuple(entity_of(key, [(part.name, part.scope) for part in parts], findings) for key in step.by)
+    word = "of" if step.kind == "returns" else "by"  # as cohorts call it
+    by = tuple(entity_of(key, [(part.name, part.scope) for part in parts], findings, word) for key in step.by)
     dates = any(_is_dated(part.scope) for part in parts)
     within = None if step.within is None else length_of(step.within, space.constants, findings)
     if within is not None and dates and within.unit in ("h", "min", "s"):
@@ -255,7 +258,7 @@ def _scope(
     if step.kind == "returns":
         fields[AGE] = WHOLE
         again = parts[1].scope
-        reach = Reach(parts[1].name, parts[1].name, again.fields, again.broken, again.open, None, again.lookups)
+        reach = Reach(parts[1].name, parts[1].event, again.fields, again.broken, again.open, None, again.lookups)
         lookups[parts[1].name] = replace(reach, step=True)
     reads = tuple(dict.fromkeys(one for part in parts for one in part.scope.reads))
     shared = {} if base.lineage is None else dict(base.lineage.shared)
@@ -320,8 +323,9 @@ def _parts(step: syntax.Step, space: Namespace, findings: Findings) -> list[_Par
         inner = operand.operand if isinstance(operand, syntax.Alias) else operand
         event = derive_event(inner, space, findings)
         if event is not None:
-            name = operand.name if isinstance(operand, syntax.Alias) else _name_of(inner)
-            found.append(_Part(event, name, operand.span, space.events[event]))
+            called = _name_of(inner)
+            name = operand.name if isinstance(operand, syntax.Alias) else called
+            found.append(_Part(event, name, operand.span, space.events[event], called))
     if len(found) < len(step.operands):
         return None
     if step.kind == "repeat":
@@ -336,7 +340,7 @@ def _name_of(expr: syntax.Expr) -> str:
 
 def _may_stand(step: syntax.Step, parts: list[_Part], findings: Findings) -> bool:
     """Say what a step lacks, or has too much of."""
-    _check_ends(step, findings)
+    _check_ends(step, parts, findings)
     for part in parts:
         if part.scope.counted:
             message = f"each row of `{part.name}` stands for many events (`count:`): none of them can be told apart"
@@ -351,10 +355,10 @@ def _may_stand(step: syntax.Step, parts: list[_Part], findings: Findings) -> boo
     return not findings.failed
 
 
-def _check_ends(step: syntax.Step, findings: Findings) -> None:
+def _check_ends(step: syntax.Step, parts: list[_Part], findings: Findings) -> None:
     words = format_expr(step)
     if not step.by:
-        hint = f"say whose rows belong together, such as `{words} by visitor`"
+        hint = f"say whose rows belong together, such as `{words} by {_likely(parts)}`"
         findings.error("missing-by", f"`{step.kind}` needs `by`", step.span, hint)
     if step.kind == "without" and step.within is None:
         message = "`without` needs `within`: without an end, something may always still follow"
@@ -369,6 +373,14 @@ def _check_ends(step: syntax.Step, findings: Findings) -> None:
         findings.error("bad-step", message, step.span, "it goes with `then` and `after`: leave it out")
 
 
+def _likely(parts: list[_Part]) -> str:
+    """Return a field that rows of several events may have alike."""
+    fields = [part.scope.fields for part in parts]
+    keys = (name for name, type in fields[0].items() if type.kind is Kind.TEXT or type.whole)
+    common = (name for name in keys if name not in IMPLICIT and all(name in one for one in fields))
+    return next(common, "visitor") if len({part.called for part in parts}) > 1 else "visitor"
+
+
 def _check_names(step: syntax.Step, parts: list[_Part], findings: Findings) -> None:
     """Refuse two steps of one name: whose are its fields?
 
@@ -381,7 +393,7 @@ def _check_names(step: syntax.Step, parts: list[_Part], findings: Findings) -> N
         if part.name in taken or inside:
             other = "another step" if part.name in taken else f"a field of `{parts[0].name}`"
             message = f"`{part.name}` is {other} already: whose would `{part.name}.…` be?"
-            hint = "give the lookup another name" if step.kind == "repeat" else f"name it: `{part.name} as second`"
+            hint = "give the lookup another name" if step.kind == "repeat" else f"name it: `{part.called} as second`"
             findings.error("same-name", message, part.span, hint)
         taken[part.name] = part.span
 

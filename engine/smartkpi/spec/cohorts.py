@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from smartkpi.diagnostics import Diagnostic
 from smartkpi.language import syntax
@@ -58,16 +59,16 @@ def _grain(node: Node | None, grains: Sequence[Grain], problems: Problems) -> st
     return node.written
 
 
-def _value(node: Node | None, event: str, problems: Problems) -> tuple[str, ...] | None:
-    """Return the path of the field that is added up; None for a count."""
+def _value(node: Node | None, event: str, problems: Problems) -> syntax.Name | None:
+    """Return the field that is added up; None for a count."""
     written = formula(node, problems, parse_formula)
     if written is None:
         return None
     match written.expr:
         case syntax.Name(parts=("count",)):
             return None
-        case syntax.Apply(function="sum", args=(syntax.Name(parts=(of, *path)),)) if of == event and path:
-            return tuple(path)
+        case syntax.Apply(function="sum", args=(syntax.Name(parts=(of, *path)) as field,)) if of == event and path:
+            return replace(field, parts=tuple(path))
         case expr:
             message = "`value` of a cohort is `count`, or the sum of a field of what returns"
             problems.append(Diagnostic("bad-value", message, expr.span, f"such as `sum({event}.amount)`"))
@@ -123,6 +124,6 @@ def _returned(cohort: Cohort, start: Expr, age: int) -> Expr:
     event: Expr = syntax.Step("returns", operands, None, (cohort.of,), match, None, span, (cohort.grain, age))
     if cohort.value is None:
         return syntax.Apply("count", (event,), span, span)
-    for name in (AGAIN, *cohort.value):
-        event = syntax.Member(event, name, span)
+    for name in (AGAIN, *cohort.value.parts):
+        event = syntax.Member(event, name, cohort.value.span)
     return syntax.Apply("sum", (event,), span, span)

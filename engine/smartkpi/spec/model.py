@@ -447,7 +447,7 @@ class Cohort:
     start: Formula
     return_: Formula
     grain: str
-    value: tuple[str, ...] | None
+    value: Name | None
     span: Span = field(compare=False, repr=False)
     label: Labels = Labels()
     description: Labels = Labels()
