@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import smartkpi
-from tests.oracle.projected import ratio_before
+from tests.oracle.projected import as_earlier, ratio_before
 from tests.oracle.projected import share as share_of
 
 Open = Callable[..., smartkpi.Project]
@@ -182,3 +182,36 @@ goals:
     assert (over["value"], over["status"], over["final"]) == (68_653, "missed", True)
     day = next(i for i, sum_ in enumerate(rows["Spend [USD]"].cum_sum().to_list(), 1) if sum_ > 65_000)
     assert over["since"] == date(2019, 8, day)
+
+
+def test_northwind_customers_and_freight_go_as_in_earlier_windows(aim: Aim, shared_data: Path) -> None:
+    project = aim(
+        "northwind",
+        """
+kpis:
+  buyers: {formula: distinct(order.customerID), direction: higher}
+  freight_of_half: {formula: median(order.freight), direction: lower}
+goals:
+  reached: {kpi: buyers, target: 55, start: 1998-03-02, deadline: 1998-03-29}
+  cheap: {kpi: freight_of_half, aim: stay_below, target: 45, start: 1998-03-02, deadline: 1998-03-29}
+""",
+    )
+    orders = pl.read_parquet(shared_data / "northwind" / "orders.parquet").with_columns(pl.col("orderDate").dt.date())
+
+    def within(first: date, days: int) -> pl.DataFrame:
+        return orders.filter(pl.col("orderDate").is_between(first, first + timedelta(days=days - 1)))
+
+    begins = [date(1998, 3, 2) - timedelta(days=28 * i) for i in range(1, 13)]
+    for name, measure, target in (
+        ("reached", lambda rows: float(rows["customerID"].n_unique()), 55.0),
+        ("cheap", lambda rows: float(rows["freight"].median()), 45.0),
+    ):
+        row = only(project, name, as_of="1998-03-15")
+        value = measure(within(date(1998, 3, 2), 14))
+        pairs = [(measure(within(begin, 14)), measure(within(begin, 28))) for begin in begins]
+        found = as_earlier(pairs, value, target, grows=name == "reached")
+        assert found is not None
+        assert row["value"] == pytest.approx(value)
+        assert (row["method"], row["history_days"]) == ("earlier", 12 * 28)
+        assert row["projection"] == pytest.approx(found[0])
+        assert row["p"] == pytest.approx(found[1] if name == "reached" else 1 - found[1], abs=0.005)
