@@ -208,3 +208,31 @@ def test_on_a_page_the_status_stands_before_the_numbers() -> None:
     heads = re.findall(r"<th [^>]*>([^<]*)</th>", page)
     assert heads[:3] == ["goal", "status", "value"]
     assert page.count("<tr>") == 2
+
+
+def test_pauses_and_the_number_of_segments_are_told() -> None:
+    events = {"log": {"time": "at", "events": {"order": "all rows"}}}
+    days = pl.date_range(pl.date(2026, 1, 1), pl.date(2026, 3, 1), "1d", eager=True)
+    rows = pl.DataFrame({"at": days, "person": [f"p{i % 5}" for i in range(len(days))]})
+    goal = {
+        "kpi": "orders",
+        "by": {"person": {f"p{i}": 20 for i in range(5)}},
+        "start": "2026-01-01",
+        "deadline": "2026-03-31",
+        "revisions": [{"from": "2026-02-20", "stage": "paused"}],
+    }
+    project = smartkpi.load(
+        {"datasets": events, "kpis": {"orders": {"formula": "order", "direction": "higher"}}, "goals": {"g": goal}},
+        data={"log": rows},
+    )
+    shown = repr(project.goals())
+    assert "g: paused on 10 days so far; its deadline stays where it is" in shown
+    assert shown.count("g: 5 segments were judged") == 1
+    assert set(project.goals().frame["paused"]) == {10}
+    stated = {**goal, "stage": "paused"}
+    project = smartkpi.load(
+        {"datasets": events, "kpis": {"orders": {"formula": "order", "direction": "higher"}}, "goals": {"g": stated}},
+        data={"log": rows},
+    )
+    assert set(project.goals().frame["paused"]) == {None}
+    assert set(project.goals().frame["status"]) == {"paused"}

@@ -112,6 +112,7 @@ def _revised(goal: TypedGoal, place: int) -> str:
     one, spec = goal.revisions[place], goal.spec.revisions[place]
     said = [f"target {one.target:g}"] if one.target is not None else []
     said += [f"deadline {one.deadline}"] if one.deadline is not None else []
+    said += [one.stage] if one.stage else []
     reason = spec.reason.get()
     return f"from {one.start}: {', '.join(said)}" + (f" ({reason})" if reason else "")
 

@@ -107,7 +107,7 @@ def facts_of(book: Book, segment: Segment | None, target: Bounds, span: Span, du
         baseline=came,
         days=days,
         done=done,
-        stage=spec.stage,
+        stage=goal.stage(span.ended or goal.start),
         sample=sample,
         later=sample * (days - done) / done if sample is not None and done and _adds_up(goal) else None,
         proportion=goal.nature == "proportion",
@@ -260,6 +260,8 @@ def _pieces(
     for one in goal.revisions:
         if one.start > today:
             break
+        if not one.moves:
+            continue
         due = one.deadline or due
         path = _path(book, segment, due, baseline, target)
         if path is None:
@@ -367,7 +369,7 @@ def facts_each(book: Book, segment: Segment | None, span: Span, done: Judged) ->
         share=len(done) / len(keys) if keys else None,
         days=(goal.deadline - goal.start).days + 1,
         done=max((latest[0] - goal.start).days + 1, 0) if latest else 0,
-        stage=goal.spec.stage,
+        stage=goal.stage(span.ended or goal.start),
         kept=kept,
         counted=len(done),
         periods=len(keys),

@@ -62,6 +62,11 @@ class Standing:
         return max((self.deadline - self.start).days + 1 - known, 0)
 
     @property
+    def paused(self) -> int | None:
+        """How many days it was paused so far; its deadline stays where it is. None where that has no beginning."""
+        return self.goal.paused(self.day)
+
+    @property
     def score(self) -> float | None:
         """Its progress as far as it counts in a scorecard, from 0 to 1: of a budget how it keeps to its path."""
         measures = self.verdict.measures

@@ -36,6 +36,8 @@ from smartkpi.report.told import as_of_text
 from smartkpi.report.words import word
 from smartkpi.result import Goals
 
+MANY = 5
+"""From so many segments on it is said how many were judged: some look good, or bad, by chance alone."""
 FAR = 45
 """Further ahead than so many days estimates proved too sure of themselves: docs/projection.md."""
 
@@ -204,6 +206,11 @@ def _notes(goals: Goals, one: Standing, style: Style) -> Iterator[str]:
         counts = word(style.lang, "comma").join(f"{n} {word(style.lang, s)}" for s, n in one.children.items())
         share = "" if one.children_progress is None else f" ({one.children_progress:.0%})"
         yield f"{name}{word(style.lang, 'colon')}{word(style.lang, 'below')} {counts}{share}"
+    if one.paused:
+        yield f"{name}{word(style.lang, 'colon')}{word(style.lang, 'paused_days').format(one.paused)}"
+    judged = len(one.goal.segments) if one.segment is None or one.segment == one.goal.segments[0] else 0
+    if judged >= MANY:
+        yield f"{name}{word(style.lang, 'colon')}{word(style.lang, 'segments_judged').format(judged)}"
     if one.original is not None:
         said = word(style.lang, one.original)
         yield f"{name}{word(style.lang, 'colon')}{word(style.lang, 'at_first').format(said)}"

@@ -157,7 +157,7 @@ def type_revisions(
     """Return the changes of target and deadline, from the earliest to the latest."""
     found = []
     deadline = dates[1]
-    if goal.revisions and goal.parts:
+    if goal.parts and any(one.target is not None or one.deadline is not None for one in goal.revisions):
         message = "targets of parts are revised where they stand: the periods to come get other numbers"
         findings.error("goal-revision", message, goal.at("revisions"))
         return ()
@@ -172,5 +172,5 @@ def type_revisions(
             findings.error("goal-revision", message, one.span, "set `stage: cancelled`, or choose a later day")
         target = amount_of(one.target, kpi, nature, space, findings)
         deadline = one.deadline or deadline
-        found.append(Revised(one.start, target, one.deadline))
+        found.append(Revised(one.start, target, one.deadline, one.stage))
     return tuple(found)

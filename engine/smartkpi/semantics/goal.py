@@ -52,11 +52,17 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Revised:
-    """Another target or deadline from a day on."""
+    """Another target, deadline or stage from a day on."""
 
     start: date
     target: float | None
     deadline: date | None
+    stage: str = ""
+
+    @property
+    def moves(self) -> bool:
+        """Whether the goal is another one from then on."""
+        return self.target is not None or self.deadline is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,18 @@ class TypedGoal:
         apart = -(-days // 7) * 7
         begins = [self.start - DAY * apart * (i + 1) for i in range(min(EARLIER, LONG // apart))]
         return tuple((first, first + DAY * (days - 1)) for first in begins)
+
+    def stage(self, day: date) -> str:
+        """Return the stage that a goal is in on a day."""
+        known = [one.stage for one in self.revisions if one.stage and one.start <= day]
+        return known[-1] if known and self.spec.stage in ("active", "paused") else self.spec.stage
+
+    def paused(self, last: date) -> int | None:
+        """Return how many of its days up to one it was paused; None where that has no beginning."""
+        if self.spec.stage == "paused":
+            return None
+        days = min((last - self.start).days, (self.due(last) - self.start).days) + 1
+        return sum(self.stage(self.start + DAY * i) == "paused" for i in range(max(days, 0)))
 
     def due(self, day: date) -> date:
         """Return the deadline in force on a day."""

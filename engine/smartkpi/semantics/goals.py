@@ -369,7 +369,7 @@ def _check_path(goal: TypedGoal, findings: Findings) -> None:
         findings.error("goal-path", f"the rows stand for a {goal.grain}: they have no weekdays", spec.at("path"))
     if path == "milestones" and goal.aim not in ("increase", "decrease"):
         findings.error("goal-path", "what is to stay goes along no path", spec.at("milestones", "path"))
-    if goal.kind == "each" and (path != "linear" or goal.revisions):
+    if goal.kind == "each" and (path != "linear" or any(one.moves for one in goal.revisions)):
         findings.error("goal-path", "each period is judged by itself: there is no path from one to the next",
                        spec.at("path", "milestones", "revisions"))  # fmt: skip
     if spec.allow_misses and goal.kind != "each":

@@ -39,7 +39,7 @@ GOAL_KEYS = (
     | {"value", "expected", "target", "upper", "baseline", "progress", "share", "pace", "gap", "required", "lift"}
     | {"burn", "exhausted", "behind", "days", "done", "days_left", "kept", "counted", "periods", "n", "coverage"}
     | {"projection", "low80", "high80", "p", "history_days", "rate", "needed"}
-    | {"provisional", "weight", "score", "flags", "children_progress"}
+    | {"paused", "provisional", "weight", "score", "flags", "children_progress"}
 )
 """What an expected row of a goal says; any other key but goal and period is a dimension."""
 

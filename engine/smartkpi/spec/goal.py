@@ -79,13 +79,14 @@ class Guardrail:
 
 @dataclass(frozen=True, slots=True)
 class GoalRevision:
-    """Another target, or deadline, from a day on."""
+    """Another target, deadline or stage, from a day on."""
 
     start: date
     target: Formula | None
     deadline: date | None
     reason: Labels
     span: Span = field(compare=False, repr=False)
+    stage: Literal["", "active", "paused"] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -328,7 +328,8 @@ def _revisions(node: Node | None, problems: Problems) -> Iterator[GoalRevision]:
     for start, place, item in dated_items(node, problems):
         _day(item.get("from"), problems)
         target, deadline = formula(item.get("target"), problems), _day(item.get("deadline"), problems)
-        if target is None and deadline is None and not problems:
-            hint = "give it a `target` or a `deadline`"
+        stage = _word(item.get("stage"), "")
+        if target is None and deadline is None and not stage and not problems:
+            hint = "give it a `target`, a `deadline` or a `stage`"
             problems.append(Diagnostic("bad-value", f"the revision of {start} changes nothing", place, hint))
-        yield GoalRevision(start, target, deadline, _labels(item.get("reason")), place)
+        yield GoalRevision(start, target, deadline, _labels(item.get("reason")), place, stage)
