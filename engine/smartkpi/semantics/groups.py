@@ -60,7 +60,8 @@ def announce(groups: Mapping[str, Group], space: Namespace, broken: dict[str, Di
 
 
 def spoil(name: str, cause: Diagnostic, space: Namespace) -> None:
-    """Leave a group that has an error out of all events, with the cause."""
+    """Leave a group that has an error out of its events, with the cause; of all where it is a field of none."""
+    known = any(name in scope.fields for scope in space.events.values())
 
     def reaches(lookups: Mapping[str, Reach]) -> dict[str, Reach]:
         return {key: _spoiled(one) if one.step else one for key, one in lookups.items()}
@@ -70,7 +71,7 @@ def spoil(name: str, cause: Diagnostic, space: Namespace) -> None:
 
     for scopes in (space.events, space.derived.scopes):
         for event, scope in scopes.items():
-            broken = {**scope.broken, name: cause} if name in scope.fields else scope.broken
+            broken = {**scope.broken, name: cause} if name in scope.fields or not known else scope.broken
             scopes[event] = replace(scope, broken=broken, lookups=reaches(scope.lookups))
 
 
