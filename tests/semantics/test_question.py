@@ -90,6 +90,12 @@ def test_answers(checked: Checked, kpis: list[str], by: list[str], condition: st
         (["rate"], ["ts"], None, "error[bad-dimension] `ts` is a time"),
         (["rate"], ["time"], None, "error[bad-dimension] `time` is a time"),
         (["rate"], ["value"], None, "error[unknown-field] no event has a field `value`"),
+        (
+            ["rate"],
+            ["upper(country)"],
+            None,
+            "error[unknown-field] segments are fields, `upper(country)` is an expression",
+        ),
         (["rate", "sales"], ["size"], None, "error[bad-dimension] `size` is a plain number in `order`, text in `sale`"),
         (["rate"], ["big"], None, "error[unknown-field] no event has a field `big`"),
     ],

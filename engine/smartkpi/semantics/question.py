@@ -104,6 +104,11 @@ def resolve(checked: Checked, question: Question) -> Resolved:
     within = question.within
     filtered = [*_names(question.where, lookups), *_names(None if within is None else within.field, lookups)]
     asked = [(name, None) for name in question.by] + filtered
+    for name in question.by:
+        if name.endswith(")") and name.partition("(")[0].strip() in FUNCTIONS:
+            hint = f"give it a name in the dataset, `fields: {{NAME: {name}}}`, and ask by that"
+            findings.error("unknown-field", f"segments are fields, `{name}` is an expression", None, hint)
+    _stop(findings)
     _check_known(asked, checked, findings)
     _stop(findings)
     unavailable = {}
