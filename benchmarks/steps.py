@@ -33,7 +33,7 @@ GROUPS = {
     "busy": {"of": "visitor_id", "where": "count(exposure) >= 20"},
 }
 BESIDE = {
-    "whole funnel": ("funnel", 4.0),
+    "whole funnel": ("funnel", 5.0),
     "cohorts": ("first orders", 1.5),
     "orders of buyers": ("orders", 5.0),
     "exposures of buyers": ("exposures", 6.0),
