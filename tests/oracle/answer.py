@@ -852,6 +852,8 @@ def fields_of(world: World, expr: syntax.Expr) -> Iterable[str]:
                 yield expr.text
         case syntax.Apply("col", (syntax.Text(column),)):
             yield column
+        case syntax.Apply("start_of", (time, _)):  # the other one is a grain
+            yield from fields_of(world, time)
         case syntax.Apply(_, args):
             for arg in args:
                 yield from fields_of(world, arg)
