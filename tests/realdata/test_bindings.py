@@ -92,8 +92,8 @@ def test_what_is_bound_answers_and_the_rest_says_why_not(bound: Bound, name: str
     project = bound(name)
     frame = project.run(grain="all").frame
     assert set(frame["kpi"]) == {one.name for one in project.catalog.kpis.values() if not one.part_of}
-    later = frame.filter(state="no_data")  # of the last cohorts it is not known yet who returns
-    assert set(later["kpi"]) <= {"next_month_retention", "third_month_retention"}
+    later = frame.filter(state="no_data")  # of the last cohorts it is not known yet who returns, and with what
+    assert set(later["kpi"]) <= {"next_month_retention", "third_month_retention", "revenue_of_new_customer"}
     assert set(later["reason"]) <= {"not over yet"}
     assert set(frame["state"]) <= {"ok", "unavailable", "no_data"}
     assert frame.filter(pl.col("state") == "unavailable")["reason"].str.starts_with("no dataset provides").all()
