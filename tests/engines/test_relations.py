@@ -71,6 +71,22 @@ def test_a_chain_that_cannot_be_read_takes_none_with_it_that_begins_like_it(tmp_
     assert result.frame["value"].to_list() == [2.0]
 
 
+def test_a_chain_of_which_nothing_is_looked_at_goes_on_from_one_of_which_it_is() -> None:
+    # the two orders of a are equal in time: which one follows is told by their amounts, not so for what comes after
+    times = [datetime(2026, 1, 5, hour) for hour in (9, 10, 10, 11)]
+    rows = {"ts": times, "kind": ["visit", "order", "order", "payment"], "buyer": ["a"] * 4, "amount": [0, 2, 1, 0]}
+    events = {kind: f'kind == "{kind}"' for kind in ("visit", "order", "payment")}
+    kpis = {
+        "small": "count(visit then order by buyer within 3d where order.amount == 1)",
+        "paid": "count(visit then order then payment by buyer within 3d)",
+    }
+    definition = {"datasets": {"log": {"time": "ts", "events": events}}, "kpis": kpis}
+    project = smartkpi.load(definition, data={"log": pl.DataFrame(rows)})
+    result = project.run(grain="month")
+    assert result.frame["value"].to_list() == [1.0, 1.0]
+    assert result.frame.equals(project.run(grain="month", optimize=False).frame)
+
+
 def test_a_funnel_reads_its_events_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "log.parquet"
     steps = ("visit", "click", "cart", "order")

@@ -36,14 +36,14 @@ def numbered(frame: pl.LazyFrame, plan: Plan, dataset: str) -> pl.LazyFrame:
 def ranked(frames: Sequence[pl.DataFrame], relation: Relation, plan: Plan, open_: Open, run: Run) -> list[pl.DataFrame]:
     """Return frames with RANK: the place of a row among those of its event with the same entity and time.
 
-    Rows that need not be told apart have none.
+    Rows that need not be told apart have none: of a chain that others are the beginning of, those behind them perhaps.
     """
     found = list(frames)
     if not relation.ordered:
         return found
     exact = [EXACT] if relation.dates else []
     roots = relation.roots[: len(frames)]  # of two events that are the same rows there is one frame
-    for root in dict.fromkeys(roots):
+    for root in dict.fromkeys(root for root, frame in zip(roots, frames, strict=False) if ROW in frame.columns):
         places = [place for place, one in enumerate(roots) if one == root]
         every = pl.concat([frames[place].select(CODE, AT, ROW, *exact) for place in places])
         every = every if len(places) == 1 else every.unique()
