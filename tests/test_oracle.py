@@ -308,6 +308,16 @@ def test_naive_times_are_in_the_zone_of_their_dataset() -> None:
     assert columns(found, "start", "value") == [(utc("2026-01-04T23:00"), 1), (utc("2026-01-05T23:00"), 1)]
 
 
+def test_between_steps_goes_by_what_the_clock_does() -> None:
+    berlin = {"calendar": {"timezone": "Europe/Berlin"}}
+    rows = {"shop": at("2026-03-29T01:30", "2026-03-29T03:30", buyer="a")}  # an hour apart: one is skipped
+    kpis = {
+        "hours": "avg((repeat order by buyer).delay) / 1h",
+        "soon": "count(repeat order by buyer within 1h)",
+    }
+    assert columns(ask(kpis, rows, more=berlin, grain="all"), "value") == [1, 1]
+
+
 def test_dates_are_never_shifted() -> None:
     tokyo = {"calendar": {"timezone": "Asia/Tokyo"}}
     found = ask({"orders": "order"}, {"shop": on("2026-01-31", "2026-02-01")}, more=tokyo, grain="month")

@@ -176,12 +176,12 @@ def day_of(time: date, zone: str) -> date:
 
 def starts_at(time: date, zone: str) -> datetime:
     """The first instant of a time: itself, or the local midnight of a date."""
-    return time if isinstance(time, datetime) else midnight(time, zone)
+    return time.astimezone(UTC) if isinstance(time, datetime) else midnight(time, zone)
 
 
 def ends_at(time: date, zone: str) -> datetime:
     """The first instant after a time; a date covers its day."""
-    return time + TICK if isinstance(time, datetime) else midnight(time + DAY, zone)
+    return time.astimezone(UTC) + TICK if isinstance(time, datetime) else midnight(time + DAY, zone)
 
 
 def stands_for(world: World, dataset: Dataset, time: date) -> Period | None:
