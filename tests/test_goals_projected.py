@@ -65,6 +65,13 @@ def test_a_share_with_as_many_rows_to_come() -> None:
     assert (row["required"], row["status"], row["reason"]) == (pytest.approx(-0.005), "on_track", "secured")
 
 
+def test_a_share_over_a_window_ends_at_all_at_most() -> None:
+    goal = {"kpi": "late_rate", "target": 1, "over": "trailing 7d", "start": "2026-07-01", "deadline": "2026-07-21"}
+    row = stand(shares([100] * 20 + [60] * 6 + [95] * 44), goal, first=date(2026, 5, 2))
+    assert (row["value"], row["method"]) == (0.95, "changes")
+    assert row["projection"] <= row["high80"] == 1  # it was at 100 %: differences alone would lead beyond
+
+
 def test_ratios_of_sums_and_means() -> None:
     days = [[{"amount": 10 + i % 3, "pieces": 2}, {"amount": 20, "pieces": 3 + i % 2}] for i in range(40)]
     for kpi, over, under in (

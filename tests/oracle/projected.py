@@ -264,5 +264,5 @@ def as_earlier(
     end = value * (middle if grows else sqrt(middle))
     spread = sqrt(sum(log(factor / middle) ** 2 for factor in factors) / (m - 1) * (1 + 1 / m))
     if spread <= 1e-9 * max(abs(log(value)), abs(log(middle)), 1e-9):
-        return end, 1.0 if end >= target * (1 - 1e-9) else 0.0
+        return end, (1 + m * (end >= target * (1 - 1e-9))) / (m + 2)
     return end, t_above(log(target / end) / spread, m - 1)

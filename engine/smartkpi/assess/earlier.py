@@ -8,7 +8,7 @@ from math import sqrt
 from statistics import mean, stdev
 
 from smartkpi.assess.daily import STEADY
-from smartkpi.assess.outlook import Fixed, Outlook, Student
+from smartkpi.assess.outlook import Outlook, Sampled, Student
 from smartkpi.assess.scales import Scale, back, has_place, scale_of, there
 
 LEAST = 3
@@ -22,7 +22,7 @@ class Ending:
     The end is (``now`` + what comes) / ``size``.
     """
 
-    place: Student | Fixed
+    place: Student | Sampled
     scale: Scale
     now: float
     size: float = 1.0
@@ -57,7 +57,8 @@ def project_like_before(
 
     ``pairs`` are the values of earlier windows after as many days and at their ends: as those changed, on the scale of
     the logarithm where all are above zero, this one may. If it goes only ``one_way``, as a distinct count does, all of
-    that is believed; of what may drift either way half.
+    that is believed; of what may drift either way half. Where all windows changed alike, that is what is expected, and
+    each other end has 1/(n + 2): a few of them are no certainty.
     """
     scale = scale_of([value, *(one for pair in pairs for one in pair)], proportion=False)
     if len(pairs) < LEAST or done >= days:
@@ -67,7 +68,6 @@ def project_like_before(
     center = at + (middle if one_way else middle / 2)
     spread = stdev(changes) * sqrt(1 + 1 / len(changes))
     steady = spread <= STEADY * max(abs(at), abs(middle), STEADY)
-    place = Fixed(center) if steady else Student(center, spread, len(changes) - 1)
+    place = Sampled((center,) * len(changes)) if steady else Student(center, spread, len(changes) - 1)
     now, size = (value, 1.0) if one_way else (value * done, float(days))
-    method = "deterministic" if steady else "earlier"
-    return Outlook(Ending(place, scale, now, size), method, len(changes) * days, now=now, scale=size)
+    return Outlook(Ending(place, scale, now, size), "earlier", len(changes) * days, now=now, scale=size)

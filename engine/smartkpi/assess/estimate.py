@@ -20,6 +20,7 @@ from smartkpi.assess.compliance import Running, project_periods
 from smartkpi.assess.earlier import project_like_before
 from smartkpi.assess.goals import Facts
 from smartkpi.assess.levels import project_level
+from smartkpi.assess.outlook import Outlook
 from smartkpi.assess.projection import Historic, Projector, Weekly, project_total
 from smartkpi.assess.ratios import project_rate, project_share
 from smartkpi.assess.scales import scale_of
@@ -90,7 +91,14 @@ def _like_before(facts: Facts, book: Book, segment: Segment | None) -> Facts:
     if found is not None and facts.monotone:
         low, high = facts.value if way == "up" else -inf, facts.value if way == "down" else inf
         found = replace(found, floor=low, ceiling=high)
-    return replace(facts, outlook=found)
+    return replace(facts, outlook=_as_share(found, book.goal))
+
+
+def _as_share(found: Outlook | None, goal: TypedGoal) -> Outlook | None:
+    """Return an outlook within what is possible: a share ends from 0 to 1, on whatever scale it changed before."""
+    if found is None or goal.nature != "proportion":
+        return found
+    return replace(found, floor=max(found.floor, 0.0), ceiling=min(found.ceiling, 1.0))
 
 
 def _earlier(book: Book, segment: Segment | None, done: int, days: int) -> Iterator[tuple[float, float]]:
@@ -128,7 +136,8 @@ def _of_level(facts: Facts, book: Book, segment: Segment | None, last: date, lef
     history = book.history("value", segment).upto(last)
     known = [value for day, value in history.values.items() if day <= last]
     scale = scale_of([*known, facts.value], proportion=book.goal.nature == "proportion")
-    return replace(facts, outlook=project_level(history, left, facts.value, scale, book.goal.spec.evidence.days))
+    found = project_level(history, left, facts.value, scale, book.goal.spec.evidence.days)
+    return replace(facts, outlook=_as_share(found, book.goal))
 
 
 def project_each(facts: Facts, book: Book, segment: Segment | None, span: Span, done: Judged) -> Facts:

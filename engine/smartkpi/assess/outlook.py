@@ -308,4 +308,4 @@ def _same(one: float, other: float) -> bool:
 
 
 def _slack(value: float) -> float:
-    return abs(value) * TIE
+    return max(abs(value) * TIE, 1e-12)
