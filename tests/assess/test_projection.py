@@ -215,6 +215,12 @@ def test_shares_over_a_goal() -> None:
         assert share_left(hits, 4000, 4000, 2.0).above(need) == pytest.approx(found[1], abs=5e-5)
 
 
+def test_both_ends_of_a_range_are_in_it() -> None:
+    certain = Outlook(share_left(50, 50, 20), "share", 56, now=50, scale=70, ceiling=1.0)
+    assert certain.within(0.9, 1.0) == certain.above(0.9) > 0.9  # nothing ends above all
+    assert [Outlook(Fixed(end), "deterministic", 56).within(2, 6) for end in (1, 2, 6, 7)] == [0, 1, 1, 0]
+
+
 def test_a_share_that_is_reached_or_out_of_reach() -> None:
     left = share_left(420, 4000, 4000)
     assert left.above(400 - 420) == 1.0

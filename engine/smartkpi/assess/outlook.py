@@ -293,8 +293,8 @@ class Outlook:
         return self.rest.below(target * self.scale - self.now)
 
     def within(self, low: float, high: float) -> float:
-        """Return the probability to end between two values."""
-        return max(1 - self.below(low) - self.above(high), 0.0) if low < high else 0.0
+        """Return the probability to end between two values, both in."""
+        return max(self.above(low) + self.below(high) - 1, 0.0) if low < high else 0.0
 
 
 def _faster(rest: Distribution, factor: float) -> Distribution:
