@@ -457,7 +457,8 @@ def formulas(draw: st.DrawFn, events: list[Event], known: Mapping[str, Formula])
     )
     common = frozenset.intersection(*(event.fields for event in events if event.name in read))
     field = draw(st.sampled_from(sorted(common & set(DIMENSIONS)) or ["buyer"])) if "{f}" in shape else ""
-    ranked = any(formula.ranked and re.search(rf"\b{name}\b", f"{a.text} {b.text}") for name, formula in known.items())
+    texts = " ".join(found.text for found in (a, b, n) if found is not n or "{n}" in shape)
+    ranked = any(formula.ranked and re.search(rf"\b{name}\b", texts) for name, formula in known.items())
     if ranked and re.search("total|share|rank", shape):
         shape = "{a}"
     used = [found for key, found in zip("abn", (a, b, n), strict=True) if f"{{{key}}}" in shape]
