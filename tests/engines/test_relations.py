@@ -87,6 +87,19 @@ def test_a_chain_of_which_nothing_is_looked_at_goes_on_from_one_of_which_it_is()
     assert result.frame.equals(project.run(grain="month", optimize=False).frame)
 
 
+@pytest.mark.parametrize("at", ["event", "period_start", "as_of"])
+def test_a_value_that_two_datasets_have_counts_once_for_a_group(at: str) -> None:
+    days = [datetime(2026, 1, 5), datetime(2026, 2, 6), datetime(2026, 3, 7)]
+    rows = {"ts": days, "buyer": ["a"] * 3, "item": ["p", "p", "p"]}
+    definition = {
+        "datasets": {name: {"time": "ts", "events": {"order": "all rows"}} for name in ("web", "shop")},
+        "groups": {"broad": {"of": "buyer", "where": "distinct(order.item) >= 2", "at": at}},
+        "kpis": {"n": "count(order where broad)"},
+    }
+    data = {"web": pl.DataFrame(rows), "shop": pl.DataFrame(rows)}
+    assert set(smartkpi.load(definition, data=data).run(grain="month").frame["value"]) == {0.0}
+
+
 def test_a_funnel_reads_its_events_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "log.parquet"
     steps = ("visit", "click", "cart", "order")

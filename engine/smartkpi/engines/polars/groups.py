@@ -6,7 +6,7 @@ table. Of the stretches only those are kept whose answer differs from the one be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -72,9 +72,8 @@ class Group:
         (kind,) = common_types([[(expr, opened[side.dataset]) for expr in side.by] for side in sides])
         parts = []
         for place, operand in enumerate(self.standing.operands):
-            for side in operand:
-                part = self._part(place, side, opened[side.dataset], kind)
-                parts.append(self._dated(part))
+            own = [self._dated(self._part(place, side, opened[side.dataset], kind)) for side in operand]
+            parts += [_counted(place, own)] if self.standing.totals[place][0] == "distinct" else own
         every = pl.concat(parts, how="diagonal_relaxed")
         names = [name for name in every.columns if name not in (WHO, SINCE)]
         if len(parts) > 1:
@@ -103,8 +102,7 @@ class Group:
             cell = Cell("", (), function, argument, argument.type)
             value = plain_value(compile_row(argument, opened.rows), cell).alias("value")
             firsts = frame.select(*keys, value).filter(pl.col("value").is_not_null())
-            firsts = firsts.group_by(WHO, "value").agg(pl.col(SINCE).min())
-            return self.run(opened, firsts.group_by(WHO, SINCE).agg(pl.len().cast(pl.Int64).alias(f"{place}:count")))
+            return self.run(opened, firsts.group_by(WHO, "value").agg(pl.col(SINCE).min()))
         aggregates = {"avg": ("sum", "present"), "count": ("rows",)}.get(function, (function,))
         partials = partials_of(
             [Cell("", (), one, argument, type) for one in aggregates], [()] * len(aggregates), opened.rows
@@ -176,6 +174,13 @@ class Group:
             large = (value.is_finite() & (value.abs() >= LIMIT)).any()
             if found[partials.suspects[column]].any() and self.run(opened, frame.select(large)).item():
                 raise beyond_sums(opened)
+
+
+def _counted(place: int, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return how many values each entity has first at a time, of those that one or several datasets have."""
+    every = pl.concat(parts, how="vertical_relaxed")
+    firsts = every.group_by(WHO, "value").agg(pl.col(SINCE).min())
+    return firsts.group_by(WHO, SINCE).agg(pl.len().cast(pl.Int64).alias(f"{place}:count"))
 
 
 def admit(opened: Opened, node: InGroup, held: pl.DataFrame) -> Opened:
