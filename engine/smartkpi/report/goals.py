@@ -64,34 +64,7 @@ def _board(goals: Goals, style: Style) -> Grid:
         **dict.fromkeys(("rate", "lift", "needed"), goals.required),
         **dict.fromkeys(("expected", "pace", "projection", "reason", "since"), not goals.required),
     }
-    fields: list[tuple[str, Column, Callable[[Standing], Cell]]] = [
-        ("goal", Column(word(style.lang, "goal"), fold=True), lambda one: Cell(_title(one, style))),
-        ("segment", Column(word(style.lang, "segment")), lambda one: _segment(one, style)),
-        ("period", Column(word(style.lang, "period"), drop=6), lambda one: Cell(_period(one, goals.calendar))),
-        ("owner", Column(word(style.lang, "owner"), drop=4), lambda one: Cell(plain(one.goal.spec.owner or ""))),
-        ("day", Column(word(style.lang, "day")), lambda one: Cell(one.day.isoformat())),
-        ("what_if", Column(word(style.lang, "what_if"), right=True), lambda one: Cell(more_text(one.what_if))),
-        ("value", Column(word(style.lang, "value"), right=True), lambda one: _amount(goals, one, one.facts.value)),
-        ("expected", Column(word(style.lang, "expected"), right=True, drop=7),
-         lambda one: _amount(goals, one, one.facts.expected)),
-        ("target", Column(word(style.lang, "target"), right=True, drop=8 if goals.required else 0),
-         lambda one: _target(goals, one)),
-        ("pace", Column(word(style.lang, "pace"), right=True, drop=9), lambda one: _pace(one, style)),
-        ("projection", Column(word(style.lang, "projection"), right=True, drop=8), lambda one: _projection(goals, one)),
-        ("p", Column(word(style.lang, "p"), right=True, drop=10), lambda one: Cell(chance_text(one), _tone(one))),
-        ("rate", Column(word(style.lang, "so_far"), right=True, drop=6),
-         lambda one: _a_day(goals, one, rate_of(one), style)),
-        ("required", Column(word(style.lang, "required"), right=True, drop=0 if goals.required else 1),
-         lambda one: _required(goals, one, style)),
-        ("lift", Column(word(style.lang, "lift"), right=True, drop=5), _lift),
-        ("needed", Column(word(style.lang, "needed"), right=True), lambda one: Cell(more_text(one.needed))),
-        ("left", Column(word(style.lang, "days_left"), right=True, drop=5), lambda one: Cell(str(one.days_left))),
-        ("status", Column(word(style.lang, "status"), drop=9 if goals.required or supposed else 0),
-         lambda one: Cell(*status_text(one, style))),
-        ("reason", Column(word(style.lang, "reason"), drop=2), lambda one: Cell(reason_text(one, style), "faint")),
-        ("since", Column(word(style.lang, "since"), drop=3), lambda one: Cell(_date(one.since))),
-    ]  # fmt: skip
-    kept = [field for field in fields if optional.get(field[0], True)]
+    kept = [field for field in _fields(goals, style, supposed=supposed) if optional.get(field[0], True)]
     body, above = [], ""
     for one in rows:
         cells = [draw(one) for _, _, draw in kept]
@@ -110,6 +83,40 @@ def _board(goals: Goals, style: Style) -> Grid:
         1,
         notes=notes,
     )
+
+
+def _fields(goals: Goals, style: Style, *, supposed: bool) -> list[tuple[str, Column, Callable[[Standing], Cell]]]:
+    """Return all columns of the board, and what their cells are; where it is narrow, the lowest `drop` goes first."""
+    return [
+        ("goal", Column(word(style.lang, "goal"), fold=True), lambda one: Cell(_title(one, style))),
+        ("segment", Column(word(style.lang, "segment")), lambda one: _segment(one, style)),
+        ("period", Column(word(style.lang, "period"), drop=6), lambda one: Cell(_period(one, goals.calendar))),
+        ("owner", Column(word(style.lang, "owner"), drop=4), lambda one: Cell(plain(one.goal.spec.owner or ""))),
+        ("day", Column(word(style.lang, "day")), lambda one: Cell(one.day.isoformat())),
+        ("what_if", Column(word(style.lang, "what_if"), right=True), lambda one: Cell(more_text(one.what_if))),
+        ("value", Column(word(style.lang, "value"), right=True, drop=8 if supposed else 0),
+         lambda one: _amount(goals, one, one.facts.value)),
+        ("expected", Column(word(style.lang, "expected"), right=True, drop=7),
+         lambda one: _amount(goals, one, one.facts.expected)),
+        ("target", Column(word(style.lang, "target"), right=True, drop=9 if supposed else 8 if goals.required else 0),
+         lambda one: _target(goals, one)),
+        ("pace", Column(word(style.lang, "pace"), right=True, drop=7 if supposed else 9),
+         lambda one: _pace(one, style)),
+        ("projection", Column(word(style.lang, "projection"), right=True, drop=7 if supposed else 8),
+         lambda one: _projection(goals, one)),
+        ("p", Column(word(style.lang, "p"), right=True, drop=11), lambda one: Cell(chance_text(one), _tone(one))),
+        ("rate", Column(word(style.lang, "so_far"), right=True, drop=6),
+         lambda one: _a_day(goals, one, rate_of(one), style)),
+        ("required", Column(word(style.lang, "required"), right=True, drop=0 if goals.required else 1),
+         lambda one: _required(goals, one, style)),
+        ("lift", Column(word(style.lang, "lift"), right=True, drop=5), _lift),
+        ("needed", Column(word(style.lang, "needed"), right=True), lambda one: Cell(more_text(one.needed))),
+        ("left", Column(word(style.lang, "days_left"), right=True, drop=5), lambda one: Cell(str(one.days_left))),
+        ("status", Column(word(style.lang, "status"), drop=10 if goals.required or supposed else 0),
+         lambda one: Cell(*status_text(one, style))),
+        ("reason", Column(word(style.lang, "reason"), drop=2), lambda one: Cell(reason_text(one, style), "faint")),
+        ("since", Column(word(style.lang, "since"), drop=3), lambda one: Cell(_date(one.since))),
+    ]  # fmt: skip
 
 
 def _as_ofs(goals: Goals, style: Style) -> list[str]:
