@@ -65,11 +65,7 @@ def cohort_lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     first, last = facts["ages"]
     yield "ages", f"from {first} to {last}; of others, `retention({facts['cohort']}, n)` in a formula"
     yield "KPIs", "; ".join(facts["kpis"])
-    if facts["used_by"]:
-        yield "used by", ", ".join(facts["used_by"])
-    yield "defined at", facts["place"]
-    if facts["included"]:
-        yield "comes from", facts["included"]
+    yield from _whence(facts)
 
 
 def _users(project: Project, name: str) -> list[str]:
@@ -95,6 +91,11 @@ def funnel_lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "within", facts["within"]
     for step in facts["steps"]:
         yield "KPIs", "; ".join(step["kpis"])
+    yield from _whence(facts)
+
+
+def _whence(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield who uses a funnel or cohort, and where it comes from."""
     if facts["used_by"]:
         yield "used by", ", ".join(facts["used_by"])
     yield "defined at", facts["place"]
